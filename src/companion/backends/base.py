@@ -1,0 +1,85 @@
+"""What a backend is: something that takes the states of some runs and trains one epoch at a time.
+
+Everything else (evaluation, stopping, checkpoints, records) is the training loop's, so that it exists once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from companion.notation import Float, Int, Tensor
+from companion.regimes import Model
+from companion.spec import RunSpec
+
+__all__ = ["Backend", "Engine", "EpochResult", "TrainState", "TrainingSet"]
+
+ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-7
+"""Keras' defaults, which the official code uses; the update is written as in PyTorch (bias-corrected, then epsilon)."""
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """A run between two epochs: enough to go on, on any backend.  Tensors are on the CPU, float32.
+
+    Args:
+        model: both networks.
+        first: Adam's first moments by trainable parameter (``value/weight.0``); empty before the first step and for SGD.
+        second: Adam's second moments.
+        step: steps made.
+    """
+
+    model: Model
+    first: dict[str, Tensor] = field(default_factory=dict)
+    second: dict[str, Tensor] = field(default_factory=dict)
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The whole training set as two tensors."""
+
+    inputs: Float[Tensor, "N ..."]
+    labels: Int[Tensor, "N"]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Sums over one epoch, taken while training (as Keras reports them): loss in nats, and correct predictions."""
+
+    loss: float
+    correct: int
+    examples: int
+
+
+class Engine(Protocol):
+    """Some runs in the middle of their training."""
+
+    def epoch(self, orders: Sequence[Int[Tensor, "N"]]) -> list[EpochResult]:
+        """Train every run once through its examples in the given order."""
+        ...
+
+    def states(self) -> list[TrainState]:
+        """Where every run stands, detached from the engine."""
+        ...
+
+
+class Backend(Protocol):
+    """A way to train."""
+
+    name: str
+
+    def supports(self, spec: RunSpec) -> bool:
+        """Whether this backend can train such a run on this machine."""
+        ...
+
+    def group(self, spec: RunSpec) -> Hashable:
+        """Runs with equal groups may be trained by one engine."""
+        ...
+
+    def start(
+        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: TrainingSet, device: str, threads: int
+    ) -> Engine:
+        """An engine that goes on from ``states``."""
+        ...

@@ -1,0 +1,81 @@
+"""Gates: how they come from pre-activations, and what may be done to a stack of them.
+
+A *stack of gates* is a sequence of ``L`` tensors, one per gated layer, each shaped like that layer's pre-activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from companion.notation import Float, Tensor
+
+__all__ = ["Gate", "HardGate", "SoftGate", "check_permutation", "permute", "rotate", "tile"]
+
+
+@dataclass(frozen=True)
+class HardGate:
+    """``G = 1`` where ``q > 0``, else ``0`` (Paper A, Section 2.1).  Its derivative is zero."""
+
+    def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Gates of ``q``, same shape and dtype."""
+        return (q > 0).to(q.dtype)
+
+
+@dataclass(frozen=True)
+class SoftGate:
+    """``G = (1 + eps) / (1 + exp(-beta q))`` (Paper A, Section 2.1; its code adds ``eps``).
+
+    Paper A's code uses ``beta = 4, eps = 0.1``, Papers B and C ``beta = 10, eps = 0``.
+    """
+
+    beta: float = 4.0
+    eps: float = 0.1
+
+    def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Gates of ``q``, same shape and dtype."""
+        return (1 + self.eps) * torch.sigmoid(self.beta * q)
+
+
+Gate = HardGate | SoftGate
+
+
+def check_permutation(order: Sequence[int], layers: int) -> tuple[int, ...]:
+    """``order`` as a tuple, if it is a permutation of ``0 .. layers - 1``; otherwise ``ValueError``."""
+    if sorted(order) != list(range(layers)):
+        raise ValueError(f"a gate permutation of {layers} layers holds each of 0..{layers - 1} once, not {list(order)}")
+    return tuple(int(l) for l in order)
+
+
+def permute(gates: Sequence[Tensor], order: Sequence[int]) -> list[Tensor]:
+    """Layer ``l`` receives the gates of layer ``order[l]`` (Paper C, Section 4.1).
+
+    Raises:
+        ValueError: ``order`` is no permutation of the layers, or gates of unlike shape would change places.
+    """
+    order = check_permutation(order, len(gates))
+    for l, source in enumerate(order):
+        if gates[l].shape != gates[source].shape:
+            raise ValueError(
+                f"layers {l} and {source} cannot exchange gates of shapes {tuple(gates[l].shape)} and "
+                f"{tuple(gates[source].shape)}: permuted layers need equal shapes"
+            )
+    return [gates[source] for source in order]
+
+
+def tile(gates: Sequence[Tensor], times: int, axis: int = 1) -> list[Tensor]:
+    """Repeat every layer's units ``times`` times along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling)."""
+    return [torch.cat([g] * times, dim=axis) for g in gates]
+
+
+def rotate(gates: Sequence[Tensor], shifts: Sequence[int]) -> list[Tensor]:
+    """Rotate the trailing position axes of every layer's gates: position ``i`` receives that of ``i + shift``.
+
+    Args:
+        gates: tensors ``[N, C, *positions]``.
+        shifts: one shift per position axis.
+    """
+    axes = tuple(range(-len(shifts), 0))
+    return [torch.roll(g, tuple(-s for s in shifts), axes) for g in gates]

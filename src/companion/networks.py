@@ -1,0 +1,217 @@
+"""One functional forward pass for every network: ``forward(architecture, params, x, gates=None)``.
+
+Without ``gates`` a layer is gated by its own pre-activation: an ordinary ReLU network.  With a stack of gates the same
+code is the value network of a deep gated network.  Parameters are a flat dictionary ``weight.0, bias.0, weight.1, ...``.
+
+Every function also takes *stacked* parameters, that is ``M`` models at once: each parameter then has a leading axis ``M``
+and so have all results.  The input has no such axis: all models see the same examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from companion.architectures import (
+    Architecture,
+    CircularConv,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Layer,
+    Skip,
+    WeightLayer,
+)
+from companion.gates import Gate, HardGate
+from companion.notation import Float, Tensor
+
+__all__ = ["Params", "Trace", "forward", "hidden_only", "initialise", "pre_activations", "trace"]
+
+Params = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that one pass produces: ``q`` and gates ``G`` and outputs ``z`` of the ``L`` gated layers, and the output.
+
+    ``inputs`` are what enters each weight layer, the output layer included: after pools, flattening and skips.
+    """
+
+    q: tuple[Tensor, ...]
+    G: tuple[Tensor, ...]
+    z: tuple[Tensor, ...]
+    output: Tensor
+    inputs: tuple[Tensor, ...]
+
+
+def initialise(
+    architecture: Architecture,
+    generator: torch.Generator,
+    scheme: str = "glorot",
+    sigma: float | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Params:
+    """Draw parameters on the CPU, layer by layer, biases zero.
+
+    Args:
+        architecture: the network.
+        generator: a CPU generator; the draw depends on nothing else.
+        scheme: ``glorot`` (uniform, variance ``2 / (fan_in + fan_out)``, as Keras), ``normal`` (mean 0) or ``sign``
+            (plus or minus ``sigma`` with equal probability, Paper C, Assumption 2.1).
+        sigma: standard deviation of ``normal`` and ``sign`` in every layer.
+        dtype: of the parameters.
+
+    Raises:
+        ValueError: unknown scheme, or ``sigma`` missing or not wanted.
+    """
+    if scheme not in ("glorot", "normal", "sign"):
+        raise ValueError(f"unknown initialisation {scheme!r}: valid are glorot, normal, sign")
+    if (sigma is None) != (scheme == "glorot"):
+        raise ValueError("sigma goes with the initialisations normal and sign, and with them only")
+    params: Params = {}
+    for i, layer in enumerate(architecture.weight_shapes()):
+        if sigma is None:
+            limit = math.sqrt(6 / (layer.fan_in + layer.fan_out))
+            weight = (2 * torch.rand(layer.weight, generator=generator) - 1) * limit
+        elif scheme == "normal":
+            weight = sigma * torch.randn(layer.weight, generator=generator, dtype=torch.float64)
+        else:
+            weight = sigma * (2.0 * torch.randint(2, layer.weight, generator=generator) - 1)
+        params[f"weight.{i}"] = weight.to(dtype)
+        if architecture.bias:
+            params[f"bias.{i}"] = torch.zeros(layer.bias, dtype=dtype)
+    return params
+
+
+def trace(
+    architecture: Architecture,
+    params: Params,
+    x: Float[Tensor, "N ..."],
+    gates: Sequence[Tensor] | None = None,
+    gate: Gate | None = None,
+    layers: int | None = None,
+) -> Trace:
+    """Run the network and keep everything.
+
+    Args:
+        architecture: the network.
+        params: one model, or ``M`` stacked models.
+        x: examples ``[N, *input_shape]``.
+        gates: ``L`` tensors that multiply the pre-activations; ``None`` gates each layer by itself.
+        gate: the gate used where ``gates`` is ``None`` (default :class:`~companion.gates.HardGate`, i.e. ReLU).
+        layers: stop after that many gated layers; ``output`` is then the last layer output.
+
+    Raises:
+        ValueError: wrong number of gates.
+    """
+    if gates is not None and len(gates) != architecture.gated_layers:
+        raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
+    run = _Run(architecture, params, gates, gate or HardGate(), layers)
+    output = run(architecture.layers, x)
+    if layers is None:
+        output = run.affine(Dense(architecture.classes), output)
+    return Trace(tuple(run.q), tuple(run.G), tuple(run.z), output, tuple(run.inputs))
+
+
+def forward(
+    architecture: Architecture,
+    params: Params,
+    x: Float[Tensor, "N ..."],
+    gates: Sequence[Tensor] | None = None,
+    gate: Gate | None = None,
+) -> Float[Tensor, "*M N C"]:
+    """The network's outputs (logits); arguments as in :func:`trace`."""
+    return trace(architecture, params, x, gates, gate).output
+
+
+def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor, "N ..."]) -> tuple[Tensor, ...]:
+    """``q`` of the ``L`` gated layers of a ReLU network: what a feature network hands to its value network.
+
+    The output layer is neither needed in ``params`` nor computed.
+    """
+    return trace(architecture, params, x, layers=architecture.gated_layers).q
+
+
+def hidden_only(architecture: Architecture, params: Params) -> Params:
+    """The parameters without the output layer: a feature network has none."""
+    last = f".{architecture.gated_layers}"
+    return {name: value for name, value in params.items() if not name.endswith(last)}
+
+
+class _Run:
+    """One pass through the layers; counts weight layers as it goes."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        params: Params,
+        gates: Sequence[Tensor] | None,
+        gate: Gate,
+        layers: int | None,
+    ) -> None:
+        self.params, self.gates, self.gate = params, gates, gate
+        self.limit = architecture.gated_layers if layers is None else layers
+        self.stacked = params["weight.0"].dim() > len(architecture.weight_shapes()[0].weight)
+        self.shape = len(architecture.input_shape)
+        self.q: list[Tensor] = []
+        self.G: list[Tensor] = []
+        self.z: list[Tensor] = []
+        self.inputs: list[Tensor] = []
+        self.index: Iterator[int] = iter(range(architecture.depth))
+
+    def __call__(self, layers: Sequence[Layer], z: Tensor) -> Tensor:
+        for layer in layers:
+            if len(self.q) == self.limit:
+                break
+            match layer:
+                case Dense() | Conv() | CircularConv():
+                    q = self.affine(layer, z)
+                    G = self.gate(q) if self.gates is None else self.gates[len(self.q)]
+                    z = q * G
+                    self.q.append(q)
+                    self.G.append(G)
+                    self.z.append(z)
+                case GlobalAveragePool():
+                    z = z.flatten(1 - self.shape).mean(-1)
+                    self.shape = 1
+                case GlobalMaxPool():
+                    z = z.flatten(1 - self.shape).amax(-1)
+                    self.shape = 1
+                case Flatten():
+                    z = z.flatten(-self.shape)
+                    self.shape = 1
+                case Skip(inner, pre, post):
+                    z = post * (z + self(inner, pre * z))
+        return z
+
+    def affine(self, layer: WeightLayer, z: Tensor) -> Tensor:
+        i = next(self.index)
+        self.inputs.append(z)
+        weight, bias = self.params[f"weight.{i}"], self.params.get(f"bias.{i}")
+        if isinstance(layer, Dense):
+            if not self.stacked:
+                return z @ weight if bias is None else torch.addmm(bias, z, weight)
+            z = z.expand(len(weight), *z.shape[-2:])  # [M, N, in]
+            return z @ weight if bias is None else torch.baddbmm(bias[:, None], z, weight)
+        convolve = _convolve if isinstance(layer, Conv) else _convolve_circular
+        if not self.stacked:
+            return convolve(z, weight, bias)
+        shared = z.dim() == weight.dim() - 1  # the input itself: no model axis yet
+        return torch.stack(
+            [convolve(z if shared else z[m], weight[m], None if bias is None else bias[m]) for m in range(len(weight))]
+        )
+
+
+def _convolve(z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.conv2d(z, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def _convolve_circular(z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    k = weight.shape[-1]
+    return F.conv1d(torch.cat([z, z[..., : k - 1]], dim=-1), weight, bias)

@@ -1,0 +1,256 @@
+"""``RunSpec``: everything that decides the outcome of one training run, validated once, with a content key.
+
+Two runs are the same run exactly if their specs are equal.  The key hashes only the fields that differ from their
+defaults, and defaults never change, so a field that is added later leaves all older keys as they were.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, get_type_hints
+
+import torch
+
+from companion.architectures import ARCHITECTURES, Architecture, build
+from companion.data import DATASETS
+from companion.gates import Gate, HardGate, SoftGate, check_permutation
+from companion.notation import Regime, ValueInput
+
+__all__ = ["PROTOCOL_VERSION", "RunSpec", "SpecError", "stream"]
+
+PROTOCOL_VERSION = 1
+"""Rises only when the mathematics of a run changes; records of an older protocol are shown as stale."""
+
+OPTIMISERS = ("sgd", "adam")
+PRECISIONS = ("float32", "bfloat16")
+CHECKPOINTS = ("best_test", "last", "selected")
+
+
+class SpecError(ValueError):
+    """A field that is unknown, has a bad value, or does not go with another."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run.
+
+    Args:
+        dataset: name in :data:`companion.data.DATASETS`.
+        architecture: name in :data:`companion.architectures.ARCHITECTURES`.
+        width: width of the hidden layers; ``None`` is the architecture's own (so is writing that number).
+        depth: weight layers ``d``; ``None`` is the architecture's own.
+        bias: whether layers have biases.
+        regime: how gates come about.
+        value_input: what enters the value network.
+        gate_permutation: layer ``l`` of the value network takes the gates of feature layer ``gate_permutation[l]``;
+            ``None`` is the identity (so is writing the identity).
+        gate_beta: slope of the soft gate in DL; ``gate_eps``: its excess height (Paper A's code: 4 and 0.1).
+        optimiser: ``sgd`` (no momentum) or ``adam`` (0.9, 0.999, epsilon 1e-7 as in Keras).
+        learning_rate: constant step size.
+        batch_size: examples per step; the last batch of an epoch may be shorter.
+        epochs: passes through the training set.
+        seed: gives three independent streams: ``feature``, ``value``, ``order``.
+        train_size, test_size: only the first so many examples; ``None`` is all.
+        holdout: training examples kept out, from the end of the training set, on which ``selected_test`` chooses its epoch.
+        teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
+        precision: ``float32`` or ``bfloat16`` arithmetic in the layers.
+        protocol_version: of the mathematics of a run.
+
+    Raises:
+        SpecError: one sentence that says what is valid.
+    """
+
+    dataset: str = "mnist"
+    architecture: str = "FC"
+    width: int | None = None
+    depth: int | None = None
+    bias: bool = True
+    regime: Regime = Regime.RELU
+    value_input: ValueInput = ValueInput.IMAGE
+    gate_permutation: tuple[int, ...] | None = None
+    gate_beta: float = 4.0
+    gate_eps: float = 0.1
+    optimiser: str = "sgd"
+    learning_rate: float = 0.01
+    batch_size: int = 32
+    epochs: int = 100
+    seed: int = 0
+    train_size: int | None = None
+    test_size: int | None = None
+    holdout: int = 0
+    teacher_checkpoint: str = "best_test"
+    precision: str = "float32"
+    protocol_version: int = 1
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        for name, kind in _KINDS.items():
+            set_(self, name, _coerce(name, getattr(self, name), kind))
+        _one_of("dataset", self.dataset, DATASETS)
+        _one_of("architecture", self.architecture, ARCHITECTURES)
+        _one_of("optimiser", self.optimiser, OPTIMISERS)
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("teacher_checkpoint", self.teacher_checkpoint, CHECKPOINTS)
+        family = ARCHITECTURES[self.architecture]
+        set_(self, "width", None if self.width == family.width else self.width)
+        set_(self, "depth", None if self.depth == family.depth else self.depth)
+        self._check_numbers()
+        self._check_fit()
+
+    def _check_numbers(self) -> None:
+        info = DATASETS[self.dataset]
+        for name, low, high in (
+            ("batch_size", 1, None),
+            ("epochs", 1, None),
+            ("seed", 0, None),
+            ("train_size", 1, info.train_size),
+            ("test_size", 1, info.test_size),
+            ("holdout", 0, (self.train_size or info.train_size) - 1),
+            ("protocol_version", 1, PROTOCOL_VERSION),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (low <= value and (high is None or value <= high)):
+                raise SpecError(f"{name} must be {f'from {low} to {high}' if high else f'at least {low}'}, not {value}")
+        for name in ("learning_rate", "gate_beta"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise SpecError(f"{name} must be a positive number, not {value}")
+        if not (math.isfinite(self.gate_eps) and self.gate_eps >= 0):
+            raise SpecError(f"gate_eps must be a number of at least 0, not {self.gate_eps}")
+
+    def _check_fit(self) -> None:
+        """Fields must fit one another: what has no effect must stay at its default, or equal runs had unlike keys."""
+        info = DATASETS[self.dataset]
+        if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
+            raise SpecError(f"{self.architecture} needs images, {self.dataset} has none")
+        try:
+            layers = self.network.gated_layers
+            order = None if self.gate_permutation is None else check_permutation(self.gate_permutation, layers)
+        except ValueError as error:
+            raise SpecError(str(error)) from None
+        if order == tuple(range(layers)):
+            order = None
+        object.__setattr__(self, "gate_permutation", order)
+        shapes = self.network.gate_shapes()
+        if order is not None and any(shapes[l] != shapes[source] for l, source in enumerate(order)):
+            raise SpecError(f"gate_permutation {list(order)} exchanges layers of unlike shape in {self.architecture}")
+        gateless = self.regime is Regime.RELU
+        for name, allowed in (
+            ("value_input", not gateless),
+            ("gate_permutation", not gateless),
+            ("gate_beta", self.regime is Regime.DL),
+            ("gate_eps", self.regime is Regime.DL),
+            ("teacher_checkpoint", self.regime is Regime.FL),
+        ):
+            if not allowed and getattr(self, name) != _DEFAULTS[name]:
+                raise SpecError(f"{name} has no effect in regime {self.regime}: leave it at {_DEFAULTS[name]}")
+        if self.teacher_checkpoint == "selected" and not self.holdout:
+            raise SpecError("teacher_checkpoint 'selected' needs a holdout to select on")
+
+    @cached_property
+    def network(self) -> Architecture:
+        """The architecture of both networks."""
+        info = DATASETS[self.dataset]
+        return build(
+            self.architecture, info.input_shape, info.classes, width=self.width, depth=self.depth, bias=self.bias
+        )
+
+    @property
+    def gate(self) -> Gate:
+        """The gate between feature and value network: soft in DL, hard otherwise."""
+        return SoftGate(self.gate_beta, self.gate_eps) if self.regime is Regime.DL else HardGate()
+
+    @property
+    def teacher(self) -> RunSpec | None:
+        """The ReLU run whose gates an FL run uses: same seed, same protocol; ``None`` in other regimes."""
+        if self.regime is not Regime.FL:
+            return None
+        plain = {name: _DEFAULTS[name] for name in ("value_input", "gate_permutation", "teacher_checkpoint")}
+        return self.replace(regime=Regime.RELU, **plain)
+
+    def replace(self, **changes: Any) -> RunSpec:
+        """A copy with some fields changed, validated anew."""
+        return RunSpec.from_dict({**{f.name: getattr(self, f.name) for f in dataclasses.fields(self)}, **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, as JSON values: what a record stores and the key hashes."""
+        values = {name: getattr(self, name) for name in _DEFAULTS}
+        return {
+            name: list(value)
+            if isinstance(value, tuple)
+            else str(value)
+            if isinstance(value, (Regime, ValueInput))
+            else value
+            for name, value in values.items()
+            if value != _DEFAULTS[name]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
+        """The inverse of :meth:`to_dict`; unknown fields raise :class:`SpecError` and name the nearest known one."""
+        for name in values:
+            if name not in _DEFAULTS:
+                near = difflib.get_close_matches(name, _DEFAULTS, n=1)
+                hint = f", did you mean {near[0]}?" if near else ""
+                raise SpecError(f"unknown parameter {name!r}{hint} Valid are {', '.join(_DEFAULTS)}")
+        return cls(**values)
+
+    @cached_property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 of :meth:`to_dict` as canonical JSON."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def stale(self) -> bool:
+        """Whether the mathematics of runs has changed since this protocol version."""
+        return self.protocol_version < PROTOCOL_VERSION
+
+
+_KINDS: dict[str, Any] = get_type_hints(RunSpec)
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(RunSpec)}
+
+
+def _coerce(name: str, value: Any, kind: Any) -> Any:
+    """``value`` as its field's type, without guessing: integers are no booleans, and only whole numbers are integers."""
+    optional = type(None) in getattr(kind, "__args__", ())
+    if value is None and optional:
+        return None
+    kinds = [k for k in getattr(kind, "__args__", (kind,)) if k not in (type(None), Ellipsis)]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if name == "gate_permutation":
+        if isinstance(value, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+            return tuple(value)
+        raise SpecError(f"gate_permutation must be a list of layer numbers such as [2, 0, 1, 3], not {value!r}")
+    if bool in kinds and isinstance(value, bool):
+        return value
+    if int in kinds and number and float(value).is_integer():
+        return int(value)
+    if float in kinds and number:
+        return float(value)
+    if str in kinds and isinstance(value, str):
+        return value
+    for enum in (Regime, ValueInput):
+        if enum in kinds:
+            _one_of(name, value, [str(member) for member in enum])
+            return enum(value)
+    word = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kinds[0]]
+    raise SpecError(f"{name} must be {word}{' or null' if optional else ''}, not {value!r}")
+
+
+def _one_of(name: str, value: Any, valid: Any) -> None:
+    if value not in list(valid):
+        raise SpecError(f"unknown {name} {value!r}: valid are {', '.join(valid)}")
+
+
+def stream(seed: int, *names: str | int) -> torch.Generator:
+    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``order`` and epoch, ``noise``."""
+    digest = hashlib.sha256(json.dumps([seed, *names]).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
