@@ -1,0 +1,213 @@
+"""Claims about a table as a whole, and the rules that turn scores into their verdicts.
+
+A claim compares columns within each row.  Runs are paired by seed: the runs of one seed share their random streams and
+the order of their data.  The same rules are also put to the paper's own means and deviations, to show whether a claim
+follows from the paper's own table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+from companion.frames import scores
+from companion.stats import (
+    Difference,
+    Verdict,
+    above,
+    equivalence,
+    holm,
+    margin,
+    paired_difference,
+    rules,
+    welch_difference,
+)
+
+__all__ = ["CLAIMS", "Claim", "Relation", "RowResult", "combine", "evaluate", "own_differences", "paper_differences"]
+
+Differences = Callable[[str, str, str], Difference | None]
+"""``(row, a, b)`` to the estimate of ``b - a`` in percentage points; ``None`` where scores are missing."""
+
+
+class Relation(StrEnum):
+    """How two columns are said to compare."""
+
+    MUCH_LESS = "much less"
+    """``a << b``: ``b - a`` is above the margin (one-sided, Holm-corrected over the claim)."""
+    SAME = "same"
+    """``a = b``: the 90% interval of ``b - a`` lies inside the margin."""
+    NEAR = "near"
+    """``a`` is almost as good as ``b``: the one-sided 95% upper bound of ``b - a`` is below the margin."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a paper that a table can decide.
+
+    Args:
+        id: unique, ``EXHIBIT:name``.
+        exhibit: whose records decide it.
+        statement: id of the numbered statement that it makes precise, if any.
+        title: in our words.
+        relation: of each pair.
+        pairs: columns ``(a, b)``.
+    """
+
+    id: str
+    exhibit: str
+    statement: str | None
+    title: str
+    relation: Relation
+    pairs: tuple[tuple[str, str], ...]
+
+
+RANDOM, LEARNT = ("FR-II", "FR-DI"), ("DL", "FL", "ReLU")
+
+CLAIMS = (
+    Claim(
+        "A-T2:gates-learn",
+        "A-T2",
+        "A-Claim2",
+        "Random gates are outperformed by gates that learn",
+        Relation.MUCH_LESS,
+        tuple((a, b) for a in RANDOM for b in LEARNT),
+    ),
+    Claim(
+        "A-T2:II-is-DI",
+        "A-T2",
+        None,
+        "Independent and dependent initialisation do not differ",
+        Relation.SAME,
+        (("FR-II", "FR-DI"),),
+    ),
+    Claim(
+        "A-T2:FL-near-ReLU",
+        "A-T2",
+        "A-Obs",
+        "Fixed learnt gates do almost as well as ReLU",
+        Relation.NEAR,
+        (("FL", "ReLU"),),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A claim in one row.
+
+    Args:
+        row: the table's row.
+        verdict: by :attr:`rule`.
+        difference: ``b - a`` of the pair that is worst for the claim, in percentage points.
+        interval: its 90% interval, whose ends are the one-sided 95% bounds.
+        p: the largest Holm-adjusted p-value (``much less`` only).
+        rule: the rule with its numbers, as a sentence.
+    """
+
+    row: str
+    verdict: Verdict
+    difference: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+    rule: str
+
+
+def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test") -> Differences:
+    """Paired differences of our runs (a frame of :func:`companion.frames.runs`); only where all ``seeds`` are there."""
+
+    def difference(row: str, a: str, b: str) -> Difference | None:
+        left, right = scores(frame, row, a, statistic=statistic), scores(frame, row, b, statistic=statistic)
+        common = left.index.intersection(right.index)
+        if len(common) < max(seeds, 2):
+            return None
+        return paired_difference(left[common].to_list(), right[common].to_list())
+
+    return difference
+
+
+def paper_differences(numbers: pd.DataFrame) -> Differences:
+    """Unpaired differences between the published means of one exhibit (rows of ``numbers.csv``)."""
+    table = numbers.set_index(["row", "column"])[["mean", "std", "n_runs"]]
+
+    def difference(row: str, a: str, b: str) -> Difference | None:
+        if (row, a) not in table.index or (row, b) not in table.index:
+            return None
+        left, right = table.loc[(row, a)], table.loc[(row, b)]
+        if left.isna().any() or right.isna().any():
+            return None
+        return welch_difference(tuple(left), tuple(right))
+
+    return difference
+
+
+def evaluate(claim: Claim, rows: Sequence[tuple[str, str]], differences: Differences) -> list[RowResult]:
+    """The claim in each row.
+
+    Args:
+        claim: the claim.
+        rows: ``(row, dataset)`` of the whole table; those without scores are pending.
+        differences: where estimates come from.
+    """
+    found = {(row, a, b): differences(row, a, b) for row, _ in rows for a, b in claim.pairs}
+    adjusted: dict[tuple[str, str, str], float] = {}
+    if claim.relation is Relation.MUCH_LESS:
+        bounds = {row: margin(dataset) for row, dataset in rows}
+        known = {place: above(d, bounds[place[0]]) for place, d in found.items() if d is not None}
+        adjusted = dict(zip(known, holm(list(known.values()), family=len(found)), strict=True))
+    results = []
+    for row, dataset in rows:
+        here = [(place, d) for place, d in found.items() if place[0] == row]
+        present = [(place, d) for place, d in here if d is not None]
+        if len(present) < len(here):
+            results.append(RowResult(row, Verdict.PENDING, None, None, None, "pending: not all runs are recorded"))
+            continue
+        results.append(_row(claim, row, margin(dataset), present, adjusted))
+    return results
+
+
+def _row(
+    claim: Claim,
+    row: str,
+    within: float,
+    present: list[tuple[tuple[str, str, str], Difference]],
+    adjusted: dict[tuple[str, str, str], float],
+) -> RowResult:
+    confidence, alpha = rules()["equivalence_confidence"], rules()["significance"]
+    size = {
+        Relation.MUCH_LESS: lambda d: d.mean,
+        Relation.SAME: lambda d: -abs(d.mean),
+        Relation.NEAR: lambda d: -d.mean,
+    }
+    (_, a, b), worst = min(present, key=lambda item: size[claim.relation](item[1]))
+    low, high = worst.interval(confidence)
+    p = None
+    where = f"{b} - {a} = {worst.mean:.2f} points, 90% interval {low:.2f} to {high:.2f}, margin {within:g}"
+    if claim.relation is Relation.SAME:
+        verdict = equivalence(worst, within)
+        rule = f"equivalence: {where}"
+    elif claim.relation is Relation.NEAR:
+        verdict = _three_way(high < within, low > within)
+        rule = f"almost as good, upper bound below the margin: {where}"
+    else:
+        p = max(adjusted[place] for place, _ in present)
+        failed = any(d.interval(confidence)[1] < within for _, d in present)
+        verdict = _three_way(p < alpha, failed)
+        rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {where}"
+    return RowResult(row, verdict, worst.mean, (low, high), p, rule)
+
+
+def _three_way(holds: bool, fails: bool) -> Verdict:
+    return Verdict.REPRODUCED if holds else Verdict.NOT_REPRODUCED if fails else Verdict.INCONCLUSIVE
+
+
+def combine(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on "in every row": pending while a row is; one failing row among others makes it ``partly``."""
+    kinds = set(verdicts)
+    if not kinds or Verdict.PENDING in kinds:
+        return Verdict.PENDING
+    if len(kinds) == 1:
+        return kinds.pop()
+    return Verdict.PARTLY if Verdict.NOT_REPRODUCED in kinds else Verdict.INCONCLUSIVE

@@ -1,0 +1,71 @@
+"""Records as data frames: one row per run, one row per epoch.  The only way from the store to tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from companion.experiments import Cell
+from companion.store import Record, Store
+
+__all__ = ["STATISTICS", "curves", "runs", "scores"]
+
+STATISTICS = ("best_test", "last_test", "selected_test")
+PLACE = ("exhibit", "profile", "row", "column", "variant")
+
+
+def _place(cell: Cell) -> dict[str, Any]:
+    fields = asdict(cell)
+    return {name: fields[name] for name in PLACE}
+
+
+def _records(cells: Iterable[Cell], store: Store) -> Iterable[tuple[Cell, Record | None]]:
+    return ((cell, store.get(cell.spec)) for cell in cells)
+
+
+def runs(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+    """One row per run of a grid, whether recorded or not.
+
+    Columns: ``exhibit, profile, row, column, variant, dataset, seed, key, status`` (``finished``, ``diverged`` or
+    ``pending``), the :data:`STATISTICS` in percent, ``best_epoch``, ``seconds`` and ``device``.
+    """
+    rows = []
+    for cell, record in _records(cells, store):
+        line = _place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed, "key": cell.spec.key}
+        line["status"] = "pending" if record is None else record.content["status"]
+        line |= {name: None if record is None else record.statistic(name) for name in STATISTICS}
+        line["best_epoch"] = None if record is None else record.content["best_epoch"]
+        provenance = {} if record is None else record.content["provenance"]
+        line |= {"seconds": provenance.get("seconds"), "device": provenance.get("device")}
+        rows.append(line)
+    frame = pd.DataFrame(rows)
+    return frame.astype(dict.fromkeys([*STATISTICS, "seconds"], float))
+
+
+def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+    """One row per epoch of every recorded run.
+
+    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (from 1) and one per curve: ``train_loss`` in nats,
+    ``train_accuracy`` and ``test_accuracy`` in percent.
+    """
+    parts = []
+    for cell, record in _records(cells, store):
+        if record is None:
+            continue
+        part = pd.DataFrame(dict(record.curves))
+        part.insert(0, "epoch", range(1, len(part) + 1))
+        for name, value in reversed(list((_place(cell) | {"seed": cell.spec.seed}).items())):
+            part.insert(0, name, value)
+        parts.append(part)
+    if parts:
+        return pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(columns=[*PLACE, "seed", "epoch", "train_loss", "train_accuracy", "test_accuracy"])
+
+
+def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statistic: str = "best_test") -> pd.Series:
+    """The scores of one cell of a frame of :func:`runs`, by seed; missing and diverged runs are left out."""
+    chosen = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
+    return chosen.set_index("seed")[statistic].dropna().sort_index()

@@ -1,0 +1,232 @@
+"""Records, checks and the papers' numbers side by side: one verdict per number, claim and statement.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from companion.claims import CLAIMS, RowResult, combine, evaluate, own_differences
+from companion.experiments import EXHIBITS, cells
+from companion.frames import runs, scores
+from companion.stats import Verdict, equivalence, margin, rules, summarise, welch_difference
+from companion.store import Store
+
+__all__ = ["Entry", "claim_rows", "headline", "numbers", "scorecard", "statements"]
+
+PROFILE = "paper"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the scorecard.  Accuracies and gaps in percentage points; absent values are ``None``.
+
+    Args:
+        id: unique.
+        kind: ``number``, ``claim`` (a sentence about a table, row by row) or ``statement`` (a numbered one).
+        exhibit: whose records decide it.
+        row: the paper's row.
+        column: the paper's column.
+        source: where the paper has it.
+        statistic: ``best_test`` and so on.
+        variant: empty for the run that stands beside the paper's number.
+        paper_mean: the paper's value.
+        paper_std: its deviation, ``ddof = 0``.
+        mean: ours.
+        std: ours, ``ddof = 0``.
+        n: seeds recorded.
+        profile: of the records.
+        verdict: by :attr:`rule`.
+        rule: the rule with its numbers.
+    """
+
+    id: str
+    kind: str
+    exhibit: str | None
+    row: str | None
+    column: str | None
+    source: str | None
+    statistic: str | None
+    variant: str
+    paper_mean: float | None
+    paper_std: float | None
+    mean: float | None
+    std: float | None
+    n: int
+    profile: str
+    verdict: Verdict
+    rule: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as JSON values."""
+        return asdict(self) | {"verdict": str(self.verdict)}
+
+
+@cache
+def numbers() -> pd.DataFrame:
+    """The papers' numbers (``papers/numbers.csv``), one row each."""
+    with resources.files("companion.papers").joinpath("numbers.csv").open() as file:
+        return pd.read_csv(file, keep_default_na=False, na_values={"mean": [""], "std": [""], "n_runs": [""]})
+
+
+@cache
+def statements() -> list[dict[str, Any]]:
+    """The papers' numbered statements (``papers/statements.json``)."""
+    return json.loads(resources.files("companion.papers").joinpath("statements.json").read_text())
+
+
+def scorecard(store: Store, checks: Mapping[str, bool] | None = None) -> list[Entry]:
+    """All entries, in the order numbers, claims, statements.
+
+    Args:
+        store: the records.
+        checks: statement id to whether all its checks passed, where they have been run.
+    """
+    frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
+    counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames)]
+    claimed = [entry for claim in CLAIMS for entry in _claim_entries(claim.id, frames)]
+    stated = [_statement(s, counted, claimed, checks or {}) for s in statements()]
+    return [*counted, *claimed, *stated]
+
+
+def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
+    """Kind to verdict to count; cited numbers and variants of a run are left out."""
+    table: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        if entry.verdict is not Verdict.CITED and not entry.variant:
+            counts = table.setdefault(entry.kind, {})
+            counts[str(entry.verdict)] = counts.get(str(entry.verdict), 0) + 1
+    return table
+
+
+def claim_rows(exhibit: str) -> list[tuple[str, str]]:
+    """``(row, dataset)`` of an exhibit's paper profile, in order."""
+    places = {cell.row: cell.spec.dataset for cell in cells(exhibit, PROFILE) if not cell.variant}
+    return list(places.items())
+
+
+def _number(line: dict[str, Any], frames: Mapping[str, pd.DataFrame]) -> Iterator[Entry]:
+    """The entry of one printed number, and one for each variant of its run."""
+    frame = frames.get(line["exhibit"])
+    mine = None if frame is None else frame[(frame["row"] == line["row"]) & (frame["column"] == line["column"])]
+    variants = [""] if mine is None or mine.empty else list(dict.fromkeys(mine["variant"]))
+    for variant in variants:
+        yield _number_entry(line, variant, None if mine is None else mine[mine["variant"] == variant])
+
+
+def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
+    statistic = line["statistic"] or None
+    std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
+    expected = 0 if mine is None else len(mine)
+    found = [] if mine is None or not expected else mine[statistic or "best_test"].dropna().to_list()
+    diverged = 0 if mine is None or not expected else int((mine["status"] == "diverged").sum())
+    summary = summarise(found) if found else None
+    if line["cited"] == "yes":
+        verdict, rule = Verdict.CITED, "a number that the source quotes or repeats"
+    elif not expected:
+        verdict, rule = Verdict.PENDING, "pending: this exhibit has no runs yet"
+    elif diverged:
+        verdict, rule = Verdict.NOT_REPRODUCED, f"{diverged} of {expected} runs diverged"
+    elif len(found) < expected or len(found) < 2:
+        verdict, rule = Verdict.PENDING, f"pending: {len(found)} of {expected} seeds recorded"
+    else:
+        assert mine is not None and summary is not None
+        within = margin(mine["dataset"].iloc[0])
+        gap = welch_difference((line["mean"], std, n_paper), (summary.mean, summary.std, summary.n))
+        low, high = gap.interval(rules()["equivalence_confidence"])
+        verdict = equivalence(gap, within)
+        rule = f"equivalence: ours - paper = {gap.mean:.2f} points, 90% interval {low:.2f} to {high:.2f}, margin {within:g}"
+    return Entry(
+        id=line["id"] + (f":{variant}" if variant else ""),
+        kind="number",
+        exhibit=line["exhibit"],
+        row=line["row"],
+        column=line["column"],
+        source=line["source"],
+        statistic=statistic,
+        variant=variant,
+        paper_mean=float(line["mean"]),
+        paper_std=std,
+        mean=summary and summary.mean,
+        std=summary and summary.std,
+        n=len(found),
+        profile=PROFILE,
+        verdict=verdict,
+        rule=rule,
+    )
+
+
+def _claim_entries(claim_id: str, frames: Mapping[str, pd.DataFrame]) -> list[Entry]:
+    claim = next(c for c in CLAIMS if c.id == claim_id)
+    frame, rows = frames[claim.exhibit], claim_rows(claim.exhibit)
+    seeds = EXHIBITS[claim.exhibit].parameters["seeds"]
+    results = evaluate(claim, rows, own_differences(frame, seeds))
+    columns = ", ".join(dict.fromkeys(a for a, _ in claim.pairs)), ", ".join(dict.fromkeys(b for _, b in claim.pairs))
+    counts = {row: min(len(scores(frame, row, c)) for pair in claim.pairs for c in pair) for row, _ in rows}
+
+    def entry(result: RowResult) -> Entry:
+        return Entry(
+            id=f"{claim.id}:{result.row}",
+            kind="claim",
+            exhibit=claim.exhibit,
+            row=result.row,
+            column=f"{columns[0]} against {columns[1]}",
+            source=claim.title,
+            statistic="best_test",
+            variant="",
+            paper_mean=None,
+            paper_std=None,
+            mean=result.difference,
+            std=None,
+            n=counts[result.row],
+            profile=PROFILE,
+            verdict=result.verdict,
+            rule=result.rule,
+        )
+
+    return [entry(result) for result in results]
+
+
+def _statement(
+    statement: dict[str, Any], counted: list[Entry], claimed: list[Entry], checks: Mapping[str, bool]
+) -> Entry:
+    name = statement["id"]
+    prefixes = tuple(claim.id + ":" for claim in CLAIMS if claim.statement == name)
+    parts = [e for e in claimed if prefixes and e.id.startswith(prefixes)]
+    if statement["exhibit"] == name:  # the exhibit itself: all of its numbers
+        parts = [e for e in counted if e.exhibit == name and not e.variant and e.verdict is not Verdict.CITED]
+    if statement["not_checkable"]:
+        verdict, rule = Verdict.NOT_CHECKABLE, statement["not_checkable"]
+    elif name in checks:
+        verdict = Verdict.REPRODUCED if checks[name] else Verdict.NOT_REPRODUCED
+        rule = "all of its checks pass" if checks[name] else "a check fails"
+    elif parts:
+        verdict = combine([part.verdict for part in parts])
+        done = sum(part.verdict is Verdict.REPRODUCED for part in parts)
+        waiting = sum(part.verdict is Verdict.PENDING for part in parts)
+        rule = f"in every row: {done} of {len(parts)} reproduced, {waiting} pending"
+    else:
+        verdict, rule = Verdict.PENDING, "pending: nothing decides it yet"
+    return Entry(
+        id=name if statement["exhibit"] != name else f"{name}:table",
+        kind="statement",
+        exhibit=statement["exhibit"],
+        row=None,
+        column=None,
+        source=f"Paper {statement['paper']}: {statement['title']}",
+        statistic=None,
+        variant="",
+        paper_mean=None,
+        paper_std=None,
+        mean=None,
+        std=None,
+        n=0,
+        profile=PROFILE,
+        verdict=verdict,
+        rule=rule,
+    )
