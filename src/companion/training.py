@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
@@ -41,7 +42,7 @@ BACKENDS: dict[str, Backend] = {b.name: b for b in (FusedBackend(), StackedBacke
 
 CHECKPOINT_SECONDS = 60
 GROUP_SIZE = 48
-EVALUATION_BATCH = 2000
+EVALUATION_BATCH = 500
 
 
 class TeacherMissingError(RuntimeError):
@@ -209,7 +210,7 @@ def _train_group(
     dataset = load(spec.dataset)
     size = _train_size(spec)
     training = TrainingSet(dataset.train_inputs[:size], dataset.train_labels[:size])
-    evaluators = [_Evaluator(job.spec, job.checkpoint.state.model, dataset, device) for job in jobs]
+    evaluators = {job.spec.key: _Evaluator(job.spec, job.checkpoint.state.model, dataset, device) for job in jobs}
     engine, members = None, 0
     saved = time.monotonic()
     while active := [job for job in jobs if not job.done]:
@@ -219,12 +220,11 @@ def _train_group(
             members = len(active)
         start = time.monotonic()
         results = engine.epoch([epoch_order(job.spec, job.checkpoint.epoch + 1) for job in active])
-        torch.set_num_threads(threads)
-        for job, state, result in zip(active, engine.states(), results, strict=True):
-            job.advance(state, result, evaluators[jobs.index(job)](state.model), 0.0)
+        states = engine.states()
+        accuracies = _evaluate_all([evaluators[job.spec.key] for job in active], states, threads)
         share = (time.monotonic() - start) / len(active)
-        for job in active:
-            job.checkpoint = replace(job.checkpoint, seconds=job.checkpoint.seconds + share)
+        for job, state, result, accuracy in zip(active, states, results, accuracies, strict=True):
+            job.advance(state, result, accuracy, share)
             if on_progress:
                 on_progress(Progress(job.spec, job.checkpoint.epoch, backend.name, share))
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -234,6 +234,16 @@ def _train_group(
     for job in jobs:
         on_record(job.record(device, threads))
         job.workspace.drop_checkpoint(job.spec.key)
+
+
+def _evaluate_all(
+    evaluators: Sequence[_Evaluator], states: Sequence[TrainState], threads: int
+) -> list[dict[str, float]]:
+    """Evaluate several models side by side, one thread each: small networks do not share out well."""
+    workers = min(threads, len(evaluators))
+    torch.set_num_threads(threads // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda evaluator, state: evaluator(state.model), evaluators, states))
 
 
 class _Evaluator:
