@@ -4,7 +4,7 @@ Without ``gates`` a layer is gated by its own pre-activation: an ordinary ReLU n
 code is the value network of a deep gated network.  Parameters are a flat dictionary ``weight.0, bias.0, weight.1, ...``.
 
 Every function also takes *stacked* parameters, that is ``M`` models at once: each parameter then has a leading axis ``M``
-and so have all results.  The input has no such axis: all models see the same examples.
+and so have all results.  The input may have that axis too; without it all models see the same examples.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ def initialise(
     for i, layer in enumerate(architecture.weight_shapes()):
         if sigma is None:
             limit = math.sqrt(6 / (layer.fan_in + layer.fan_out))
-            weight = (2 * torch.rand(layer.weight, generator=generator) - 1) * limit
+            weight = (2 * torch.rand(layer.weight, generator=generator, dtype=torch.float32) - 1) * limit
         elif scheme == "normal":
             weight = sigma * torch.randn(layer.weight, generator=generator, dtype=torch.float64)
         else:
-            weight = sigma * (2.0 * torch.randint(2, layer.weight, generator=generator) - 1)
+            weight = sigma * (2 * torch.randint(2, layer.weight, generator=generator) - 1).double()
         params[f"weight.{i}"] = weight.to(dtype)
         if architecture.bias:
             params[f"bias.{i}"] = torch.zeros(layer.bias, dtype=dtype)
@@ -92,7 +92,7 @@ def initialise(
 def trace(
     architecture: Architecture,
     params: Params,
-    x: Float[Tensor, "N ..."],
+    x: Float[Tensor, "..."],
     gates: Sequence[Tensor] | None = None,
     gate: Gate | None = None,
     layers: int | None = None,
@@ -102,14 +102,16 @@ def trace(
     Args:
         architecture: the network.
         params: one model, or ``M`` stacked models.
-        x: examples ``[N, *input_shape]``.
+        x: examples ``[N, *input_shape]``, or ``[M, N, *input_shape]`` for each stacked model its own.
         gates: ``L`` tensors that multiply the pre-activations; ``None`` gates each layer by itself.
         gate: the gate used where ``gates`` is ``None`` (default :class:`~companion.gates.HardGate`, i.e. ReLU).
-        layers: stop after that many gated layers; ``output`` is then the last layer output.
+        layers: stop after that many gated layers; ``output`` is then the output of the last of them.
 
     Raises:
-        ValueError: wrong number of gates.
+        ValueError: wrong number of gates, or ``layers`` that the network does not have.
     """
+    if layers is not None and not 0 <= layers <= architecture.gated_layers:
+        raise ValueError(f"layers must be from 0 to the {architecture.gated_layers} gated layers, not {layers}")
     if gates is not None and len(gates) != architecture.gated_layers:
         raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
     run = _Run(architecture, params, gates, gate or HardGate(), layers)
@@ -122,7 +124,7 @@ def trace(
 def forward(
     architecture: Architecture,
     params: Params,
-    x: Float[Tensor, "N ..."],
+    x: Float[Tensor, "..."],
     gates: Sequence[Tensor] | None = None,
     gate: Gate | None = None,
 ) -> Float[Tensor, "*M N C"]:
@@ -130,7 +132,7 @@ def forward(
     return trace(architecture, params, x, gates, gate).output
 
 
-def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor, "N ..."]) -> tuple[Tensor, ...]:
+def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor, "..."]) -> tuple[Tensor, ...]:
     """``q`` of the ``L`` gated layers of a ReLU network: what a feature network hands to its value network.
 
     The output layer is neither needed in ``params`` nor computed.
@@ -156,7 +158,7 @@ class _Run:
         layers: int | None,
     ) -> None:
         self.params, self.gates, self.gate = params, gates, gate
-        self.limit = architecture.gated_layers if layers is None else layers
+        self.limit = architecture.depth if layers is None else layers  # the pool after the last gated layer runs too
         self.stacked = params["weight.0"].dim() > len(architecture.weight_shapes()[0].weight)
         self.shape = len(architecture.input_shape)
         self.q: list[Tensor] = []
@@ -187,7 +189,8 @@ class _Run:
                     z = z.flatten(-self.shape)
                     self.shape = 1
                 case Skip(inner, pre, post):
-                    z = post * (z + self(inner, pre * z))
+                    block = self(inner, pre * z)
+                    z = block if len(self.q) == self.limit else post * (z + block)  # stopped inside: no skip
         return z
 
     def affine(self, layer: WeightLayer, z: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import resource
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,12 +51,20 @@ def provenance(backend: str, device: str, threads: int, spec: RunSpec, seconds: 
         "python": platform.python_version(),
         "device": device_name(device),
         "threads": threads,
+        "peak_mib": _peak_mib(device),
         "backend": backend,
         "precision": spec.precision,
         "seconds": seconds,
         "dataset": DATASETS[spec.dataset].digest,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _peak_mib(device: str) -> int:
+    """Most memory that this process has held so far, on the GPU where there is one, in MiB."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) >> 20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 @functools.cache

@@ -7,7 +7,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -79,27 +79,38 @@ def plus_minus(mean: float | None, std: float | None) -> str:
     return f"{mean:.2f}" + ("" if std is None or pd.isna(std) else f" ± {std:.2f}")
 
 
-def number_table(entries: Sequence[Entry], half_widths: dict[str, float | None], caption: str) -> Table:
-    """Paper beside measured, one line per number.
+def number_table(entries: Sequence[Entry], half_widths: Mapping[str, float | None], caption: str) -> Table:
+    """Paper beside measured in the paper's own layout: a block of lines per row, a column per regime.
+
+    A block has the paper's values, then ours with interval and verdict once any run of the row is recorded.
 
     Args:
         entries: of the scorecard.
         half_widths: entry id to half the width of our 95% interval.
         caption: one sentence above the table.
     """
-    lines = [
-        {
-            "row": e.row,
-            "regime": e.column,
-            "paper": plus_minus(e.paper_mean, e.paper_std),
-            "measured": plus_minus(e.mean, e.std),
-            "95% interval": "–" if e.mean is None or half_widths.get(e.id) is None else f"± {half_widths[e.id]:.2f}",
-            "n": e.n,
-            "verdict": e.verdict,
-        }
-        for e in entries
-    ]
+    columns = list(dict.fromkeys(e.column for e in entries))
+    lines: list[dict[str, object]] = []
+    for row in dict.fromkeys(e.row for e in entries):
+        block = {e.column: e for e in entries if e.row == row}
+
+        def line(
+            label: str, text: Callable[[Entry], object], block: dict[str | None, Entry] = block
+        ) -> dict[str, object]:
+            return {"": label} | {str(c): text(block[c]) if c in block else "" for c in columns}
+
+        found = [line("paper", lambda e: plus_minus(e.paper_mean, e.paper_std))]
+        if any(e.n for e in block.values()):
+            found.append(line("measured", lambda e: plus_minus(e.mean, e.std)))
+            found.append(line("95% interval", lambda e: _reach(half_widths.get(e.id))))
+            found.append(line("n", lambda e: e.n))
+        found.append(line("verdict", lambda e: e.verdict))
+        lines += [{"row": row if i == 0 else ""} | cells for i, cells in enumerate(found)]
     return Table(pd.DataFrame(lines), caption)
+
+
+def _reach(half_width: float | None) -> str:
+    return "–" if half_width is None else f"± {half_width:.2f}"
 
 
 def claim_table(results: Sequence[tuple[str, RowResult, RowResult]], caption: str) -> Table:
@@ -135,7 +146,7 @@ def summary_table(summaries: Sequence[tuple[dict[str, str], Summary | None]], ca
     for labels, s in summaries:
         line: dict[str, Any] = dict(labels)
         line["measured"] = "pending" if s is None else plus_minus(s.mean, s.std)
-        line["95% interval"] = "–" if s is None or s.half_width is None else f"± {s.half_width:.2f}"
+        line["95% interval"] = _reach(None if s is None else s.half_width)
         line["n"] = 0 if s is None else s.n
         lines.append(line)
     return Table(pd.DataFrame(lines), caption)
@@ -149,12 +160,15 @@ def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, statistic: str = "
         paper: the paper's numbers with ``row``, ``column``, ``mean``, ``std``.
         statistic: what is drawn.
     """
-    rows = list(dict.fromkeys(frame["row"]))
+    rows = list(dict.fromkeys(frame["row"])) or ["no records yet"]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(rows), figsize=(4.2 * len(rows) + 0.6, 3.6), squeeze=False)
         for ax, row in zip(axes[0], rows, strict=True):
             mine = frame[(frame["row"] == row) & frame[statistic].notna()]
             columns = [c for c in COLOURS if c in set(frame.loc[frame["row"] == row, "column"])]
+            if mine.empty:
+                ax.set(title=row, xticks=[], yticks=[])
+                continue
             sns.stripplot(
                 mine, x=statistic, y="column", order=columns, hue="column", palette=COLOURS, ax=ax, size=6, alpha=0.8,
                 jitter=0.12, legend=False,
@@ -173,7 +187,8 @@ def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, statistic: str = "
             )
             ax.set(title=_count(row, mine), xlabel="test accuracy [%]", ylabel="")
             ax.grid(axis="x", alpha=0.3)
-        axes[0][0].legend(loc="lower left", fontsize=8, frameon=False)
+        if len(frame):
+            axes[0][0].legend(loc="lower left", fontsize=8, frameon=False)
         figure.tight_layout()
     plt.close(figure)
     return figure

@@ -1,4 +1,4 @@
-"""Records, checks and the papers' numbers side by side: one verdict per number, claim and statement.
+"""Records, checks and the papers' numbers side by side: one verdict per number, claim and statement."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from companion.claims import CLAIMS, RowResult, combine, evaluate, own_differences
+from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_differences, paper_differences
 from companion.experiments import EXHIBITS, cells
 from companion.frames import runs, scores
 from companion.stats import Verdict, equivalence, margin, rules, summarise, welch_difference
 from companion.store import Store
 
-__all__ = ["Entry", "claim_rows", "headline", "numbers", "scorecard", "statements"]
+__all__ = ["Entry", "claim_results", "headline", "number_entries", "numbers", "scorecard", "statements"]
 
 PROFILE = "paper"
 
@@ -88,8 +88,8 @@ def scorecard(store: Store, checks: Mapping[str, bool] | None = None) -> list[En
         checks: statement id to whether all its checks passed, where they have been run.
     """
     frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
-    counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames)]
-    claimed = [entry for claim in CLAIMS for entry in _claim_entries(claim.id, frames)]
+    counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
+    claimed = [entry for claim in CLAIMS for entry in _claim_entries(claim, frames[claim.exhibit])]
     stated = [_statement(s, counted, claimed, checks or {}) for s in statements()]
     return [*counted, *claimed, *stated]
 
@@ -104,15 +104,31 @@ def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
     return table
 
 
-def claim_rows(exhibit: str) -> list[tuple[str, str]]:
-    """``(row, dataset)`` of an exhibit's paper profile, in order."""
+def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
+    """One entry per printed number of an exhibit and variant of its run; ``frame`` holds the paper profile's runs."""
+    lines = numbers()[numbers()["exhibit"] == exhibit].to_dict("records")
+    return [entry for line in lines for entry in _number(line, frame)]
+
+
+def claim_results(exhibit: str, frame: pd.DataFrame) -> list[tuple[Claim, RowResult, RowResult]]:
+    """Each claim about an exhibit row by row: our result, and what the same rule says of the paper's own numbers."""
     places = {cell.row: cell.spec.dataset for cell in cells(exhibit, PROFILE) if not cell.variant}
-    return list(places.items())
+    printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
+    ours = own_differences(frame, EXHIBITS[exhibit].parameters["seeds"])
+    return [
+        (claim, *pair)
+        for claim in CLAIMS
+        if claim.exhibit == exhibit
+        for pair in zip(
+            evaluate(claim, list(places.items()), ours),
+            evaluate(claim, list(places.items()), paper_differences(printed)),
+            strict=True,
+        )
+    ]
 
 
-def _number(line: dict[str, Any], frames: Mapping[str, pd.DataFrame]) -> Iterator[Entry]:
+def _number(line: dict[str, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
     """The entry of one printed number, and one for each variant of its run."""
-    frame = frames.get(line["exhibit"])
     mine = None if frame is None else frame[(frame["row"] == line["row"]) & (frame["column"] == line["column"])]
     variants = [""] if mine is None or mine.empty else list(dict.fromkeys(mine["variant"]))
     for variant in variants:
@@ -135,12 +151,16 @@ def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None)
     elif len(found) < expected or len(found) < 2:
         verdict, rule = Verdict.PENDING, f"pending: {len(found)} of {expected} seeds recorded"
     else:
-        assert mine is not None and summary is not None
+        assert mine is not None
+        assert summary is not None
         within = margin(mine["dataset"].iloc[0])
         gap = welch_difference((line["mean"], std, n_paper), (summary.mean, summary.std, summary.n))
         low, high = gap.interval(rules()["equivalence_confidence"])
         verdict = equivalence(gap, within)
-        rule = f"equivalence: ours - paper = {gap.mean:.2f} points, 90% interval {low:.2f} to {high:.2f}, margin {within:g}"
+        rule = (
+            f"equivalence: ours - paper = {gap.mean:.2f} points, "
+            f"90% interval {low:.2f} to {high:.2f}, margin {within:g}"
+        )
     return Entry(
         id=line["id"] + (f":{variant}" if variant else ""),
         kind="number",
@@ -161,13 +181,8 @@ def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None)
     )
 
 
-def _claim_entries(claim_id: str, frames: Mapping[str, pd.DataFrame]) -> list[Entry]:
-    claim = next(c for c in CLAIMS if c.id == claim_id)
-    frame, rows = frames[claim.exhibit], claim_rows(claim.exhibit)
-    seeds = EXHIBITS[claim.exhibit].parameters["seeds"]
-    results = evaluate(claim, rows, own_differences(frame, seeds))
+def _claim_entries(claim: Claim, frame: pd.DataFrame) -> list[Entry]:
     columns = ", ".join(dict.fromkeys(a for a, _ in claim.pairs)), ", ".join(dict.fromkeys(b for _, b in claim.pairs))
-    counts = {row: min(len(scores(frame, row, c)) for pair in claim.pairs for c in pair) for row, _ in rows}
 
     def entry(result: RowResult) -> Entry:
         return Entry(
@@ -183,13 +198,13 @@ def _claim_entries(claim_id: str, frames: Mapping[str, pd.DataFrame]) -> list[En
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=counts[result.row],
+            n=min(len(scores(frame, result.row, column)) for pair in claim.pairs for column in pair),
             profile=PROFILE,
             verdict=result.verdict,
             rule=result.rule,
         )
 
-    return [entry(result) for result in results]
+    return [entry(ours) for other, ours, _ in claim_results(claim.exhibit, frame) if other is claim]
 
 
 def _statement(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from companion.notation import Float, Int, Tensor
 from companion.regimes import Model
@@ -53,6 +53,7 @@ class EpochResult:
     examples: int
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Some runs in the middle of their training."""
 
@@ -65,6 +66,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Backend(Protocol):
     """A way to train."""
 

@@ -1,0 +1,224 @@
+"""What a chapter notebook calls: one object per exhibit, with its runs, its tables, its figures and its footer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from companion import frames, render
+from companion.experiments import Cell, Exhibit, cells, exhibit, run_missing
+from companion.project import downloads_folder, store_folder, workspace_folder
+from companion.render import Table
+from companion.scorecard import Entry, claim_results, number_entries, numbers
+from companion.stats import Summary, summarise
+from companion.store import Store, canonical
+from companion.workspace import Workspace
+
+__all__ = ["Chapter", "live", "open_chapter"]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """An exhibit in one profile, with what the store has of it.
+
+    Args:
+        exhibit: which.
+        profile: ``quick``, ``cpu`` or ``paper``.
+        cells: its runs.
+        store: where records are read from.
+        own: whether these are the exhibit's own runs, so that they may stand beside the paper's numbers.
+    """
+
+    exhibit: Exhibit
+    profile: str
+    cells: list[Cell]
+    store: Store
+    own: bool
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run, see :func:`companion.frames.runs`."""
+        return frames.runs(self.cells, self.store)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """One row per epoch, see :func:`companion.frames.curves`."""
+        return frames.curves(self.cells, self.store)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The scorecard's entries for the numbers of this exhibit; none unless these are its own paper runs."""
+        return number_entries(self.exhibit.id, self.runs) if self.own and self.profile == "paper" else []
+
+    def table(self, variant: str = "", name: str = "accuracy") -> Table:
+        """The paper's table with ours beside it; for other runs than the exhibit's own, ours alone.
+
+        The table is also left as a CSV file among the chapter's downloads.
+        """
+        title = f"{self.exhibit.id}, profile {self.profile}{variant and f', {variant}'}: test accuracy in percent"
+        if self.entries:
+            chosen = [e for e in self.entries if e.variant == variant and not e.id.endswith(":README")]
+            pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self._download(f"{name}.csv"), index=False)
+            return render.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, f"{title}, mean ± std")
+        table = self.summary(title=title, variant=variant)
+        table.frame.to_csv(self._download(f"{name}.csv"), index=False)
+        return table
+
+    def _half_width(self, entry: Entry) -> float | None:
+        found = frames.scores(self.runs, entry.row or "", entry.column or "", entry.variant)
+        return summarise(found.to_list()).half_width if len(found) else None
+
+    def summary(self, title: str, variant: str = "", statistic: str = "best_test") -> Table:
+        """Ours alone, cell by cell."""
+        lines: list[tuple[dict[str, str], Summary | None]] = []
+        for row, column in dict.fromkeys((c.row, c.column) for c in self.cells if c.variant == variant):
+            found = frames.scores(self.runs, row, column, variant, statistic)
+            expected = sum((c.row, c.column, c.variant) == (row, column, variant) for c in self.cells)
+            complete = len(found) == expected
+            lines.append(({"row": row, "regime": column}, summarise(found.to_list()) if complete else None))
+        return render.summary_table(lines, title)
+
+    def claims(self) -> Table:
+        """The exhibit's claims row by row, with their verdicts."""
+        results = claim_results(self.exhibit.id, self.runs) if self.entries else []
+        table = render.claim_table(
+            [(claim.title, ours, paper) for claim, ours, paper in results],
+            f"Claims about {self.exhibit.id}, decided by paired differences over seeds",
+        )
+        table.frame.to_csv(self._download("claims.csv"), index=False)
+        return table
+
+    def selection(self) -> Table:
+        """What choosing the epoch on the test set is worth: best-test minus last-epoch accuracy."""
+        lines: list[tuple[dict[str, str], Summary | None]] = []
+        done = self.runs[(self.runs["variant"] == "") & self.runs["best_test"].notna()]
+        for (row, column), part in done.groupby(["row", "column"], sort=False):
+            gains = (part["best_test"] - part["last_test"]).to_list()
+            lines.append(({"row": str(row), "regime": str(column)}, summarise(gains)))
+        return render.summary_table(lines, "Best-test minus last-epoch accuracy in points, mean ± std over seeds")
+
+    def accuracy_figure(self) -> Figure:
+        """Every run as a dot beside the paper's mean; rows without any record are left out."""
+        frame = self.runs[self.runs["variant"] == ""]
+        recorded = frame.loc[frame["best_test"].notna(), "row"].unique()
+        paper = numbers()[(numbers()["exhibit"] == self.exhibit.id) & (numbers()["cited"] == "no")]
+        return self._figure("accuracy", render.accuracy_figure(frame[frame["row"].isin(recorded)], paper))
+
+    def curve_figure(self) -> Figure:
+        """Test accuracy against the epoch."""
+        return self._figure("curves", render.curve_figure(self.curves[self.curves["variant"] == ""]))
+
+    def _figure(self, name: str, figure: Figure) -> Figure:
+        figure.savefig(self._download(f"{name}.svg"), metadata={"Date": None})
+        return figure
+
+    def _download(self, name: str) -> Path:
+        folder = downloads_folder() / self.exhibit.chapter
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+    def facts(self) -> dict[str, str]:
+        """Numbers for the prose, as text."""
+        main = [e for e in self.entries if not e.variant and e.verdict != "cited"]
+        count = {
+            v: sum(e.verdict == v for e in main) for v in ("reproduced", "not reproduced", "inconclusive", "pending")
+        }
+        return {"cells": str(len(main)), **{name.replace(" ", "_"): str(n) for name, n in count.items()}}
+
+    def footer(self) -> Footer:
+        """Commands, costs, downloads and records."""
+        return Footer(self)
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The end of a chapter's page, as HTML."""
+
+    chapter: Chapter
+
+    def _repr_html_(self) -> str:
+        c = self.chapter
+        done = c.runs[c.runs["seconds"].notna()]
+        records = [dict(c.store.read(c.store.path(key)).content) for key in done["key"]]
+        c._download("records.json").write_text("[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
+        folder = f"../_static/downloads/{c.exhibit.chapter}"
+        names = sorted(path.name for path in c._download("").iterdir())
+        links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in names]
+        links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
+        keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
+        devices = escape(", ".join(sorted(set(done["device"].dropna()))) or "no device yet")
+        size = sum(c.store.path(key).stat().st_size for key in done["key"]) / 1e6
+        cost = f"{len(done)} runs, {done['seconds'].sum() / 3600:.2f} hours on {devices}, records {size:.1f} MB"
+        return (
+            '<dl class="companion-footer">'
+            f"<dt>Re-run</dt><dd><code>companion run {c.exhibit.id} --profile {escape(c.profile)}</code></dd>"
+            f"<dt>Cost of what is recorded</dt><dd>{cost}</dd>"
+            f"<dt>Downloads</dt><dd>{', '.join(links)}</dd>"
+            f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd></dl>"
+        )
+
+    def __repr__(self) -> str:
+        return f"companion run {self.chapter.exhibit.id} --profile {self.chapter.profile}"
+
+
+def open_chapter(
+    name: str,
+    *,
+    profile: str = "paper",
+    device: str = "auto",
+    train: bool = False,
+    seeds: int | None = None,
+    rows: Sequence[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Chapter:
+    """The exhibit as the store has it; with ``train`` what is missing is trained first.
+
+    Args:
+        name: the exhibit's id.
+        profile: one of the exhibit's.
+        device: a torch device, or ``auto``.
+        train: whether to train missing runs.
+        seeds: how many; ``None`` is the exhibit's own number.
+        rows: only these rows.
+        overrides: fields of :class:`~companion.spec.RunSpec` to change.
+
+    Raises:
+        SpecError: a bad value, in one sentence that lists what is valid.
+    """
+    chosen = exhibit(name)
+    grid = cells(name, profile, seeds, rows, overrides)
+    store = Store(store_folder())
+    if train:
+        workspace = Workspace(workspace_folder(store.folder), store)
+        run_missing(
+            [cell.spec for cell in grid], store, workspace, device=pick(device), threads=torch.get_num_threads()
+        )
+    own = not overrides and seeds in (None, chosen.parameters["seeds"])
+    return Chapter(chosen, profile, grid, store, own)
+
+
+def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapter:
+    """Train the ``quick`` profile now, into a store that is thrown away."""
+    grid = cells(name, "quick", seeds, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "results")
+        run_missing(
+            [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
+        )
+        chapter = Chapter(exhibit(name), "quick", grid, store, own=False)
+        _ = chapter.runs, chapter.curves  # read them while the store is there
+    return chapter
+
+
+def pick(device: str) -> str:
+    """``auto`` is the GPU where there is one."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
