@@ -1,7 +1,7 @@
 """Descriptions of networks: which layers, how wide, how deep.  Frozen, hashable, without a single tensor.
 
-A network is a tuple of layers followed by an output layer.  Every layer with weights is *gated*, except the output layer.
-So a network of depth ``d`` (the papers count weight layers) has ``L = d - 1`` gated layers.
+A network is a tuple of layers followed by an output layer.  Every layer with weights is *gated*, except the output
+layer. So a network of depth ``d`` (the papers count weight layers) has ``L = d - 1`` gated layers.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ def _walk(shape: Shape, layers: tuple[Layer, ...]) -> Iterator[WeightShape]:
     for layer in layers:
         match layer:
             case Dense(width):
+                _require(width >= 1, f"a dense layer needs a width of at least 1, not {width}")
                 _require(
                     len(shape) == 1,
                     f"a dense layer needs a flat input, not {shape}: put Flatten or a pool before it",
@@ -166,7 +167,11 @@ def _walk(shape: Shape, layers: tuple[Layer, ...]) -> Iterator[WeightShape]:
             case Conv(channels, k) | CircularConv(channels, k):
                 axes = 2 if isinstance(layer, Conv) else 1
                 _require(len(shape) == axes + 1, f"{layer} needs an input with {axes + 1} axes, not {shape}")
+                _require(channels >= 1 and k >= 1, f"{layer} needs at least 1 channel and a kernel of at least 1")
                 _require(axes == 1 or k % 2 == 1, f"{layer} keeps the size only with an odd kernel")
+                _require(
+                    axes == 2 or k <= shape[-1], f"{layer} needs a kernel no longer than its {shape[-1]} positions"
+                )
                 field, output = k**axes, (channels, *shape[1:])
                 macs = field * shape[0] * math.prod(output)
                 weight = (channels, shape[0], *(k,) * axes)
@@ -214,7 +219,7 @@ def circular_cnn(
 
 
 def residual(d_in: int, w: int, d_blk: int, pre: Sequence[float], post: Sequence[float]) -> Architecture:
-    """Paper B's ResNet (Figure 1): ``b + 2`` blocks of ``d_blk`` weight layers, a skip over each of the ``b`` inner ones.
+    """Paper B's ResNet (Figure 1): ``b + 2`` blocks of ``d_blk`` weight layers, skips over the ``b`` inner ones.
 
     One output, no biases; the last layer of the last block is the output layer.
 

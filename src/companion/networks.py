@@ -1,10 +1,11 @@
 """One functional forward pass for every network: ``forward(architecture, params, x, gates=None)``.
 
 Without ``gates`` a layer is gated by its own pre-activation: an ordinary ReLU network.  With a stack of gates the same
-code is the value network of a deep gated network.  Parameters are a flat dictionary ``weight.0, bias.0, weight.1, ...``.
+code is the value network of a deep gated network.  Parameters are a flat dictionary ``weight.0, bias.0, weight.1,
+...``.
 
-Every function also takes *stacked* parameters, that is ``M`` models at once: each parameter then has a leading axis ``M``
-and so have all results.  The input may have that axis too; without it all models see the same examples.
+Every function also takes *stacked* parameters, that is ``M`` models at once: each parameter then has a leading axis
+``M`` and so have all results.  The input may have that axis too; without it all models see the same examples.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ This is the whole difference between the five regimes of the papers (Paper A, Se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -86,11 +87,16 @@ def initial_model(spec: RunSpec, teacher: Params | None = None) -> Model:
         ValueError: FL without teacher.
     """
     network, rule = spec.network, RULES[spec.regime]
+
+    def draw(name: str) -> Params:
+        sigma = math.sqrt(2 / network.gate_shapes()[0][0]) if spec.initialisation == "sign" else None
+        return initialise(network, stream(spec.seed, name), spec.initialisation, sigma)
+
     if rule.feature is None:
-        return Model(initialise(network, stream(spec.seed, "feature")))
-    value = initialise(network, stream(spec.seed, "value"))
+        return Model(draw("feature"))
+    value = draw("value")
     if rule.feature == "stream":
-        source = initialise(network, stream(spec.seed, "feature"))
+        source = draw("feature")
     elif rule.feature == "value":
         source = {name: tensor.clone() for name, tensor in value.items()}
     elif teacher is None:
@@ -101,16 +107,16 @@ def initial_model(spec: RunSpec, teacher: Params | None = None) -> Model:
 
 
 def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
-    """What enters the value network in place of the images ``x``; same shape."""
+    """What enters the value network in place of the images ``x [N, *input_shape]``; same shape."""
     if spec.value_input is ValueInput.IMAGE:
         return x
     if spec.value_input is ValueInput.ONES:
         return torch.ones_like(x)
-    noise = torch.rand(x.shape[1:], generator=stream(spec.seed, "noise"))
+    noise = torch.rand(x.shape[1:], generator=stream(spec.seed, "noise"), dtype=torch.float32)
     return noise.to(x).expand_as(x)
 
 
-def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "N ..."]) -> list[Tensor]:
+def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."]) -> list[Tensor]:
     """The stack of ``L`` gates that the feature network hands over, in the order in which the value network uses it."""
     stack = [spec.gate(q) for q in pre_activations(spec.network, feature, x)]
     return stack if spec.gate_permutation is None else permute(stack, spec.gate_permutation)

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,10 @@ __all__ = ["PROTOCOL_VERSION", "RunSpec", "SpecError", "stream"]
 PROTOCOL_VERSION = 1
 """Rises only when the mathematics of a run changes; records of an older protocol are shown as stale."""
 
-OPTIMISERS = ("sgd", "adam")
+OPTIMISERS = ("sgd", "adam", "rmsprop")
+LOSSES = ("cross-entropy", "squared-error")
+INITIALISATIONS = ("glorot", "sign")
+PROBES = ("label-alignment", "kernel-norms")
 PRECISIONS = ("float32", "bfloat16")
 CHECKPOINTS = ("best_test", "last", "selected")
 
@@ -52,15 +56,21 @@ class RunSpec:
         gate_permutation: layer ``l`` of the value network takes the gates of feature layer ``gate_permutation[l]``;
             ``None`` is the identity (so is writing the identity).
         gate_beta: slope of the soft gate in DL; ``gate_eps``: its excess height (Paper A's code: 4 and 0.1).
-        optimiser: ``sgd`` (no momentum) or ``adam`` (0.9, 0.999, epsilon 1e-7 as in Keras).
+        optimiser: ``sgd`` (no momentum), ``adam`` (0.9, 0.999) or ``rmsprop`` (0.9), epsilon 1e-7 as in Keras.
         learning_rate: constant step size.
         batch_size: examples per step; the last batch of an epoch may be shorter.
         epochs: passes through the training set.
         seed: gives three independent streams: ``feature``, ``value``, ``order``.
-        train_size, test_size: only the first so many examples; ``None`` is all.
+        train_size, test_size: only the first so many examples; ``None`` is all (so is writing their number).
         holdout: training examples kept out, from the end of the training set, on which ``selected_test`` chooses its epoch.
         teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
         precision: ``float32`` or ``bfloat16`` arithmetic in the layers.
+        classes: only examples of these classes, numbered anew in this order; ``None`` is all.
+        label_noise: fraction of the training examples whose label is drawn anew, uniformly from all classes.
+        loss: ``cross-entropy``, or ``squared-error`` of one output for two classes, labelled -1 and +1.
+        initialisation: ``glorot`` (uniform), or ``sign``: plus or minus ``sqrt(2 / width)`` in every layer.
+        probe: what else is measured while training: ``label-alignment`` (ReLU, two classes) or ``kernel-norms`` (DL).
+        probe_every: epochs from one measurement to the next; the first is before the first epoch.
         protocol_version: of the mathematics of a run.
 
     Raises:
@@ -87,6 +97,12 @@ class RunSpec:
     holdout: int = 0
     teacher_checkpoint: str = "best_test"
     precision: str = "float32"
+    classes: tuple[int, ...] | None = None
+    label_noise: float = 0.0
+    loss: str = "cross-entropy"
+    initialisation: str = "glorot"
+    probe: str | None = None
+    probe_every: int = 1
     protocol_version: int = 1
 
     def __post_init__(self) -> None:
@@ -97,10 +113,17 @@ class RunSpec:
         _one_of("architecture", self.architecture, ARCHITECTURES)
         _one_of("optimiser", self.optimiser, OPTIMISERS)
         _one_of("precision", self.precision, PRECISIONS)
+        _one_of("loss", self.loss, LOSSES)
+        _one_of("initialisation", self.initialisation, INITIALISATIONS)
+        if self.probe is not None:
+            _one_of("probe", self.probe, PROBES)
         _one_of("teacher_checkpoint", self.teacher_checkpoint, CHECKPOINTS)
         family = ARCHITECTURES[self.architecture]
         set_(self, "width", None if self.width == family.width else self.width)
         set_(self, "depth", None if self.depth == family.depth else self.depth)
+        for name in ("train_size", "test_size"):
+            whole = getattr(DATASETS[self.dataset], name)
+            set_(self, name, None if getattr(self, name) == whole else getattr(self, name))
         self._check_numbers()
         self._check_fit()
 
@@ -113,21 +136,40 @@ class RunSpec:
             ("train_size", 1, info.train_size),
             ("test_size", 1, info.test_size),
             ("holdout", 0, (self.train_size or info.train_size) - 1),
+            ("probe_every", 1, None),
             ("protocol_version", 1, PROTOCOL_VERSION),
         ):
             value = getattr(self, name)
             if value is not None and not (low <= value and (high is None or value <= high)):
-                raise SpecError(f"{name} must be {f'from {low} to {high}' if high else f'at least {low}'}, not {value}")
+                valid = f"at least {low}" if high is None else f"from {low} to {high}"
+                raise SpecError(f"{name} must be {valid}, not {value}")
         for name in ("learning_rate", "gate_beta"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise SpecError(f"{name} must be a positive number, not {value}")
+        if not 0 <= self.label_noise <= 1:
+            raise SpecError(f"label_noise must be a fraction from 0 to 1, not {self.label_noise}")
         if not (math.isfinite(self.gate_eps) and self.gate_eps >= 0):
             raise SpecError(f"gate_eps must be a number of at least 0, not {self.gate_eps}")
 
     def _check_fit(self) -> None:
         """Fields must fit one another: what has no effect must stay at its default, or equal runs had unlike keys."""
         info = DATASETS[self.dataset]
+        if self.classes is not None:
+            if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+                raise SpecError(f"classes must name at least two different classes, not {list(self.classes)}")
+            if not set(self.classes) <= set(range(info.classes)):
+                raise SpecError(f"classes must be from 0 to {info.classes - 1}, not {list(self.classes)}")
+            if self.classes == tuple(range(info.classes)):
+                object.__setattr__(self, "classes", None)
+        if self.loss == "squared-error" and len(self.class_names) != 2:
+            raise SpecError("loss squared-error needs two classes, such as classes [4, 7]")
+        if self.probe == "label-alignment" and (self.regime is not Regime.RELU or len(self.class_names) != 2):
+            raise SpecError("probe label-alignment needs regime ReLU and two classes, such as classes [4, 7]")
+        if self.probe == "kernel-norms" and self.regime is not Regime.DL:
+            raise SpecError("probe kernel-norms needs regime DL")
+        if self.probe is None and self.probe_every != 1:
+            raise SpecError("probe_every has no effect without a probe: leave it at 1")
         if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
             raise SpecError(f"{self.architecture} needs images, {self.dataset} has none")
         try:
@@ -157,10 +199,14 @@ class RunSpec:
     @cached_property
     def network(self) -> Architecture:
         """The architecture of both networks."""
-        info = DATASETS[self.dataset]
-        return build(
-            self.architecture, info.input_shape, info.classes, width=self.width, depth=self.depth, bias=self.bias
-        )
+        shape = DATASETS[self.dataset].input_shape
+        outputs = 1 if self.loss == "squared-error" else len(self.class_names)
+        return build(self.architecture, shape, outputs, width=self.width, depth=self.depth, bias=self.bias)
+
+    @property
+    def class_names(self) -> tuple[int, ...]:
+        """The dataset's classes among which this run tells apart."""
+        return tuple(range(DATASETS[self.dataset].classes)) if self.classes is None else self.classes
 
     @property
     def gate(self) -> Gate:
@@ -172,7 +218,8 @@ class RunSpec:
         """The ReLU run whose gates an FL run uses: same seed, same protocol; ``None`` in other regimes."""
         if self.regime is not Regime.FL:
             return None
-        plain = {name: _DEFAULTS[name] for name in ("value_input", "gate_permutation", "teacher_checkpoint")}
+        own = ("value_input", "gate_permutation", "teacher_checkpoint", "probe", "probe_every")
+        plain = {name: _DEFAULTS[name] for name in own}
         return self.replace(regime=Regime.RELU, **plain)
 
     def replace(self, **changes: Any) -> RunSpec:
@@ -198,8 +245,8 @@ class RunSpec:
         for name in values:
             if name not in _DEFAULTS:
                 near = difflib.get_close_matches(name, _DEFAULTS, n=1)
-                hint = f", did you mean {near[0]}?" if near else ""
-                raise SpecError(f"unknown parameter {name!r}{hint} Valid are {', '.join(_DEFAULTS)}")
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                raise SpecError(f"unknown parameter {name!r}{hint}: valid are {', '.join(_DEFAULTS)}")
         return cls(**values)
 
     @cached_property
@@ -216,6 +263,8 @@ class RunSpec:
 
 _KINDS: dict[str, Any] = get_type_hints(RunSpec)
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(RunSpec)}
+_LISTS = {"gate_permutation": "layer numbers such as [2, 0, 1, 3]", "classes": "class numbers such as [4, 7]"}
+_LARGEST = sys.float_info.max
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
@@ -225,23 +274,23 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
         return None
     kinds = [k for k in getattr(kind, "__args__", (kind,)) if k not in (type(None), Ellipsis)]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if name == "gate_permutation":
+    if name in _LISTS:
         if isinstance(value, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
             return tuple(value)
-        raise SpecError(f"gate_permutation must be a list of layer numbers such as [2, 0, 1, 3], not {value!r}")
+        raise SpecError(f"{name} must be a list of {_LISTS[name]}, not {value!r}")
     if bool in kinds and isinstance(value, bool):
         return value
-    if int in kinds and number and float(value).is_integer():
+    if int in kinds and number and (isinstance(value, int) or value.is_integer()):
         return int(value)
-    if float in kinds and number:
-        return float(value)
+    if float in kinds and number and abs(value) <= _LARGEST:
+        return float(value) + 0.0  # minus zero is zero, with the same key
     if str in kinds and isinstance(value, str):
         return value
     for enum in (Regime, ValueInput):
         if enum in kinds:
             _one_of(name, value, [str(member) for member in enum])
             return enum(value)
-    word = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kinds[0]]
+    word = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[kinds[0]]
     raise SpecError(f"{name} must be {word}{' or null' if optional else ''}, not {value!r}")
 
 

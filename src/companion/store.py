@@ -69,7 +69,7 @@ class Record:
 
     def statistic(self, name: str) -> float | None:
         """``best_test``, ``last_test`` or ``selected_test`` in percent; ``None`` where the run has none."""
-        return self.content[name] if self.finished else None
+        return self.content.get(name) if self.finished else None
 
     @classmethod
     def build(cls, spec: RunSpec, take: int, **parts: Any) -> Record:
@@ -114,7 +114,9 @@ class Record:
             raise RecordError(f"the spec is not valid: {error}") from None
         if content["key"] != spec.key:
             raise RecordError(f"key {content['key']} is not the spec's key {spec.key}")
-        lengths = {name: len(content["curves"].get(name, ())) for name in CURVES}
+        if missing := set(CURVES) - content["curves"].keys():
+            raise RecordError(f"curves are missing: {', '.join(sorted(missing))}")
+        lengths = {name: len(content["curves"][name]) for name in CURVES}
         if self.finished and set(lengths.values()) != {spec.epochs}:
             raise RecordError(f"curves of lengths {lengths} do not have one value for each of {spec.epochs} epochs")
         curve = content["curves"]["test_accuracy"]

@@ -9,40 +9,45 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
 
-from companion.architectures import Conv
 from companion.backends import (
     Backend,
+    CudaBackend,
     EpochResult,
     FusedBackend,
     ReferenceBackend,
     StackedBackend,
-    TrainingSet,
     TrainState,
 )
-from companion.data import DATASETS, Dataset, load
+from companion.data import load
+from companion.evaluation import Evaluator, evaluate_all
+from companion.examples import Split, split
 from companion.notation import Int, Regime, Tensor
+from companion.probes import measure
 from companion.provenance import provenance
-from companion.regimes import Model, gates, initial_model, output
+from companion.regimes import initial_model
 from companion.spec import RunSpec, stream
 from companion.store import Record
 from companion.workspace import Checkpoint, Workspace, weights_digest
 
-__all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "epoch_order", "evaluate", "train"]
+__all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "epoch_order", "train"]
 
 log = logging.getLogger(__name__)
 
-BACKENDS: dict[str, Backend] = {b.name: b for b in (FusedBackend(), StackedBackend(), ReferenceBackend())}
+BACKENDS: dict[str, Backend] = {
+    b.name: b for b in (FusedBackend(), CudaBackend(), StackedBackend(), ReferenceBackend())
+}
 """In order of preference."""
+
+ONLY_ON = {"fused": "cpu", "cuda": "cuda"}
+"""Backends that serve one type of device only."""
 
 CHECKPOINT_SECONDS = 60
 GROUP_SIZE = 48
-EVALUATION_BATCH = 500
 
 
 class TeacherMissingError(RuntimeError):
@@ -64,25 +69,21 @@ def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Ba
     """The first backend that can train ``spec`` on ``device``, or the named one.
 
     Raises:
-        ValueError: unknown name, or the named backend cannot train this run.
+        ValueError: unknown name, or neither the named backend nor, for ``auto``, any other can train this run.
     """
-    if name == "auto":
-        candidates = [b for b in BACKENDS.values() if device == "cpu" or b.name != "fused"]
-        return next(b for b in candidates if b.supports(spec))
-    if name not in BACKENDS:
+    if name not in ("auto", *BACKENDS):
         raise ValueError(f"unknown backend {name!r}: valid are auto, {', '.join(BACKENDS)}")
-    if not BACKENDS[name].supports(spec):
-        raise ValueError(f"backend {name} cannot train {spec.architecture} in {spec.precision} on this machine")
-    return BACKENDS[name]
+    kind = device.partition(":")[0]
+    able = {b.name: b for b in BACKENDS.values() if b.supports(spec) and ONLY_ON.get(b.name, kind) == kind}
+    if not able or name not in ("auto", *able):
+        run = f"{spec.architecture} {'with' if spec.bias else 'without'} biases in {spec.precision} on {device}"
+        raise ValueError(f"backend {name} cannot train {run}: valid here are {', '.join(able) or 'none'}")
+    return next(iter(able.values())) if name == "auto" else able[name]
 
 
-def epoch_order(spec: RunSpec, epoch: int) -> Int[Tensor, "N"]:
-    """The order of the training examples in an epoch (from 1): the same for all runs of one seed."""
-    return torch.randperm(_train_size(spec), generator=stream(spec.seed, "order", epoch))
-
-
-def _train_size(spec: RunSpec) -> int:
-    return (spec.train_size or DATASETS[spec.dataset].train_size) - spec.holdout
+def epoch_order(spec: RunSpec, epoch: int, examples: int) -> Int[Tensor, "N"]:
+    """The order of so many training examples in an epoch (from 1): the same for all runs of one seed."""
+    return torch.randperm(examples, generator=stream(spec.seed, "order", epoch))
 
 
 def train(
@@ -113,14 +114,15 @@ def train(
     groups: dict[object, list[_Job]] = {}
     for job in jobs:
         s = job.spec
-        shared = (s.dataset, s.train_size, s.test_size, s.holdout, s.architecture, s.width, s.depth, s.bias, s.epochs)
+        shared = (s.dataset, s.classes, s.train_size, s.test_size, s.holdout, s.network, s.epochs)
+        noise = (s.label_noise, s.seed if s.label_noise else None)  # the noise of a seed is its own
         start = (
             len(job.checkpoint.curves["test_accuracy"]),
             job.backend.name,
             job.backend.group(s),
             s.regime is Regime.FL,
         )
-        groups.setdefault((shared, start), []).append(job)
+        groups.setdefault((shared, noise, start), []).append(job)
     for group in groups.values():
         for at in range(0, len(group), GROUP_SIZE):
             _train_group(group[at : at + GROUP_SIZE], on_record, device, threads, on_progress)
@@ -165,13 +167,26 @@ class _Job:
             "train_accuracy": round(100 * result.correct / result.examples, 4),
             **accuracies,
         }
-        finite = math.isfinite(values["train_loss"])
+        # The loss was taken before the last step: that step can still have overflowed.
+        finite = math.isfinite(values["train_loss"]) and all(
+            bool(tensor.isfinite().all()) for tensor in state.model.trainable(self.spec.regime).values()
+        )
         curves = {name: [*old.curves.get(name, []), value] for name, value in values.items()} if finite else old.curves
         new = replace(old, state=state, curves=curves, seconds=old.seconds + seconds, diverged=not finite)
         for checkpoint, curve in (("best_test", "test_accuracy"), ("selected", "holdout_accuracy")):
             if finite and curve in curves and curves[curve][-1] > max(curves[curve][:-1], default=-1.0):
                 new = replace(new, kept={**new.kept, checkpoint: (new.epoch, state.model)})
         self.checkpoint = new
+
+    def probe(self, data: Split) -> None:
+        """Measure what the spec asks for, if this is the epoch for it and it has not been done."""
+        c, spec = self.checkpoint, self.spec
+        measured = c.probes.get("epoch", [])
+        if spec.probe is None or c.diverged or c.epoch % spec.probe_every or c.epoch in measured:
+            return
+        values = {"epoch": c.epoch, **measure(spec, c.state.model, data.train.inputs, data.train.labels)}
+        probes = {name: [*c.probes.get(name, []), value] for name, value in values.items()}
+        self.checkpoint = replace(c, probes=probes)
 
     def record(self, device: str, threads: int) -> Record:
         """The finished run as a record; a ReLU run also leaves its weights for FL."""
@@ -194,6 +209,7 @@ class _Job:
             selected_test=test[selected - 1] if selected else None,
             selected_epoch=selected,
             teacher=self.teacher,
+            **({"probes": c.probes} if spec.probe else {}),
             weights={name: weights_digest(model.value) for name, model in models.items()},
             provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3)),
         )
@@ -207,24 +223,25 @@ def _train_group(
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
     spec, backend = jobs[0].spec, jobs[0].backend
-    dataset = load(spec.dataset)
-    size = _train_size(spec)
-    training = TrainingSet(dataset.train_inputs[:size], dataset.train_labels[:size])
-    evaluators = {job.spec.key: _Evaluator(job.spec, job.checkpoint.state.model, dataset, device) for job in jobs}
+    data = split(spec, load(spec.dataset))
+    evaluators = {job.spec.key: Evaluator(job.spec, job.checkpoint.state.model, data, device) for job in jobs}
+    for job in jobs:
+        job.probe(data)
     engine, members = None, 0
     saved = time.monotonic()
     while active := [job for job in jobs if not job.done]:
         if engine is None or len(active) < members:
             states = [job.checkpoint.state for job in active]
-            engine = backend.start([job.spec for job in active], states, training, device, threads)
+            engine = backend.start([job.spec for job in active], states, data.train, device, threads)
             members = len(active)
         start = time.monotonic()
-        results = engine.epoch([epoch_order(job.spec, job.checkpoint.epoch + 1) for job in active])
+        results = engine.epoch([epoch_order(job.spec, job.checkpoint.epoch + 1, len(data.train)) for job in active])
         states = engine.states()
-        accuracies = _evaluate_all([evaluators[job.spec.key] for job in active], states, threads)
+        accuracies = evaluate_all([evaluators[job.spec.key] for job in active], [s.model for s in states], threads)
         share = (time.monotonic() - start) / len(active)
         for job, state, result, accuracy in zip(active, states, results, accuracies, strict=True):
             job.advance(state, result, accuracy, share)
+            job.probe(data)
             if on_progress:
                 on_progress(Progress(job.spec, job.checkpoint.epoch, backend.name, share))
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -234,55 +251,3 @@ def _train_group(
     for job in jobs:
         on_record(job.record(device, threads))
         job.workspace.drop_checkpoint(job.spec.key)
-
-
-def _evaluate_all(
-    evaluators: Sequence[_Evaluator], states: Sequence[TrainState], threads: int
-) -> list[dict[str, float]]:
-    """Evaluate several models side by side, one thread each: small networks do not share out well."""
-    workers = min(threads, len(evaluators))
-    torch.set_num_threads(threads // workers)
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda evaluator, state: evaluator(state.model), evaluators, states))
-
-
-class _Evaluator:
-    """Test and holdout accuracy of one run; the gates of a frozen feature network are computed once."""
-
-    def __init__(self, spec: RunSpec, model: Model, dataset: Dataset, device: str) -> None:
-        self.spec, self.device = spec, device
-        self.sets = {"test_accuracy": (dataset.test_inputs[: spec.test_size], dataset.test_labels[: spec.test_size])}
-        if spec.holdout:
-            kept_out = slice(_train_size(spec), _train_size(spec) + spec.holdout)
-            self.sets["holdout_accuracy"] = (dataset.train_inputs[kept_out], dataset.train_labels[kept_out])
-        small = not any(isinstance(layer, Conv) for layer in spec.network.layers)
-        self.stacks: dict[str, list[list[Tensor]]] = {}
-        if spec.regime.frozen and small and model.feature is not None:
-            for name, (x, _) in self.sets.items():
-                batches = x.split(EVALUATION_BATCH)
-                self.stacks[name] = [[g.bool() for g in gates(spec, model.feature, batch)] for batch in batches]
-
-    def __call__(self, model: Model) -> dict[str, float]:
-        return {
-            name: evaluate(self.spec, model, x, y, self.device, self.stacks.get(name))
-            for name, (x, y) in self.sets.items()
-        }
-
-
-@torch.no_grad()
-def evaluate(
-    spec: RunSpec,
-    model: Model,
-    inputs: Tensor,
-    labels: Tensor,
-    device: str = "cpu",
-    stacks: Sequence[list[Tensor]] | None = None,
-) -> float:
-    """Accuracy in percent on ``inputs [N, C, H, W]``; ``stacks`` holds each batch's gates where they are known."""
-    feature = None if model.feature is None else {n: t.to(device) for n, t in model.feature.items()}
-    model = Model({n: t.to(device) for n, t in model.value.items()}, feature)
-    correct = 0
-    for i, (x, y) in enumerate(zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)):
-        logits = output(spec, model, x.to(device), stacks[i] if stacks else None)
-        correct += int((logits.argmax(-1).cpu() == y).sum())
-    return round(100 * correct / len(labels), 4)

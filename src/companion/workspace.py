@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -23,6 +25,9 @@ from companion.spec import RunSpec
 from companion.store import Store
 
 __all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Checkpoint:
     teacher: Mapping[str, Any] | None = None
     seconds: float = 0.0
     diverged: bool = False
+    probes: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, state: TrainState, teacher: Mapping[str, Any] | None) -> Checkpoint:
@@ -73,12 +79,21 @@ class Workspace:
 
     def load_checkpoint(self, key: str) -> Checkpoint | None:
         """The checkpoint of a run; ``None`` if there is none or it cannot be read."""
-        saved = _load(self.folder / "checkpoints" / f"{key}.pt")
-        if saved is None:
-            return None
-        state = TrainState(Model(**saved["model"]), saved["first"], saved["second"], saved["step"])
-        kept = {name: (epoch, Model(**model)) for name, (epoch, model) in saved["kept"].items()}
-        return Checkpoint(state, saved["curves"], kept, saved["teacher"], saved["seconds"], saved["diverged"])
+
+        def parse(saved: Any) -> Checkpoint:
+            state = TrainState(Model(**saved["model"]), saved["first"], saved["second"], saved["step"])
+            kept = {name: (epoch, Model(**model)) for name, (epoch, model) in saved["kept"].items()}
+            return Checkpoint(
+                state,
+                saved["curves"],
+                kept,
+                saved["teacher"],
+                saved["seconds"],
+                saved["diverged"],
+                saved.get("probes", {}),
+            )
+
+        return _load(self.folder / "checkpoints" / f"{key}.pt", parse)
 
     def save_checkpoint(self, key: str, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint of a run, whole or not at all."""
@@ -93,6 +108,7 @@ class Workspace:
             "teacher": checkpoint.teacher,
             "seconds": checkpoint.seconds,
             "diverged": checkpoint.diverged,
+            "probes": checkpoint.probes,
         }
         _save(content, self.folder / "checkpoints" / f"{key}.pt")
 
@@ -106,12 +122,13 @@ class Workspace:
         _save(content, self.folder / "weights" / f"{key}.pt")
 
     def load_weights(self, key: str, checkpoint: str) -> Weights | None:
-        """The weights of a ReLU run; ``None`` if they are not here."""
-        saved = _load(self.folder / "weights" / f"{key}.pt")
-        if saved is None or checkpoint not in saved["models"]:
-            return None
-        epoch, params = saved["models"][checkpoint]
-        return Weights(saved["take"], epoch, params)
+        """The weights of a ReLU run; ``None`` if they are not here or cannot be read."""
+
+        def parse(saved: Any) -> Weights | None:
+            model = saved["models"].get(checkpoint)
+            return None if model is None else Weights(saved["take"], *model)
+
+        return _load(self.folder / "weights" / f"{key}.pt", parse)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
@@ -143,10 +160,15 @@ def _save(content: Any, path: Path) -> None:
     temporary.replace(path)
 
 
-def _load(path: Path) -> Any:
-    try:
-        return torch.load(path, weights_only=True)
-    except FileNotFoundError:
+def _load(path: Path, parse: Callable[[Any], T | None]) -> T | None:
+    """What ``parse`` makes of a saved file.  A damaged one is named, and as good as none: its run is repeated."""
+    if not path.exists():
         return None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError):
-        return None  # a damaged checkpoint or weight file is as good as none: the run is repeated
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums that torch.save wrote
+            if (member := archive.testzip()) is not None:
+                raise ValueError(f"wrong checksum of {member}")
+        return parse(torch.load(path, weights_only=True))
+    except Exception as error:  # whatever bad bytes provoke in the decoders
+        log.warning("%s is damaged and not used: %s", path, error)
+        return None

@@ -1,17 +1,18 @@
 """Backends: ways to train one epoch.  See :mod:`companion.backends.base`."""
 
-from companion.backends.base import Backend, Engine, EpochResult, TrainingSet, TrainState
+from companion.backends.base import Backend, Engine, EpochResult, TrainState
+from companion.backends.cuda import CudaBackend
 from companion.backends.fused import FusedBackend
 from companion.backends.reference import ReferenceBackend
 from companion.backends.stacked import StackedBackend
 
 __all__ = [
     "Backend",
+    "CudaBackend",
     "Engine",
     "EpochResult",
     "FusedBackend",
     "ReferenceBackend",
     "StackedBackend",
     "TrainState",
-    "TrainingSet",
 ]

@@ -9,14 +9,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from companion.notation import Float, Int, Tensor
+from companion.examples import Examples
+from companion.notation import Int, Tensor
 from companion.regimes import Model
 from companion.spec import RunSpec
 
-__all__ = ["Backend", "Engine", "EpochResult", "TrainState", "TrainingSet"]
-
-ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-7
-"""Keras' defaults, which the official code uses; the update is written as in PyTorch (bias-corrected, then epsilon)."""
+__all__ = ["Backend", "Engine", "EpochResult", "TrainState"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class TrainState:
     Args:
         model: both networks.
         first: Adam's first moments by trainable parameter (``value/weight.0``); empty before the first step and for SGD.
-        second: Adam's second moments.
+        second: second moments of Adam and RMSprop.
         step: steps made.
     """
 
@@ -34,14 +32,6 @@ class TrainState:
     first: dict[str, Tensor] = field(default_factory=dict)
     second: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """The whole training set as two tensors."""
-
-    inputs: Float[Tensor, "N ..."]
-    labels: Int[Tensor, "N"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ class Backend(Protocol):
         ...
 
     def start(
-        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: TrainingSet, device: str, threads: int
+        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
     ) -> Engine:
         """An engine that goes on from ``states``."""
         ...

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import logging
-import os
-import platform
-import shlex
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,14 +18,10 @@ import numpy as np
 import torch
 
 from companion.architectures import Dense, Flatten
-from companion.backends.base import (
-    ADAM_BETA1,
-    ADAM_BETA2,
-    ADAM_EPSILON,
-    EpochResult,
-    TrainingSet,
-    TrainState,
-)
+from companion.backends.base import EpochResult, TrainState
+from companion.backends.native import compiled
+from companion.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
+from companion.examples import Examples
 from companion.notation import Int, Tensor, ValueInput
 from companion.regimes import RULES, gates, value_input
 from companion.spec import RunSpec
@@ -40,7 +30,6 @@ __all__ = ["FusedBackend"]
 
 PAD = 16
 MOST_LAYERS = 63
-FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared"]
 OWN_GATES, FIXED_GATES, LEARNT_GATES = range(3)
 
 log = logging.getLogger(__name__)
@@ -84,14 +73,15 @@ class FusedBackend:
         """Dense layers in float32, where a C compiler works."""
         dense = all(isinstance(layer, (Dense, Flatten)) for layer in spec.network.layers)
         biased = spec.bias and spec.network.depth <= MOST_LAYERS
-        return dense and biased and spec.precision == "float32" and _library() is not None
+        usual = spec.optimiser in ("sgd", "adam") and spec.loss == "cross-entropy"
+        return dense and biased and usual and spec.precision == "float32" and _library() is not None
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs may go together: threads run over models."""
         return None
 
     def start(
-        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: TrainingSet, device: str, threads: int
+        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
     ) -> _Engine:
         """One engine; each of its ``threads`` trains one model at a time."""
         inputs = data.inputs.flatten(1).contiguous()
@@ -113,7 +103,7 @@ class _Engine:
 class _Run:
     """One run in the kernel's layout: weights ``[in, out padded]`` and a bias row, layer after layer."""
 
-    def __init__(self, spec: RunSpec, state: TrainState, data: TrainingSet, inputs: Tensor) -> None:
+    def __init__(self, spec: RunSpec, state: TrainState, data: Examples, inputs: Tensor) -> None:
         self.spec, self.start = spec, state
         rule = RULES[spec.regime]
         # A constant input of ones gives all rows of the first weight matrix one common gradient.  They are then kept as
@@ -163,7 +153,7 @@ class _Run:
             rate=spec.learning_rate,
             beta1=ADAM_BETA1,
             beta2=ADAM_BETA2,
-            epsilon=ADAM_EPSILON,
+            epsilon=EPSILON,
             gate_beta=spec.gate_beta,
             gate_scale=1 + spec.gate_eps,
             first_rate=self.d_in if self.ones else 1,
@@ -243,43 +233,12 @@ def _gate_bits(spec: RunSpec, feature: dict[str, Tensor], inputs: Tensor) -> np.
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The compiled kernel, built once per machine and source; ``None``, and one line in the log, where it cannot be."""
-    source = Path(__file__).with_name("fused.c")
-    compiler = shlex.split(os.environ.get("CC", "cc"))
+    """The compiled kernel; ``None``, and one line in the log, where it cannot be built."""
     try:
-        if shutil.which(compiler[0]) is None:
-            raise OSError(f"no C compiler {compiler[0]!r}")
-        version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=True).stdout
-        identity = "\n".join([source.read_text(), version, *FLAGS, platform.machine(), _processor()])
-        target = _cache() / f"fused-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-                built = Path(folder) / "fused.so"
-                command = [*compiler, *FLAGS, str(source), "-o", str(built), "-lm"]
-                subprocess.run(command, capture_output=True, text=True, check=True)
-                built.replace(target)
-        library = ctypes.CDLL(str(target))
+        library = compiled(Path(__file__).with_name("fused.c"))
     except (OSError, subprocess.CalledProcessError) as error:
         log.warning("the fused backend cannot be built here (%s): the stacked backend is used instead", error)
         return None
     library.companion_scratch.argtypes = (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     library.companion_scratch.restype = library.companion_epoch.restype = ctypes.c_int64
     return library
-
-
-def _cache() -> Path:
-    try:
-        from platformdirs import user_cache_path
-    except ModuleNotFoundError:
-        return Path.home() / ".cache" / "companion" / "kernels"
-    return user_cache_path("companion") / "kernels"
-
-
-def _processor() -> str:
-    """What ``-march=native`` depends on, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import torch
-from torch.nn import functional as F
 
-from companion.backends.base import (
-    ADAM_BETA1,
-    ADAM_BETA2,
-    ADAM_EPSILON,
-    EpochResult,
-    TrainingSet,
-    TrainState,
-)
+from companion.backends import optimisers
+from companion.backends.base import EpochResult, TrainState
+from companion.examples import Examples
 from companion.notation import Int, Tensor
+from companion.objectives import losses, predictions
 from companion.regimes import output
 from companion.spec import RunSpec
 
@@ -36,7 +31,7 @@ class ReferenceBackend:
         return None
 
     def start(
-        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: TrainingSet, device: str, threads: int
+        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
     ) -> _Engine:
         """One engine holding one run per spec."""
         torch.set_num_threads(threads)
@@ -55,7 +50,7 @@ class _Engine:
 
 
 class _Run:
-    def __init__(self, spec: RunSpec, state: TrainState, data: TrainingSet, device: str) -> None:
+    def __init__(self, spec: RunSpec, state: TrainState, data: Examples, device: str) -> None:
         def own(params: dict[str, Tensor]) -> dict[str, Tensor]:
             return {name: tensor.detach().clone().to(device) for name, tensor in params.items()}
 
@@ -64,43 +59,33 @@ class _Run:
         self.model = type(state.model)(own(state.model.value), state.model.feature and own(state.model.feature))
         self.trainable = self.model.trainable(spec.regime)
         parameters = [tensor.requires_grad_() for tensor in self.trainable.values()]
-        self.optimiser: torch.optim.Optimizer
-        if spec.optimiser == "sgd":
-            self.optimiser = torch.optim.SGD(parameters, lr=spec.learning_rate)
-        else:
-            self.optimiser = torch.optim.Adam(
-                parameters, lr=spec.learning_rate, betas=(ADAM_BETA1, ADAM_BETA2), eps=ADAM_EPSILON
-            )
-            if state.step:
-                for name, tensor in self.trainable.items():
-                    self.optimiser.state[tensor] = {
-                        "step": torch.tensor(float(state.step)),
-                        "exp_avg": state.first[name].clone().to(device),
-                        "exp_avg_sq": state.second[name].clone().to(device),
-                    }
+        self.optimiser = optimisers.make(spec, parameters)
+        for name, leaf in self.trainable.items():
+            known = {"first": state.first.get(name), "second": state.second.get(name)}
+            copies = {moment: tensor.clone().to(device) for moment, tensor in known.items() if tensor is not None}
+            optimisers.resume(self.optimiser, spec, leaf, state.step, copies)
 
     def epoch(self, order: Int[Tensor, "N"]) -> EpochResult:
         loss_sum, correct = 0.0, 0
         for batch in order.to(self.device).split(self.spec.batch_size):
             x, y = self.inputs[batch], self.labels[batch]
             logits = output(self.spec, self.model, x)
-            loss = F.cross_entropy(logits, y)
+            loss = losses(self.spec, logits, y).mean()
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
             self.step += 1
             loss_sum += loss.item() * len(batch)
-            correct += int((logits.argmax(-1) == y).sum())
+            correct += int((predictions(self.spec, logits) == y).sum())
         return EpochResult(loss_sum, correct, len(order))
 
     def state(self) -> TrainState:
         def out(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
 
-        model = self.model.updated(out(self.trainable))
-        if self.spec.optimiser == "sgd" or not self.step:
-            return TrainState(model, step=self.step)
-        moments = {name: self.optimiser.state[tensor] for name, tensor in self.trainable.items()}
-        first = out({name: m["exp_avg"] for name, m in moments.items()})
-        second = out({name: m["exp_avg_sq"] for name, m in moments.items()})
-        return TrainState(model, first, second, self.step)
+        known = {name: optimisers.moments(self.optimiser, self.spec, leaf) for name, leaf in self.trainable.items()}
+        first, second = (
+            out({name: moments[which] for name, moments in known.items() if which in moments})
+            for which in ("first", "second")
+        )
+        return TrainState(self.model.updated(out(self.trainable)), first, second, self.step)

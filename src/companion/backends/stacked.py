@@ -1,34 +1,34 @@
-"""The stacked backend: ``M`` models as one, in plain PyTorch, on any device.
+"""The stacked backend: ``M`` models in one step, in plain PyTorch, on any device.
 
-Parameters have a leading axis ``M``; one forward and backward pass serves all models, and one fused optimiser step.
-Gates of frozen feature networks are computed once for the whole training set where they fit.
+Dense networks are stacked for good: parameters have a leading axis ``M`` and one batched product serves all models.
+Convolutions run model by model inside the step, which is faster than grouped convolution.  Either way there is one
+backward pass and one fused optimiser step for all models, and gates of frozen feature networks are computed once.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
-from torch.nn import functional as F
 
-from companion.backends.base import (
-    ADAM_BETA1,
-    ADAM_BETA2,
-    ADAM_EPSILON,
-    EpochResult,
-    TrainingSet,
-    TrainState,
-)
-from companion.networks import Params, forward
-from companion.notation import Int, Tensor
-from companion.regimes import RULES, Model, gates, value_input
+from companion.architectures import Conv
+from companion.backends import optimisers
+from companion.backends.base import EpochResult, TrainState
+from companion.backends.gate_cache import GateCache
+from companion.backends.products import fast_products
+from companion.examples import Examples
+from companion.gates import permute
+from companion.networks import Params, forward, pre_activations
+from companion.notation import Float, Int, Tensor
+from companion.objectives import losses, predictions
+from companion.regimes import RULES, value_input
 from companion.spec import RunSpec
 
-__all__ = ["StackedBackend", "stack", "unstack"]
+__all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
 
-GATE_BUDGET = 2**31
-"""Bytes that the cached gates of one engine may take."""
+GATE_BUDGET = {"cpu": 2**32, "cuda": 2**35}
+"""Bytes that the cached gates of one engine may take; beyond that they are computed batch by batch."""
 
 
 def stack(many: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -38,8 +38,6 @@ def stack(many: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 def unstack(stacked: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     """The inverse of :func:`stack`, on the CPU, detached."""
-    if not stacked:
-        return []
     size = len(next(iter(stacked.values())))
     return [{name: tensor[m].detach().cpu().clone() for name, tensor in stacked.items()} for m in range(size)]
 
@@ -58,103 +56,159 @@ class StackedBackend:
         return spec.replace(seed=0, value_input="image", gate_permutation=None)
 
     def start(
-        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: TrainingSet, device: str, threads: int
-    ) -> _Engine:
+        self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
+    ) -> StackedEngine:
         """One engine for all runs."""
         torch.set_num_threads(threads)
-        return _Engine(specs, states, data, device)
+        return StackedEngine(specs, states, data, device)
 
 
-class _Engine:
-    def __init__(self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: TrainingSet, device: str) -> None:
-        self.specs, self.device, self.spec = list(specs), device, specs[0]
-        self.inputs, self.labels = data.inputs.to(device), data.labels.to(device)
-        self.initial = list(states)
-        self.step = states[0].step
-        regime = self.spec.regime
-        self.trainable = {
-            name: tensor.to(device).requires_grad_()
-            for name, tensor in stack([state.model.trainable(regime) for state in states]).items()
-        }
-        self.features = [
-            None if s.model.feature is None else {k: v.to(device) for k, v in s.model.feature.items()} for s in states
-        ]
-        self.learnt = RULES[regime].trains_feature
+class StackedEngine:
+    """Some like runs in the middle of their training.
+
+    Parameters are leaves of shape ``[M, ...]`` for dense networks (one *bundle* of ``M`` models), and plain ones for each
+    model of a convolutional network (``M`` bundles of one).
+    """
+
+    capturable = False
+
+    def __init__(self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str) -> None:
+        self.specs, self.initial, self.device = list(specs), list(states), device
+        self.spec, self.step = specs[0], states[0].step
+        self.convolutional = any(isinstance(layer, Conv) for layer in self.spec.network.layers)
+        layout = torch.channels_last if self.convolutional else torch.contiguous_format
+        self.inputs = data.inputs.to(device).contiguous(memory_format=layout)
+        self.labels = data.labels.to(device)
+        self.bundles = self._bundle([state.model.trainable(self.spec.regime) for state in states], leaves=True)
         self.optimiser = self._optimiser(states)
-        self.cache = self._cached_gates() if regime.frozen else None
+        self.sums = torch.zeros(2, len(specs), device=device)
+        features = [{} if s.model.feature is None else _to(s.model.feature, device) for s in states]
+        self.features, self.cache = features, None
+        if self.spec.regime.frozen:
+            networks = len({(spec.seed) for spec in specs})
+            if networks * GateCache.size(self.spec, len(self.inputs)) <= GATE_BUDGET[torch.device(device).type]:
+                self.cache = GateCache(self.specs, features, self.inputs)
+
+    def _bundle(self, models: Sequence[dict[str, Tensor]], leaves: bool = False) -> list[dict[str, Tensor]]:
+        bundles = list(models) if self.convolutional else [stack(models)]
+        made = []
+        for bundle in bundles:
+            copies = {name: tensor.detach().clone().to(self.device) for name, tensor in bundle.items()}
+            if self.convolutional:
+                copies = {
+                    n: t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t for n, t in copies.items()
+                }
+            made.append({name: tensor.requires_grad_(leaves) for name, tensor in copies.items()})
+        return made
 
     def _optimiser(self, states: Sequence[TrainState]) -> torch.optim.Optimizer:
-        parameters, rate = list(self.trainable.values()), self.spec.learning_rate
-        if self.spec.optimiser == "sgd":
-            return torch.optim.SGD(parameters, lr=rate, fused=True)
-        betas = (ADAM_BETA1, ADAM_BETA2)
-        optimiser = torch.optim.Adam(parameters, lr=rate, betas=betas, eps=ADAM_EPSILON, fused=True)
-        if self.step:
-            first, second = stack([s.first for s in states]), stack([s.second for s in states])
-            for name, tensor in self.trainable.items():
-                optimiser.state[tensor] = {
-                    "step": torch.tensor(float(self.step), device=self.device),
-                    "exp_avg": first[name].to(self.device),
-                    "exp_avg_sq": second[name].to(self.device),
-                }
+        leaves = [leaf for bundle in self.bundles for leaf in bundle.values()]
+        optimiser = optimisers.make(self.spec, leaves, fused=True, capturable=self.capturable)
+        empty: list[dict[str, Tensor]] = [{} for _ in self.bundles]
+        firsts = self._bundle([s.first for s in states]) if states[0].first else empty
+        seconds = self._bundle([s.second for s in states]) if states[0].second else empty
+        for bundle, first, second in zip(self.bundles, firsts, seconds, strict=True):
+            for name, leaf in bundle.items():
+                known = {"first": first.get(name), "second": second.get(name)}
+                state = {moment: tensor for moment, tensor in known.items() if tensor is not None}
+                optimisers.resume(optimiser, self.spec, leaf, self.step, state)
         return optimiser
 
-    def _cached_gates(self) -> list[list[Tensor]] | None:
-        """Each model's gates of all training examples as booleans, if they fit; models of one seed share theirs."""
-        units = sum(math.prod(shape) for shape in self.spec.network.gate_shapes())
-        if units * len(self.inputs) * len(self.specs) > GATE_BUDGET:
-            return None
-        cache = []
-        with torch.no_grad():
-            for spec, feature in zip(self.specs, self.features, strict=True):
-                assert feature is not None
-                batches = [[g.bool() for g in gates(spec, feature, x)] for x in self.inputs.split(2000)]
-                cache.append([torch.cat(layer) for layer in zip(*batches, strict=True)])
-        return cache
+    def epoch(self, orders: Sequence[Int[Tensor, "N"]]) -> list[EpochResult]:
+        """Train every run once through its examples in the given order."""
+        index = torch.stack(list(orders)).to(self.device)  # [M, N]
+        self.sums.zero_()
+        stacked = self.device == "cpu" and not self.convolutional and len(self.specs) > 1
+        with fast_products(wanted=stacked):
+            for batch in index.split(self.spec.batch_size, dim=1):
+                self.advance(batch)
+                self.step += 1
+        losses, correct = self.sums.tolist()
+        return [EpochResult(a, round(c), index.shape[1]) for a, c in zip(losses, correct, strict=True)]
 
-    def _stack_of_gates(self, batch: list[Tensor], xs: Tensor) -> list[Tensor] | None:
-        """Gates ``[M, n, ...]`` of each layer for one batch of each model."""
-        if self.features[0] is None:
-            return None
-        if self.learnt:
-            feature: Params = {k[8:]: v for k, v in self.trainable.items() if k.startswith("feature/")}
-            stacks = [g.unbind() for g in gates(self.spec.replace(gate_permutation=None), feature, xs)]
-            orders = [s.gate_permutation or range(len(stacks)) for s in self.specs]
-            return [torch.stack([stacks[o[l]][m] for m, o in enumerate(orders)]) for l in range(len(stacks))]
-        if self.cache is not None:
-            rows = [[layer[b] for layer in model] for model, b in zip(self.cache, batch, strict=True)]
-        else:
-            with torch.no_grad():
-                rows = [gates(s, f or {}, x) for s, f, x in zip(self.specs, self.features, xs, strict=True)]
+    def advance(self, batch: Int[Tensor, "M n"]) -> None:
+        """One step of every model."""
+        self.optimiser.zero_grad(set_to_none=not self.capturable)
+        y = self.labels[batch]  # [M, n]
+        with self._precision():
+            logits = self._logits(batch)
+        each = losses(self.spec, logits, y)
+        each.mean(1).sum().backward()  # every model has its own mean, so its own gradient
+        self.optimiser.step()
+        with torch.no_grad():
+            self.sums += torch.stack([each.sum(1), (predictions(self.spec, logits) == y).sum(1)])
+
+    def _precision(self) -> AbstractContextManager:
+        reduced = self.spec.precision == "bfloat16"
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=reduced)
+
+    def _logits(self, batch: Int[Tensor, "M n"]) -> Float[Tensor, "M n C"]:
+        network = self.spec.network
+        if self.convolutional:
+            outputs = []
+            for m, (spec, bundle) in enumerate(zip(self.specs, self.bundles, strict=True)):
+                x = self.inputs[batch[m]]
+                outputs.append(
+                    forward(network, _part(bundle, "value"), value_input(spec, x), self._gates(m, bundle, x, batch[m]))
+                )
+            return torch.stack(outputs)
+        x = self.inputs[batch]  # [M, n, ...]
+        entering = torch.stack([value_input(spec, x[m]) for m, spec in enumerate(self.specs)])
+        return forward(network, _part(self.bundles[0], "value"), entering, self._stacked_gates(batch, x))
+
+    def _stacked_gates(self, batch: Int[Tensor, "M n"], x: Tensor) -> list[Tensor] | None:
+        """Gates ``L x [M, n, W]`` of stacked dense networks."""
+        if not RULES[self.spec.regime].trains_feature:
+            rows = [self._gates(m, {}, x[m], batch[m]) for m in range(len(self.specs))]
+            return (
+                None
+                if rows[0] is None
+                else [torch.stack(layer) for layer in zip(*(r or [] for r in rows), strict=True)]
+            )
+        q = pre_activations(self.spec.network, _part(self.bundles[0], "feature"), x)
+        G = [self.spec.gate(layer) for layer in q]
+        orders = [spec.gate_permutation for spec in self.specs]
+        if not any(orders):
+            return G
+        rows = [permute([g[m] for g in G], order or range(len(G))) for m, order in enumerate(orders)]
         return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
-    def epoch(self, orders: Sequence[Int[Tensor, "N"]]) -> list[EpochResult]:
-        losses, correct = torch.zeros(len(self.specs)), torch.zeros(len(self.specs))
-        batches = zip(*(order.to(self.device).split(self.spec.batch_size) for order in orders), strict=True)
-        for batch in batches:
-            xs = torch.stack([self.inputs[b] for b in batch])  # [M, n, ...]
-            ys = torch.stack([self.labels[b] for b in batch])  # [M, n]
-            value = {k[6:]: v for k, v in self.trainable.items() if k.startswith("value/")}
-            entering = torch.stack([value_input(s, x) for s, x in zip(self.specs, xs, strict=True)])
-            logits = forward(self.spec.network, value, entering, self._stack_of_gates(list(batch), xs))  # [M, n, C]
-            each = F.cross_entropy(logits.flatten(0, 1), ys.flatten(), reduction="none").view_as(ys)
-            loss = each.mean(1).sum()  # every model has its own mean, and its own gradient
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            self.step += 1
-            losses += each.detach().sum(1).cpu()
-            correct += (logits.detach().argmax(-1) == ys).sum(1).cpu()
-        n = len(orders[0])
-        return [EpochResult(float(a), int(c), n) for a, c in zip(losses, correct, strict=True)]
+    def _gates(self, m: int, bundle: dict[str, Tensor], x: Tensor, batch: Int[Tensor, "n"]) -> list[Tensor] | None:
+        """Gates ``L x [n, ...]`` of one model; ``None`` where it gates itself."""
+        spec = self.specs[m]
+        if RULES[spec.regime].feature is None:
+            return None
+        if self.cache is not None:
+            return self.cache.rows(m, batch)
+        learns = RULES[spec.regime].trains_feature
+        with torch.set_grad_enabled(learns):
+            q = pre_activations(spec.network, _part(bundle, "feature") if learns else self.features[m], x)
+            G = [spec.gate(layer) for layer in q]
+        return G if spec.gate_permutation is None else permute(G, spec.gate_permutation)
 
     def states(self) -> list[TrainState]:
-        models: list[Model] = []
-        for start, trainable in zip(self.initial, unstack(self.trainable), strict=True):
-            models.append(start.model.updated(trainable))
-        if self.spec.optimiser == "sgd" or not self.step:
-            return [TrainState(model, step=self.step) for model in models]
-        moments = {name: self.optimiser.state[tensor] for name, tensor in self.trainable.items()}
-        first = unstack({name: m["exp_avg"] for name, m in moments.items()})
-        second = unstack({name: m["exp_avg_sq"] for name, m in moments.items()})
-        return [TrainState(model, a, b, self.step) for model, a, b in zip(models, first, second, strict=True)]
+        """Where every run stands, on the CPU."""
+        known = [{n: optimisers.moments(self.optimiser, self.spec, t) for n, t in b.items()} for b in self.bundles]
+        first, second = (
+            self._separate([{n: moments[which] for n, moments in b.items() if which in moments} for b in known])
+            for which in ("first", "second")
+        )
+        return [
+            TrainState(start.model.updated(leaves), a, b, self.step)
+            for start, leaves, a, b in zip(self.initial, self._separate(self.bundles), first, second, strict=True)
+        ]
+
+    def _separate(self, bundles: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+        if not self.convolutional:
+            return unstack(bundles[0]) if bundles[0] else [{} for _ in self.specs]
+        return [
+            {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in b.items()} for b in bundles
+        ]
+
+
+def _to(params: Params, device: str) -> Params:
+    return {name: tensor.to(device) for name, tensor in params.items()}
+
+
+def _part(bundle: dict[str, Tensor], part: str) -> Params:
+    return {name.removeprefix(f"{part}/"): t for name, t in bundle.items() if name.startswith(f"{part}/")}

@@ -1,0 +1,66 @@
+"""Which examples a run sees: of the whole dataset, the part that its spec names, in the order of the dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from companion.data import Dataset
+from companion.notation import Float, Int, Tensor
+from companion.spec import RunSpec, stream
+
+__all__ = ["Examples", "Split", "split"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images in [0, 1] and the numbers of their classes."""
+
+    inputs: Float[Tensor, "N C H W"]
+    labels: Int[Tensor, "N"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, part: slice) -> Examples:
+        return Examples(self.inputs[part], self.labels[part])
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a run trains on, chooses an epoch on (``None`` without a holdout), and is tested on."""
+
+    train: Examples
+    holdout: Examples | None
+    test: Examples
+
+
+def split(spec: RunSpec, dataset: Dataset) -> Split:
+    """The examples of a run: classes kept, sizes cut, the holdout taken from the end, label noise in training only."""
+    train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
+    test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
+    size = len(train) - spec.holdout
+    holdout = train[size:] if spec.holdout else None
+    return Split(_noisy(spec, train[:size]), holdout, test)
+
+
+def _kept(spec: RunSpec, inputs: Tensor, labels: Tensor) -> Examples:
+    """The examples of the classes that the run keeps, numbered anew in the given order."""
+    if spec.classes is None:
+        return Examples(inputs, labels)
+    renumbered = torch.full((int(labels.max()) + 1,), -1)
+    renumbered[torch.tensor(spec.classes)] = torch.arange(len(spec.classes))
+    new = renumbered[labels]
+    return Examples(inputs[new >= 0], new[new >= 0])
+
+
+def _noisy(spec: RunSpec, examples: Examples) -> Examples:
+    """A random fraction of the examples gets a label drawn uniformly from all classes, once for the whole run."""
+    if not spec.label_noise:
+        return examples
+    generator = stream(spec.seed, "labels")
+    chosen = torch.randperm(len(examples), generator=generator)[: round(spec.label_noise * len(examples))]
+    labels = examples.labels.clone()
+    labels[chosen] = torch.randint(len(spec.class_names), (len(chosen),), generator=generator)
+    return Examples(examples.inputs, labels)

@@ -1,0 +1,94 @@
+"""The deep gated network: a feature network that makes gates, a value network that they multiply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from companion.architectures import Architecture, GlobalMaxPool
+from companion.gates import Gate, HardGate
+from companion.networks import Params, Trace, trace
+from companion.notation import Float, Tensor
+
+__all__ = ["DeepGatedNetwork", "relu_network"]
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+def _unchanged(gates: Sequence[Tensor]) -> Sequence[Tensor]:
+    return gates
+
+
+@dataclass(frozen=True)
+class DeepGatedNetwork:
+    """Value network, feature network and the gate between them (Paper A, Section 3; Paper B, Figure 3).
+
+    The output is ``y(x) = value(x_v; theta_v, G)`` with ``G_l = gate(q_l)`` of the feature network at ``x``.
+
+    Args:
+        architecture: of the value network.
+        theta_v: its parameters.
+        theta_f: the feature network's parameters; an output layer among them is not used.  The *same object* as
+            ``theta_v`` means one network that gates itself: then the kernel has a cross part (Paper A, Eq. 8).
+        gate: from the feature network's pre-activations to the value network's gates.
+        inner: the gate between the feature network's own layers; Papers A, B and C keep it hard in every regime.
+        value_input: from examples to the value network's input, for instance ``torch.ones_like``.
+        rearrange: what is done to the stack of gates on the way: permute, tile, rotate.
+        feature_architecture: of the feature network where it differs.
+
+    Raises:
+        ValueError: separate networks with a maximum pool: whose maximum counts is not defined by the papers.
+    """
+
+    architecture: Architecture
+    theta_v: Params
+    theta_f: Params
+    gate: Gate = field(default_factory=HardGate)
+    inner: Gate = field(default_factory=HardGate)
+    value_input: Callable[[Tensor], Tensor] = _same
+    rearrange: Callable[[Sequence[Tensor]], Sequence[Tensor]] = _unchanged
+    feature_architecture: Architecture | None = None
+
+    def __post_init__(self) -> None:
+        if not self.coupled and any(isinstance(layer, GlobalMaxPool) for layer in self.architecture.layers):
+            raise ValueError("a deep gated network with separate parameters needs an average pool, not a maximum pool")
+
+    @property
+    def coupled(self) -> bool:
+        """Whether feature and value network are one and the same."""
+        return self.theta_f is self.theta_v
+
+    def detached(self) -> DeepGatedNetwork:
+        """The same network with parameters that remember no gradients."""
+        theta_v = {name: value.detach() for name, value in self.theta_v.items()}
+        theta_f = theta_v if self.coupled else {name: value.detach() for name, value in self.theta_f.items()}
+        return replace(self, theta_v=theta_v, theta_f=theta_f)
+
+    def feature_trace(self, x: Float[Tensor, "N ..."]) -> Trace:
+        """All hidden layers of the feature network."""
+        architecture = self.feature_architecture or self.architecture
+        return trace(architecture, self.theta_f, x, gate=self.inner, layers=architecture.gated_layers)
+
+    def gates_of(self, feature: Trace) -> Sequence[Tensor]:
+        """The value network's gates, given a pass of the feature network."""
+        return self.rearrange([self.gate(q) for q in feature.q])
+
+    def gates(self, x: Float[Tensor, "N ..."]) -> Sequence[Tensor]:
+        """The value network's gates at the examples ``x``."""
+        return self.gates_of(self.feature_trace(x))
+
+    def value_trace(self, x: Float[Tensor, "N ..."], gates: Sequence[Tensor]) -> Trace:
+        """A pass of the value network under given gates."""
+        return trace(self.architecture, self.theta_v, self.value_input(x), gates=gates)
+
+    def __call__(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N C"]:
+        """The outputs at the examples ``x``."""
+        return self.value_trace(x, self.gates(x)).output
+
+
+def relu_network(architecture: Architecture, params: Params, gate: Gate | None = None) -> DeepGatedNetwork:
+    """An ordinary network, gated by itself: ReLU, or soft-ReLU with a soft ``gate``."""
+    gate = gate or HardGate()
+    return DeepGatedNetwork(architecture, params, params, gate, gate)

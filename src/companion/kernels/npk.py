@@ -1,0 +1,201 @@
+"""The neural path kernel ``H(s, s') = <phi_s, phi_s'>`` without a single path.
+
+A recursion over the layers keeps the inner product of all *partial* paths that end at the same unit for both examples:
+
+* dense layer: it is multiplied by ``<G_l(s), G_l(s')>``, so ``H`` is a product (Paper A, Lemma 4.1; Paper B, Lemma
+4.1);
+* skip: the value before the block and the value through it add up, a sum of products (Paper B, Lemma 4.2);
+* convolution: paths that share weights go in parallel at different positions, see :mod:`companion.kernels.pairs`
+  (Paper B, Lemma 4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from math import prod
+
+import torch
+
+from companion.architectures import (
+    Architecture,
+    CircularConv,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Layer,
+    Skip,
+)
+from companion.kernels.base import gram
+from companion.kernels.dgn import DeepGatedNetwork
+from companion.kernels.pairs import Pairs, parallel
+from companion.kernels.tiled import Batch, Kernel
+from companion.notation import Float, Tensor
+
+__all__ = ["npk", "npk_from_gates", "npk_of_subnetworks"]
+
+
+def npk(dgn: DeepGatedNetwork, *, normalise: bool = False, pool_factor: bool = False) -> Kernel:
+    """The neural path kernel of a deep gated network as a function of two batches of examples.
+
+    Args:
+        dgn: the network; its gates and its value input make the path features.
+        normalise: divide each gated layer by the choices a path has there: units, or filters times taps.  Then the
+            kernel stays bounded as the width grows (Paper C, Eq. 2).
+        pool_factor: count the ``1 / positions`` of an average pool among the gates, as Paper B's Definition 3.2 does.
+            Its Lemma 4.3 and Theorem 5.1 leave it out, which is the default.
+
+    Example:
+        >>> import torch
+        >>> from companion.architectures import fully_connected
+        >>> from companion.networks import initialise
+        >>> network = fully_connected((3,), width=8, depth=3, bias=False)
+        >>> theta = initialise(network, torch.Generator().manual_seed(0))
+        >>> H = npk(DeepGatedNetwork(network, theta, theta))
+        >>> H(torch.eye(3)).shape
+        torch.Size([3, 3])
+    """
+    pooled = _pooled_by_maximum(dgn.architecture)
+
+    def factors(batch: Batch) -> Batch:
+        (x,) = batch
+        with torch.no_grad():
+            gates = dgn.gates(x)
+            if pooled is not None:
+                gates = _mask_maximum(gates, pooled, dgn.value_trace(x, gates).z[pooled])
+            return [dgn.value_input(x), *gates]
+
+    return _kernel(dgn.architecture, normalise, pool_factor, factors)
+
+
+def npk_from_gates(
+    architecture: Architecture,
+    x1: Float[Tensor, "N ..."],
+    gates1: Sequence[Float[Tensor, "N ..."]],
+    x2: Float[Tensor, "M ..."] | None = None,
+    gates2: Sequence[Float[Tensor, "M ..."]] | None = None,
+    *,
+    normalise: bool = False,
+    pool_factor: bool = False,
+) -> Float[Tensor, "N M"]:
+    """The neural path kernel of given inputs of the value network under given gates.
+
+    Args:
+        architecture: of the value network.
+        x1: what enters the value network, ``[N, *input_shape]``.
+        gates1: ``L`` gates ``[N, *gate_shape]``; for a maximum pool those of the last convolution times the pooling
+            mask.
+        x2: other inputs; ``None`` means ``x1``.
+        gates2: their gates.
+        normalise: as in :func:`npk`.
+        pool_factor: as in :func:`npk`.
+
+    Raises:
+        ValueError: wrong number of gates, or only one of ``x2`` and ``gates2``.
+    """
+    if (x2 is None) != (gates2 is None):
+        raise ValueError("x2 and gates2 go together: give both or neither")
+    for gates in (gates1, gates2):
+        if gates is not None and len(gates) != architecture.gated_layers:
+            raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
+    kernel = _kernel(architecture, normalise, pool_factor, lambda batch: batch)
+    return kernel([x1, *gates1], None if x2 is None or gates2 is None else [x2, *gates2])
+
+
+def npk_of_subnetworks(
+    architecture: Architecture, x: Float[Tensor, "N D"], gates: Sequence[Float[Tensor, "N W"]]
+) -> dict[tuple[int, ...], Float[Tensor, "N N"]]:
+    """``H^J`` for every set ``J`` of blocks gone through, numbered from 1 (Paper B, Definition 2.3, Lemma 4.2).
+
+    The gates are those of the whole residual network, not of a network without skips.
+    """
+    skips = [layer for layer in architecture.layers if isinstance(layer, Skip)]
+    result = {}
+    for size in range(len(skips) + 1):
+        for J in combinations(range(1, len(skips) + 1), size):
+            layers, kept = _without_skips(architecture, J)
+            result[J] = npk_from_gates(
+                Architecture(architecture.input_shape, layers, 1, bias=False), x, [gates[l] for l in kept]
+            )
+    return result
+
+
+def _without_skips(architecture: Architecture, J: tuple[int, ...]) -> tuple[tuple[Layer, ...], list[int]]:
+    """The dense layers that remain when blocks outside ``J`` are passed by, and which gates are theirs."""
+    layers: list[Layer] = []
+    kept: list[int] = []
+    block = position = 0
+    for layer in architecture.layers:
+        inner = layer.layers if isinstance(layer, Skip) else (layer,)
+        block += isinstance(layer, Skip)
+        if not isinstance(layer, Skip) or block in J:
+            layers += inner
+            kept += range(position, position + len(inner))
+        position += len(inner)
+    return tuple(layers), kept
+
+
+def _kernel(
+    architecture: Architecture, normalise: bool, pool_factor: bool, factors: Callable[[Batch], Batch]
+) -> Kernel:
+    flattens = any(isinstance(layer, Flatten) for layer in architecture.layers)
+    convolves = any(isinstance(layer, Conv | CircularConv) for layer in architecture.layers)
+    positions = prod(architecture.input_shape[1:])
+    floats = prod(architecture.input_shape) + sum(prod(shape) for shape in architecture.gate_shapes())
+
+    def combine(f1: Batch, f2: Batch) -> Tensor:
+        walk = _Walk(f1, f2, normalise, pool_factor)
+        if not convolves:
+            return walk(architecture.layers, gram(f1[0], f2[0]))
+        return walk(architecture.layers, parallel(f1[0], f2[0], diagonal=flattens))
+
+    area = 1 if not convolves else 3 * positions if flattens else 3 * positions**2
+    return Kernel(factors, combine, floats, area)
+
+
+class _Walk:
+    """One recursion through the layers; consumes the gates of both batches as it goes."""
+
+    def __init__(self, f1: Batch, f2: Batch, normalise: bool, pool_factor: bool) -> None:
+        self.normalise, self.pool_factor = normalise, pool_factor
+        self.gates: Iterator[tuple[Tensor, Tensor]] = iter(zip(f1[1:], f2[1:], strict=True))
+
+    def __call__(self, layers: Sequence[Layer], S: Tensor | Pairs) -> Tensor:
+        for layer in layers:
+            match layer, S:
+                case Dense(width), Tensor():
+                    a, b = next(self.gates)
+                    S = self.scaled(S * (a @ b.T), width)
+                case ((Conv() | CircularConv()), Pairs()):
+                    a, b = next(self.gates)
+                    S = S.convolve(layer).gate(parallel(a, b, diagonal=S.diagonal))
+                    S = Pairs(self.scaled(S.values, layer.channels * layer.kernel**S.axes), S.axes, S.diagonal)
+                case ((GlobalAveragePool() | GlobalMaxPool()), Pairs()):
+                    averaged = self.pool_factor and isinstance(layer, GlobalAveragePool)
+                    S = S.total() / (S.positions**2 if averaged else 1)
+                case Flatten(), Pairs():
+                    S = S.total()
+                case Skip(inner), Tensor():
+                    S = S + self(inner, S)
+        assert not isinstance(S, Pairs)  # an architecture pools or flattens before its output layer
+        return S
+
+    def scaled(self, S: Tensor, choices: int) -> Tensor:
+        return S / choices if self.normalise else S
+
+
+def _pooled_by_maximum(architecture: Architecture) -> int | None:
+    """The gated layer that a maximum pool follows."""
+    for l, layer in enumerate(architecture.layers):
+        if isinstance(layer, GlobalMaxPool):
+            return l - 1
+    return None
+
+
+def _mask_maximum(gates: Sequence[Tensor], layer: int, z: Tensor) -> list[Tensor]:
+    """Multiply a layer's gates by the one-hot mask of each channel's largest output (Paper B, Definition 2.2)."""
+    flat = z.flatten(2)
+    mask = torch.zeros_like(flat).scatter(2, flat.argmax(2, keepdim=True), 1.0).view_as(z)
+    return [G * mask if l == layer else G for l, G in enumerate(gates)]

@@ -1,0 +1,91 @@
+"""A kernel as two functions: what is computed for each example, and how two batches of that combine into a matrix.
+
+Everything per example (gates, back-propagated signals) is computed once per *block* of examples; the matrix is then
+filled
+*tile* by tile, small enough to stay in cache, and a symmetric matrix is filled above the diagonal and mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isqrt
+
+from companion.notation import Float, Tensor
+
+__all__ = ["Batch", "Kernel"]
+
+Batch = Sequence[Tensor]
+"""Tensors with the same leading axis ``N``."""
+
+TILE_ELEMENTS = 2**20
+"""Numbers in one tile, intermediate ones included: a few MiB."""
+
+BLOCK_BYTES = 2**30
+"""Memory for what is kept per example, for one block."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel function: ``kernel(x1, x2=None)`` is the matrix, ``kernel.tiles(x1, x2=None)`` its pieces one by one.
+
+    Args:
+        factors: from a batch of examples to whatever the kernel needs of each, tensors with leading axis ``N``.
+        combine: from the factors of ``n`` and of ``m`` examples to ``[..., n, m]``.
+        floats: numbers that ``factors`` makes per example; decides the size of a block.
+        area: numbers that ``combine`` holds per pair; decides the size of a tile.
+    """
+
+    factors: Callable[[Batch], Batch]
+    combine: Callable[[Batch, Batch], Tensor]
+    floats: int
+    area: int = 1
+
+    def __call__(self, x1: Tensor | Batch, x2: Tensor | Batch | None = None) -> Float[Tensor, "*C N M"]:
+        """The matrix between the examples of ``x1`` and those of ``x2`` (``None``: ``x1`` again, symmetric)."""
+        n, m = len(_batch(x1)[0]), len(_batch(x1 if x2 is None else x2)[0])
+        out: Tensor | None = None
+        for rows, columns, value in self.tiles(x1, x2):
+            if out is None:
+                out = value.new_empty(*value.shape[:-2], n, m)
+            out[..., rows, columns] = value
+            if x2 is None and rows != columns:
+                out[..., columns, rows] = value.mT
+        if out is None:
+            raise ValueError("a kernel matrix needs at least one example on each side")
+        return out
+
+    def tiles(
+        self, x1: Tensor | Batch, x2: Tensor | Batch | None = None
+    ) -> Iterator[tuple[slice, slice, Float[Tensor, "*C n m"]]]:
+        """Rows, columns and values of each tile; where ``x2`` is ``None`` only those on and above the diagonal.
+
+        For more examples than a full matrix has room for: reduce each tile (a trace, a product with labels) and drop
+        it.
+        """
+        symmetric = x2 is None
+        left = _batch(x1)
+        right = left if x2 is None else _batch(x2)
+        block = max(1, BLOCK_BYTES // (self.floats * left[0].element_size()))
+        tile = max(1, isqrt(TILE_ELEMENTS // self.area))
+        for rows in _slices(0, len(left[0]), block):
+            f1 = self.factors([t[rows] for t in left])
+            for columns in _slices(rows.start if symmetric else 0, len(right[0]), block):
+                f2 = f1 if symmetric and rows == columns else self.factors([t[columns] for t in right])
+                for r in _slices(rows.start, rows.stop, tile):
+                    part1 = _cut(f1, r, rows.start)
+                    first = max(columns.start, r.start) if symmetric else columns.start
+                    for c in _slices(first, columns.stop, tile):
+                        yield r, c, self.combine(part1, _cut(f2, c, columns.start))
+
+
+def _batch(x: Tensor | Batch) -> Batch:
+    return (x,) if isinstance(x, Tensor) else x
+
+
+def _slices(start: int, stop: int, size: int) -> Iterator[slice]:
+    return (slice(i, min(i + size, stop)) for i in range(start, stop, size))
+
+
+def _cut(factors: Batch, part: slice, offset: int) -> Batch:
+    return [t[part.start - offset : part.stop - offset] for t in factors]
