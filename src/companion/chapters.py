@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -15,7 +17,8 @@ import torch
 from matplotlib.figure import Figure
 
 from companion import frames, render
-from companion.experiments import Cell, Exhibit, cells, exhibit, run_missing
+from companion.exhibits import Cell, Exhibit, cells, exhibit
+from companion.experiments import run_missing
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.render import Table
 from companion.scorecard import Entry, claim_results, number_entries, numbers
@@ -36,6 +39,7 @@ class Chapter:
         cells: its runs.
         store: where records are read from.
         own: whether these are the exhibit's own runs, so that they may stand beside the paper's numbers.
+        changed: parameters of the chapter that are not the exhibit's own, for the title and the command.
     """
 
     exhibit: Exhibit
@@ -43,6 +47,7 @@ class Chapter:
     cells: list[Cell]
     store: Store
     own: bool
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -57,18 +62,30 @@ class Chapter:
     @cached_property
     def entries(self) -> list[Entry]:
         """The scorecard's entries for the numbers of this exhibit; none unless these are its own paper runs."""
-        return number_entries(self.exhibit.id, self.runs) if self.own and self.profile == "paper" else []
+        if not self.own or self.profile != "paper":
+            return []
+        return [e for e in number_entries(self.exhibit.id, self.runs) if e.row not in self._left_out]
+
+    @cached_property
+    def _left_out(self) -> set[str]:
+        """Rows of the exhibit that were not asked for: nothing is known of them here."""
+        return {c.row for c in cells(self.exhibit.id, self.profile)} - {c.row for c in self.cells}
+
+    @property
+    def _title(self) -> str:
+        changes = ", ".join(f"{name} = {value}" for name, value in self.changed.items())
+        return f"{self.exhibit.id}, profile {self.profile}{changes and f' with {changes}'}"
 
     def table(self, variant: str = "", name: str = "accuracy") -> Table:
         """The paper's table with ours beside it; for other runs than the exhibit's own, ours alone.
 
         The table is also left as a CSV file among the chapter's downloads.
         """
-        title = f"{self.exhibit.id}, profile {self.profile}{variant and f', {variant}'}: test accuracy in percent"
+        title = f"{self._title}{variant and f', {variant}'}: test accuracy in percent, mean ± std"
         if self.entries:
-            chosen = [e for e in self.entries if e.variant == variant and not e.id.endswith(":README")]
+            chosen = [e for e in self.entries if e.variant == variant and ":README" not in e.id]
             pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self._download(f"{name}.csv"), index=False)
-            return render.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, f"{title}, mean ± std")
+            return render.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, title)
         table = self.summary(title=title, variant=variant)
         table.frame.to_csv(self._download(f"{name}.csv"), index=False)
         return table
@@ -79,27 +96,32 @@ class Chapter:
 
     def summary(self, title: str, variant: str = "", statistic: str = "best_test") -> Table:
         """Ours alone, cell by cell."""
-        lines: list[tuple[dict[str, str], Summary | None]] = []
-        for row, column in dict.fromkeys((c.row, c.column) for c in self.cells if c.variant == variant):
-            found = frames.scores(self.runs, row, column, variant, statistic)
-            expected = sum((c.row, c.column, c.variant) == (row, column, variant) for c in self.cells)
-            complete = len(found) == expected
-            lines.append(({"row": row, "regime": column}, summarise(found.to_list()) if complete else None))
+        lines: list[tuple[dict[str, str], Summary | str]] = []
+        mine = self.runs[self.runs["variant"] == variant]
+        for (row, column), part in mine.groupby(["row", "column"], sort=False):
+            found = part[statistic].dropna().to_list()
+            diverged = int((part["status"] == "diverged").sum())
+            text = f"pending: {len(found) + diverged} of {len(part)} recorded"
+            if diverged and len(found) + diverged == len(part):
+                text = f"{diverged} of {len(part)} runs diverged"
+            labels = {"row": str(row), "regime": str(column)}
+            lines.append((labels, summarise(found) if len(found) == len(part) else text))
         return render.summary_table(lines, title)
 
     def claims(self) -> Table:
         """The exhibit's claims row by row, with their verdicts."""
         results = claim_results(self.exhibit.id, self.runs) if self.entries else []
+        how = "decided by paired differences over seeds" if self.entries else "decided by its own paper runs alone"
         table = render.claim_table(
-            [(claim.title, ours, paper) for claim, ours, paper in results],
-            f"Claims about {self.exhibit.id}, decided by paired differences over seeds",
+            [(claim.title, ours, paper) for claim, ours, paper in results if ours.row not in self._left_out],
+            f"Claims about {self.exhibit.id}, {how}",
         )
         table.frame.to_csv(self._download("claims.csv"), index=False)
         return table
 
     def selection(self) -> Table:
         """What choosing the epoch on the test set is worth: best-test minus last-epoch accuracy."""
-        lines: list[tuple[dict[str, str], Summary | None]] = []
+        lines: list[tuple[dict[str, str], Summary | str]] = []
         done = self.runs[(self.runs["variant"] == "") & self.runs["best_test"].notna()]
         for (row, column), part in done.groupby(["row", "column"], sort=False):
             gains = (part["best_test"] - part["last_test"]).to_list()
@@ -107,18 +129,20 @@ class Chapter:
         return render.summary_table(lines, "Best-test minus last-epoch accuracy in points, mean ± std over seeds")
 
     def accuracy_figure(self) -> Figure:
-        """Every run as a dot beside the paper's mean; rows without any record are left out."""
+        """Every run as a dot, beside the paper's mean if it is a run of the paper; rows without record are left out."""
         frame = self.runs[self.runs["variant"] == ""]
         recorded = frame.loc[frame["best_test"].notna(), "row"].unique()
         paper = numbers()[(numbers()["exhibit"] == self.exhibit.id) & (numbers()["cited"] == "no")]
+        paper = paper if self.entries else paper.iloc[:0]
         return self._figure("accuracy", render.accuracy_figure(frame[frame["row"].isin(recorded)], paper))
 
     def curve_figure(self) -> Figure:
         """Test accuracy against the epoch."""
-        return self._figure("curves", render.curve_figure(self.curves[self.curves["variant"] == ""]))
+        main = self.curves[self.curves["variant"] == ""]
+        return self._figure("curves", render.curve_figure(frames.bands(main)))
 
     def _figure(self, name: str, figure: Figure) -> Figure:
-        figure.savefig(self._download(f"{name}.svg"), metadata={"Date": None})
+        render.save_svg(figure, self._download(f"{name}.svg"))
         return figure
 
     def _download(self, name: str) -> Path:
@@ -160,14 +184,16 @@ class Footer:
         cost = f"{len(done)} runs, {done['seconds'].sum() / 3600:.2f} hours on {devices}, records {size:.1f} MB"
         return (
             '<dl class="companion-footer">'
-            f"<dt>Re-run</dt><dd><code>companion run {c.exhibit.id} --profile {escape(c.profile)}</code></dd>"
+            f"<dt>Re-run</dt><dd><code>{escape(repr(self))}</code></dd>"
             f"<dt>Cost of what is recorded</dt><dd>{cost}</dd>"
             f"<dt>Downloads</dt><dd>{', '.join(links)}</dd>"
             f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd></dl>"
         )
 
     def __repr__(self) -> str:
-        return f"companion run {self.chapter.exhibit.id} --profile {self.chapter.profile}"
+        c = self.chapter
+        given = "".join(f" -p {name} {shlex.quote(json.dumps(value))}" for name, value in c.changed.items())
+        return f"companion run {c.exhibit.id} --profile {c.profile}{given}{'' if c.own else ' --store DIR'}"
 
 
 def open_chapter(
@@ -203,7 +229,9 @@ def open_chapter(
             [cell.spec for cell in grid], store, workspace, device=pick(device), threads=torch.get_num_threads()
         )
     own = not overrides and seeds in (None, chosen.parameters["seeds"])
-    return Chapter(chosen, profile, grid, store, own)
+    given = {"seeds": seeds, "rows": rows and list(rows)}
+    changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
+    return Chapter(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
 
 
 def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapter:

@@ -129,16 +129,19 @@ def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test
 
 
 def paper_differences(numbers: pd.DataFrame) -> Differences:
-    """Unpaired differences between the published means of one exhibit (rows of ``numbers.csv``)."""
-    table = numbers.set_index(["row", "column"])[["mean", "std", "n_runs"]]
+    """Unpaired differences between the published means of one exhibit (rows of ``numbers.csv``).
+
+    Only where mean, deviation and number of runs are all published.
+    """
+    complete = numbers.dropna(subset=["mean", "std", "n_runs"])
+    places = zip(complete["row"], complete["column"], strict=True)
+    figures = zip(complete["mean"], complete["std"], complete["n_runs"], strict=True)
+    table = dict(zip(places, figures, strict=True))
 
     def difference(row: str, a: str, b: str) -> Difference | None:
-        if (row, a) not in table.index or (row, b) not in table.index:
+        if (row, a) not in table or (row, b) not in table:
             return None
-        left, right = table.loc[(row, a)], table.loc[(row, b)]
-        if left.isna().any() or right.isna().any():
-            return None
-        return welch_difference(tuple(left), tuple(right))
+        return welch_difference(table[row, a], table[row, b])
 
     return difference
 
@@ -162,7 +165,7 @@ def evaluate(claim: Claim, rows: Sequence[tuple[str, str]], differences: Differe
         here = [(place, d) for place, d in found.items() if place[0] == row]
         present = [(place, d) for place, d in here if d is not None]
         if len(present) < len(here):
-            results.append(RowResult(row, Verdict.PENDING, None, None, None, "pending: not all runs are recorded"))
+            results.append(RowResult(row, Verdict.PENDING, None, None, None, "pending: not every run has a score yet"))
             continue
         results.append(_row(claim, row, margin(dataset), present, adjusted))
     return results
@@ -181,22 +184,32 @@ def _row(
         Relation.SAME: lambda d: -abs(d.mean),
         Relation.NEAR: lambda d: -d.mean,
     }
-    (_, a, b), worst = min(present, key=lambda item: size[claim.relation](item[1]))
+
+    def judge(place: tuple[str, str, str], d: Difference) -> Verdict:
+        low, high = d.interval(confidence)
+        if claim.relation is Relation.SAME:
+            return equivalence(d, within)
+        if claim.relation is Relation.NEAR:
+            return _three_way(high < within, low > within)
+        return _three_way(adjusted[place] < alpha, high < within)
+
+    judged = [(_WORST_FIRST.index(judge(place, d)), size[claim.relation](d), place, d) for place, d in present]
+    rank, _, (_, a, b), worst = min(judged, key=lambda item: item[:2])
     low, high = worst.interval(confidence)
     p = None
-    where = f"{b} - {a} = {worst.mean:.2f} points, 90% interval {low:.2f} to {high:.2f}, margin {within:g}"
+    rule = f"{b} - {a} = {worst.mean:.2f} points, 90% interval {low:.2f} to {high:.2f}, margin {within:g}"
     if claim.relation is Relation.SAME:
-        verdict = equivalence(worst, within)
-        rule = f"equivalence: {where}"
+        rule = f"equivalence: {rule}"
     elif claim.relation is Relation.NEAR:
-        verdict = _three_way(high < within, low > within)
-        rule = f"almost as good, upper bound below the margin: {where}"
+        rule = f"almost as good, upper bound below the margin: {rule}"
     else:
         p = max(adjusted[place] for place, _ in present)
-        failed = any(d.interval(confidence)[1] < within for _, d in present)
-        verdict = _three_way(p < alpha, failed)
-        rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {where}"
-    return RowResult(row, verdict, worst.mean, (low, high), p, rule)
+        rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {rule}"
+    return RowResult(row, _WORST_FIRST[rank], worst.mean, (low, high), p, rule)
+
+
+_WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
+"""A row is as good as its worst pair, and that is the pair it shows."""
 
 
 def _three_way(holds: bool, fails: bool) -> Verdict:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from companion.experiments import Cell
+from companion.exhibits import Cell
 from companion.store import Record, Store
 
-__all__ = ["STATISTICS", "curves", "runs", "scores"]
+__all__ = ["STATISTICS", "bands", "curves", "probes", "runs", "scores"]
 
 STATISTICS = ("best_test", "last_test", "selected_test")
 PLACE = ("exhibit", "profile", "row", "column", "variant")
@@ -63,6 +63,33 @@ def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     if parts:
         return pd.concat(parts, ignore_index=True)
     return pd.DataFrame(columns=[*PLACE, "seed", "epoch", "train_loss", "train_accuracy", "test_accuracy"])
+
+
+def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+    """One row per measurement of every recorded run that has a probe.
+
+    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per measured quantity,
+    see :mod:`companion.probes`.
+    """
+    parts = []
+    for cell, record in _records(cells, store):
+        if record is None or "probes" not in record.content:
+            continue
+        place = pd.DataFrame([_place(cell) | {"seed": cell.spec.seed}])
+        parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*PLACE, "seed", "epoch"])
+
+
+def bands(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:
+    """A frame of :func:`curves` over its seeds: one row per cell and epoch.
+
+    Columns: ``row, column, epoch``, ``mean``, ``low`` and ``high`` of ``value`` over the seeds that have the epoch, and
+    ``n``, the number of seeds of the cell.
+    """
+    grouped = frame.groupby(["row", "column", "epoch"], sort=False)[value]
+    result = grouped.agg(mean="mean", low="min", high="max").reset_index()
+    seeds = frame.groupby(["row", "column"])["seed"].nunique().rename("n").reset_index()
+    return result.merge(seeds, on=["row", "column"], how="left")
 
 
 def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statistic: str = "best_test") -> pd.Series:

@@ -7,9 +7,10 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -22,12 +23,29 @@ from companion.notation import Regime
 from companion.scorecard import Entry
 from companion.stats import Summary, Verdict
 
-__all__ = ["COLOURS", "Table", "accuracy_figure", "claim_table", "curve_figure", "number_table", "summary_table"]
+__all__ = [
+    "COLOURS",
+    "Table",
+    "accuracy_figure",
+    "claim_table",
+    "curve_figure",
+    "number_table",
+    "save_svg",
+    "summary_table",
+]
 
 COLOURS = dict(zip(map(str, Regime), sns.color_palette("colorblind", len(Regime)).as_hex(), strict=True))
 """One colour per regime, the same in every figure."""
 
-STYLE = {"figure.facecolor": "white", "axes.facecolor": "white", "svg.hashsalt": "companion", "savefig.bbox": "tight"}
+DOTS = 0.3
+"""Height over which the dots of one regime are spread, in rows of a panel."""
+
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "svg.hashsalt": "companion",
+    "savefig.bbox": "tight",
+}
 
 MARKS = {
     Verdict.REPRODUCED: "✓",
@@ -106,7 +124,7 @@ def number_table(entries: Sequence[Entry], half_widths: Mapping[str, float | Non
             found.append(line("n", lambda e: e.n))
         found.append(line("verdict", lambda e: e.verdict))
         lines += [{"row": row if i == 0 else ""} | cells for i, cells in enumerate(found)]
-    return Table(pd.DataFrame(lines), caption)
+    return Table(pd.DataFrame(lines, dtype=object), caption)
 
 
 def _reach(half_width: float | None) -> str:
@@ -137,27 +155,29 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult]], caption: st
         }
         for title, ours, paper in results
     ]
-    return Table(pd.DataFrame(lines), caption)
+    return Table(pd.DataFrame(lines, dtype=object), caption)
 
 
-def summary_table(summaries: Sequence[tuple[dict[str, str], Summary | None]], caption: str) -> Table:
-    """Mean ± std, 95% interval and n of any grouping; ``None`` shows as pending."""
+def summary_table(summaries: Sequence[tuple[dict[str, str], Summary | str]], caption: str) -> Table:
+    """Mean ± std, 95% interval and n of any grouping, or the words that say why there is none yet."""
     lines = []
     for labels, s in summaries:
         line: dict[str, Any] = dict(labels)
-        line["measured"] = "pending" if s is None else plus_minus(s.mean, s.std)
-        line["95% interval"] = _reach(None if s is None else s.half_width)
-        line["n"] = 0 if s is None else s.n
+        line["measured"] = s if isinstance(s, str) else plus_minus(s.mean, s.std)
+        line["95% interval"] = _reach(None if isinstance(s, str) else s.half_width)
+        line["n"] = "–" if isinstance(s, str) else s.n
         lines.append(line)
-    return Table(pd.DataFrame(lines), caption)
+    return Table(pd.DataFrame(lines, dtype=object), caption)
 
 
 def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, statistic: str = "best_test") -> Figure:
     """Every run as a dot, regime by regime, one panel per row; diamonds are the paper's means.
 
+    The dots of a regime stand one above the other in the order of their seeds.
+
     Args:
-        frame: runs, with ``row``, ``column`` and the statistic in percent.
-        paper: the paper's numbers with ``row``, ``column``, ``mean``, ``std``.
+        frame: runs, with ``row``, ``column``, ``seed`` and the statistic in percent.
+        paper: the paper's numbers with ``row``, ``column``, ``mean``, ``std``; empty where none may stand here.
         statistic: what is drawn.
     """
     rows = list(dict.fromkeys(frame["row"])) or ["no records yet"]
@@ -169,67 +189,84 @@ def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, statistic: str = "
             if mine.empty:
                 ax.set(title=row, xticks=[], yticks=[])
                 continue
-            sns.stripplot(
-                mine, x=statistic, y="column", order=columns, hue="column", palette=COLOURS, ax=ax, size=6, alpha=0.8,
-                jitter=0.12, legend=False,
-            )  # fmt: skip
+            for i, column in enumerate(columns):
+                dots = mine[mine["column"] == column].sort_values("seed")[statistic]
+                heights = [i + DOTS * ((k + 1) / (len(dots) + 1) - 0.5) for k in range(len(dots))]
+                ax.plot(dots, heights, "o", color=COLOURS[column], markersize=6, alpha=0.8, markeredgewidth=0)
             theirs = paper[paper["row"] == row].set_index("column").reindex(columns)
             known = theirs["mean"].notna()
-            ax.errorbar(
-                theirs.loc[known, "mean"],
-                [i - 0.3 for i, k in enumerate(known) if k],
-                xerr=theirs.loc[known, "std"],
-                fmt="D",
-                color="black",
-                markersize=4,
-                capsize=2,
-                label="paper, mean ± std",
-            )
-            ax.set(title=_count(row, mine), xlabel="test accuracy [%]", ylabel="")
+            if known.any():
+                ax.errorbar(
+                    theirs.loc[known, "mean"],
+                    [i - 0.3 for i, k in enumerate(known) if k],
+                    xerr=theirs.loc[known, "std"].fillna(0),
+                    fmt="D",
+                    color="black",
+                    markersize=4,
+                    capsize=2,
+                    label="paper, mean ± std",
+                )
+            ax.set(title=_count(row, mine, columns), xlabel="test accuracy [%]", ylabel="")
+            ax.set_yticks(range(len(columns)), columns)
+            ax.set_ylim(len(columns) - 0.5, -0.5)
             ax.grid(axis="x", alpha=0.3)
-        if len(frame):
-            axes[0][0].legend(loc="lower left", fontsize=8, frameon=False)
+        _legend(axes[0], loc="lower left")
         figure.tight_layout()
     plt.close(figure)
     return figure
 
 
-def _count(row: str, mine: pd.DataFrame) -> str:
-    counts = mine.groupby("column").size()
-    if counts.empty:
-        return f"{row} (pending)"
-    n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    return f"{row} (n = {n})"
+def _legend(axes: Iterable[Axes], loc: Literal["lower left", "lower right"]) -> None:
+    """One legend, in the first panel that has something to explain."""
+    for ax in axes:
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(loc=loc, fontsize=8, frameon=False)
+            return
 
 
-def curve_figure(frame: pd.DataFrame, value: str = "test_accuracy", unit: str = "test accuracy [%]") -> Figure:
-    """A curve over epochs, mean of the seeds with the range between the lowest and the highest, one panel per row.
+def save_svg(figure: Figure, path: Path) -> None:
+    """Write a figure; the same figure gives the same bytes every time."""
+    with plt.rc_context(STYLE):
+        figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def _count(row: str, mine: pd.DataFrame, columns: Sequence[str]) -> str:
+    return f"{row} ({_range(mine.groupby('column').size().reindex(list(columns), fill_value=0))})"
+
+
+def _range(counts: pd.Series) -> str:
+    return f"n = {counts.max()}" if counts.min() == counts.max() else f"n = {counts.min()} to {counts.max()}"
+
+
+def curve_figure(bands: pd.DataFrame, unit: str = "test accuracy [%]") -> Figure:
+    """A curve over epochs: mean of the seeds, with the range between the lowest and the highest, one panel per row.
+
+    The vertical axis begins below the lowest value after the first twentieth of the epochs.
 
     Args:
-        frame: epochs, with ``row``, ``column``, ``seed``, ``epoch`` and ``value``.
-        value: the column that is drawn.
+        bands: as :func:`companion.frames.bands` makes them.
         unit: label of the vertical axis.
     """
-    rows = list(dict.fromkeys(frame["row"])) or ["no records yet"]
+    rows = list(dict.fromkeys(bands["row"])) or ["no records yet"]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(rows), figsize=(4.6 * len(rows) + 0.6, 3.6), squeeze=False)
         for ax, row in zip(axes[0], rows, strict=True):
-            _curves(ax, frame[frame["row"] == row], value)
-            seeds = frame.loc[frame["row"] == row, "seed"].nunique()
-            ax.set(title=f"{row} (n = {seeds})", xlabel="epoch", ylabel=unit)
+            mine = bands[bands["row"] == row]
+            _curves(ax, mine)
+            title = row if mine.empty else f"{row} ({_range(mine['n'])})"
+            ax.set(title=title, xlabel="epoch", ylabel=unit)
             ax.grid(alpha=0.3)
-        if len(frame):
-            axes[0][0].legend(fontsize=8, frameon=False, loc="lower right")
+        _legend(axes[0], loc="lower right")
         figure.tight_layout()
     plt.close(figure)
     return figure
 
 
-def _curves(ax: Axes, frame: pd.DataFrame, value: str) -> None:
-    for column in [c for c in COLOURS if c in set(frame["column"])]:
-        by_epoch = frame[frame["column"] == column].groupby("epoch")[value].agg(["mean", "min", "max"])
-        ax.plot(by_epoch.index, by_epoch["mean"], color=COLOURS[column], label=column, linewidth=1.5)
-        ax.fill_between(by_epoch.index, by_epoch["min"], by_epoch["max"], color=COLOURS[column], alpha=0.2, linewidth=0)
-    if len(frame):
-        low = frame[frame["epoch"] > frame["epoch"].max() * 0.05][value].min()
+def _curves(ax: Axes, bands: pd.DataFrame) -> None:
+    for column in [c for c in COLOURS if c in set(bands["column"])]:
+        mine = bands[bands["column"] == column]
+        ax.plot(mine["epoch"], mine["mean"], color=COLOURS[column], label=column, linewidth=1.5)
+        ax.fill_between(mine["epoch"], mine["low"], mine["high"], color=COLOURS[column], alpha=0.2, linewidth=0)
+    if len(bands):
+        low = bands.loc[bands["epoch"] > bands["epoch"].max() * 0.05, "low"].min()
         ax.set_ylim(bottom=max(0, low - 0.5))

@@ -11,13 +11,24 @@ from typing import Any
 
 import pandas as pd
 
+from companion.check_store import FOLDER, load_checks
 from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_differences, paper_differences
-from companion.experiments import EXHIBITS, cells
-from companion.frames import runs, scores
+from companion.exhibits import EXHIBITS, cells
+from companion.frames import probes, runs, scores
 from companion.stats import Verdict, equivalence, margin, rules, summarise, welch_difference
 from companion.store import Store
+from companion.trends import TRENDS, Trend, evaluate_trend
 
-__all__ = ["Entry", "claim_results", "headline", "number_entries", "numbers", "scorecard", "statements"]
+__all__ = [
+    "Entry",
+    "claim_results",
+    "headline",
+    "number_entries",
+    "numbers",
+    "scorecard",
+    "statements",
+    "trend_results",
+]
 
 PROFILE = "paper"
 
@@ -39,7 +50,7 @@ class Entry:
         paper_std: its deviation, ``ddof = 0``.
         mean: ours.
         std: ours, ``ddof = 0``.
-        n: seeds recorded.
+        n: seeds that have a score; a diverged run has none.
         profile: of the records.
         verdict: by :attr:`rule`.
         rule: the rule with its numbers.
@@ -85,12 +96,18 @@ def scorecard(store: Store, checks: Mapping[str, bool] | None = None) -> list[En
 
     Args:
         store: the records.
-        checks: statement id to whether all its checks passed, where they have been run.
+        checks: statement id to whether all its checks passed, where they have been run; ``None`` means those that are
+            stored beside the records.
+
+    Raises:
+        RecordError: a record or a stored check is damaged; the message names it.
     """
+    checks = load_checks(store.folder / FOLDER) if checks is None else checks
     frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
     counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
-    claimed = [entry for claim in CLAIMS for entry in _claim_entries(claim, frames[claim.exhibit])]
-    stated = [_statement(s, counted, claimed, checks or {}) for s in statements()]
+    claimed = [e for name in dict.fromkeys(c.exhibit for c in CLAIMS) for e in _claim_entries(name, frames[name])]
+    claimed += [entry for trend in TRENDS for entry in _trend_entries(trend, store)]
+    stated = [_statement(s, counted, claimed, checks) for s in statements()]
     return [*counted, *claimed, *stated]
 
 
@@ -127,7 +144,7 @@ def claim_results(exhibit: str, frame: pd.DataFrame) -> list[tuple[Claim, RowRes
     ]
 
 
-def _number(line: dict[str, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
+def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
     """The entry of one printed number, and one for each variant of its run."""
     mine = None if frame is None else frame[(frame["row"] == line["row"]) & (frame["column"] == line["column"])]
     variants = [""] if mine is None or mine.empty else list(dict.fromkeys(mine["variant"]))
@@ -135,7 +152,7 @@ def _number(line: dict[str, Any], frame: pd.DataFrame | None) -> Iterator[Entry]
         yield _number_entry(line, variant, None if mine is None else mine[mine["variant"] == variant])
 
 
-def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
+def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
     statistic = line["statistic"] or None
     std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
     expected = 0 if mine is None else len(mine)
@@ -146,10 +163,10 @@ def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None)
         verdict, rule = Verdict.CITED, "a number that the source quotes or repeats"
     elif not expected:
         verdict, rule = Verdict.PENDING, "pending: this exhibit has no runs yet"
+    elif len(found) + diverged < max(expected, 2):
+        verdict, rule = Verdict.PENDING, f"pending: {len(found) + diverged} of {max(expected, 2)} seeds recorded"
     elif diverged:
         verdict, rule = Verdict.NOT_REPRODUCED, f"{diverged} of {expected} runs diverged"
-    elif len(found) < expected or len(found) < 2:
-        verdict, rule = Verdict.PENDING, f"pending: {len(found)} of {expected} seeds recorded"
     else:
         assert mine is not None
         assert summary is not None
@@ -172,8 +189,8 @@ def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None)
         variant=variant,
         paper_mean=float(line["mean"]),
         paper_std=std,
-        mean=summary and summary.mean,
-        std=summary and summary.std,
+        mean=summary.mean if summary else None,
+        std=summary.std if summary else None,
         n=len(found),
         profile=PROFILE,
         verdict=verdict,
@@ -181,16 +198,15 @@ def _number_entry(line: dict[str, Any], variant: str, mine: pd.DataFrame | None)
     )
 
 
-def _claim_entries(claim: Claim, frame: pd.DataFrame) -> list[Entry]:
-    columns = ", ".join(dict.fromkeys(a for a, _ in claim.pairs)), ", ".join(dict.fromkeys(b for _, b in claim.pairs))
-
-    def entry(result: RowResult) -> Entry:
+def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
+    def entry(claim: Claim, result: RowResult) -> Entry:
+        left, right = (", ".join(dict.fromkeys(pair[side] for pair in claim.pairs)) for side in (0, 1))
         return Entry(
             id=f"{claim.id}:{result.row}",
             kind="claim",
             exhibit=claim.exhibit,
             row=result.row,
-            column=f"{columns[0]} against {columns[1]}",
+            column=f"{left} against {right}",
             source=claim.title,
             statistic="best_test",
             variant="",
@@ -204,16 +220,51 @@ def _claim_entries(claim: Claim, frame: pd.DataFrame) -> list[Entry]:
             rule=result.rule,
         )
 
-    return [entry(ours) for other, ours, _ in claim_results(claim.exhibit, frame) if other is claim]
+    return [entry(claim, ours) for claim, ours, _ in claim_results(exhibit, frame)]
+
+
+def trend_results(trend: Trend, store: Store) -> list[RowResult]:
+    """A trend in each row of its exhibit's paper profile."""
+    grid = cells(trend.exhibit, PROFILE)
+    rows = list(dict.fromkeys(cell.row for cell in grid))
+    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].parameters["seeds"])
+
+
+def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
+    grid = [cell for cell in cells(trend.exhibit, PROFILE) if not cell.variant]
+
+    def entry(result: RowResult) -> Entry:
+        return Entry(
+            id=f"{trend.id}:{result.row}",
+            kind="claim",
+            exhibit=trend.exhibit,
+            row=result.row,
+            column=None,
+            source=trend.title,
+            statistic=trend.meaning,
+            variant="",
+            paper_mean=None,
+            paper_std=None,
+            mean=result.difference,
+            std=None,
+            n=sum(cell.spec in store for cell in grid if cell.row == result.row),
+            profile=PROFILE,
+            verdict=result.verdict,
+            rule=result.rule,
+        )
+
+    return [entry(result) for result in trend_results(trend, store)]
 
 
 def _statement(
     statement: dict[str, Any], counted: list[Entry], claimed: list[Entry], checks: Mapping[str, bool]
 ) -> Entry:
     name = statement["id"]
-    prefixes = tuple(claim.id + ":" for claim in CLAIMS if claim.statement == name)
+    prefixes = tuple(claim.id + ":" for claim in (*CLAIMS, *TRENDS) if claim.statement == name)
     parts = [e for e in claimed if prefixes and e.id.startswith(prefixes)]
-    if statement["exhibit"] == name:  # the exhibit itself: all of its numbers
+    kind = "rows"
+    if statement["exhibit"] == name and not parts:  # the exhibit itself: all of its numbers
+        kind = "numbers"
         parts = [e for e in counted if e.exhibit == name and not e.variant and e.verdict is not Verdict.CITED]
     if statement["not_checkable"]:
         verdict, rule = Verdict.NOT_CHECKABLE, statement["not_checkable"]
@@ -224,11 +275,11 @@ def _statement(
         verdict = combine([part.verdict for part in parts])
         done = sum(part.verdict is Verdict.REPRODUCED for part in parts)
         waiting = sum(part.verdict is Verdict.PENDING for part in parts)
-        rule = f"in every row: {done} of {len(parts)} reproduced, {waiting} pending"
+        rule = f"all {kind} must be: {done} of {len(parts)} reproduced, {waiting} pending"
     else:
         verdict, rule = Verdict.PENDING, "pending: nothing decides it yet"
     return Entry(
-        id=name if statement["exhibit"] != name else f"{name}:table",
+        id=name,
         kind="statement",
         exhibit=statement["exhibit"],
         row=None,

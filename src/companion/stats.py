@@ -88,14 +88,19 @@ def rules() -> dict[str, Any]:
 
 
 def margin(dataset: str) -> float:
-    """How many percentage points count as the same on a dataset."""
-    return rules()["points"][dataset]
+    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed."""
+    points = rules()["points"]
+    if dataset not in points:
+        raise ValueError(f"no margin was fixed for {dataset!r}: there are margins for {', '.join(points)}")
+    return points[dataset]
 
 
 def summarise(scores: Sequence[float]) -> Summary:
-    """Mean, std, n and the half width of the 95% interval of at least one score."""
+    """Mean, std, n and the half width of the 95% interval of at least one score; ``ValueError`` if there is none."""
     values = np.asarray(scores, dtype=float)
     n = len(values)
+    if n == 0:
+        raise ValueError("a summary needs at least one score")
     half = None
     if n > 1:
         quantile = distributions.t.ppf((1 + rules()["interval_confidence"]) / 2, n - 1)
@@ -104,7 +109,9 @@ def summarise(scores: Sequence[float]) -> Summary:
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:
-    """Mean of ``b - a`` over pairs (runs of one seed), at least two of them."""
+    """Mean of ``b - a`` over pairs (runs of one seed); ``ValueError`` unless there are at least two."""
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError(f"paired scores must be as many on both sides, at least two, not {len(a)} and {len(b)}")
     gaps = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
     return Difference(float(gaps.mean()), float(gaps.std(ddof=1) / math.sqrt(len(gaps))), len(gaps) - 1)
 
@@ -143,8 +150,13 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
     Args:
         p_values: of the tests that can be made now.
         family: size of the whole family, if some of its tests are still pending; those count as the least significant.
+
+    Raises:
+        ValueError: the family is smaller than the tests that are in it.
     """
     family = len(p_values) if family is None else family
+    if family < len(p_values):
+        raise ValueError(f"a family of {family} tests cannot hold {len(p_values)} p-values")
     adjusted = [0.0] * len(p_values)
     largest = 0.0
     for rank, i in enumerate(np.argsort(p_values, kind="stable")):
