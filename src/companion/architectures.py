@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 __all__ = [
@@ -132,6 +133,10 @@ class Architecture:
 
     def weight_shapes(self) -> tuple[WeightShape, ...]:
         """Every weight layer in order; the last is the output layer."""
+        return self._weight_shapes
+
+    @cached_property
+    def _weight_shapes(self) -> tuple[WeightShape, ...]:
         return tuple(_walk(self.input_shape, (*self.layers, Dense(self.classes))))
 
     def gate_shapes(self) -> tuple[Shape, ...]:

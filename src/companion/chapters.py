@@ -84,10 +84,10 @@ class Chapter:
         title = f"{self._title}{variant and f', {variant}'}: test accuracy in percent, mean ± std"
         if self.entries:
             chosen = [e for e in self.entries if e.variant == variant and ":README" not in e.id]
-            pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self._download(f"{name}.csv"), index=False)
+            pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self.download(f"{name}.csv"), index=False)
             return render.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, title)
         table = self.summary(title=title, variant=variant)
-        table.frame.to_csv(self._download(f"{name}.csv"), index=False)
+        table.frame.to_csv(self.download(f"{name}.csv"), index=False)
         return table
 
     def _half_width(self, entry: Entry) -> float | None:
@@ -116,7 +116,7 @@ class Chapter:
             [(claim.title, ours, paper) for claim, ours, paper in results if ours.row not in self._left_out],
             f"Claims about {self.exhibit.id}, {how}",
         )
-        table.frame.to_csv(self._download("claims.csv"), index=False)
+        table.frame.to_csv(self.download("claims.csv"), index=False)
         return table
 
     def selection(self) -> Table:
@@ -142,10 +142,16 @@ class Chapter:
         return self._figure("curves", render.curve_figure(frames.bands(main)))
 
     def _figure(self, name: str, figure: Figure) -> Figure:
-        render.save_svg(figure, self._download(f"{name}.svg"))
+        render.save_svg(figure, self.download(f"{name}.svg"))
         return figure
 
-    def _download(self, name: str) -> Path:
+    @cached_property
+    def probes(self) -> pd.DataFrame:
+        """One row per measurement between epochs, see :func:`companion.frames.probes`."""
+        return frames.probes(self.cells, self.store)
+
+    def download(self, name: str) -> Path:
+        """Where a file that the chapter offers goes."""
         folder = downloads_folder() / self.exhibit.chapter
         folder.mkdir(parents=True, exist_ok=True)
         return folder / name
@@ -173,9 +179,9 @@ class Footer:
         c = self.chapter
         done = c.runs[c.runs["seconds"].notna()]
         records = [dict(c.store.read(c.store.path(key)).content) for key in done["key"]]
-        c._download("records.json").write_text("[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
+        c.download("records.json").write_text("[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
         folder = f"../_static/downloads/{c.exhibit.chapter}"
-        names = sorted(path.name for path in c._download("").iterdir())
+        names = sorted(path.name for path in c.download("").iterdir())
         links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in names]
         links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
         keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
@@ -243,7 +249,7 @@ def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapte
             [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
         )
         chapter = Chapter(exhibit(name), "quick", grid, store, own=False)
-        _ = chapter.runs, chapter.curves  # read them while the store is there
+        _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
     return chapter
 
 

@@ -37,9 +37,20 @@ class Split:
 
 
 def split(spec: RunSpec, dataset: Dataset) -> Split:
-    """The examples of a run: classes kept, sizes cut, the holdout taken from the end, label noise in training only."""
+    """The examples of a run: classes kept, sizes cut, the holdout taken from the end, label noise in training only.
+
+    Raises:
+        ValueError: the classes that are kept have fewer examples than the run asks for.
+    """
     train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
     test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
+    for name, wanted, found in (
+        ("train_size", spec.train_size, len(train)),
+        ("test_size", spec.test_size, len(test)),
+        ("holdout", spec.holdout + 1, len(train)),
+    ):
+        if wanted is not None and wanted > found:
+            raise ValueError(f"{name} asks for more than the {found} examples of classes {list(spec.class_names)}")
     size = len(train) - spec.holdout
     holdout = train[size:] if spec.holdout else None
     return Split(_noisy(spec, train[:size]), holdout, test)

@@ -84,7 +84,7 @@ def _grid(exhibit: str, profile: str, rows: Sequence[_Row]) -> Callable[[int], l
 
 def _exhibit(id: str, title: str, chapter: str, profiles: Mapping[str, Sequence[_Row]], seeds: int = 5) -> Exhibit:
     grids = {name: _grid(id, name, rows) for name, rows in profiles.items()}
-    parameters = {"seeds": seeds, "rows": None, "overrides": {}}
+    parameters: dict[str, Any] = {"seeds": seeds, "rows": None, "overrides": {}}
     return Exhibit(id, title, id[0], chapter, MappingProxyType(grids), MappingProxyType(parameters))
 
 

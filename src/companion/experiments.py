@@ -56,7 +56,10 @@ def run_missing(
         specs: the runs wanted; teachers are added where an FL run needs them.
         store: receives the records.
         workspace: checkpoints and teachers' weights.
-        backend, device, threads, on_progress: as in :func:`companion.training.train`.
+        backend: a name in :data:`companion.training.BACKENDS`, or ``auto``.
+        device: a torch device.
+        threads: CPU threads.
+        on_progress: told after each epoch of each run.
         on_record: told after each record is written.
 
     Returns:
@@ -82,11 +85,12 @@ def run_missing(
 
     for stage in (first, students):
         with ExitStack() as claims:
-            mine = [spec for spec in stage if claims.enter_context(workspace.claim(spec.key))]
+            # A student whose teacher is still training elsewhere is not claimed: whoever trains that goes on with it.
+            ready = [spec for spec in stage if spec.teacher is None or _has_weights(spec, workspace)]
+            mine = [spec for spec in ready if claims.enter_context(workspace.claim(spec.key))]
             lost = _lost_teachers(students, store, workspace)  # another process may have trained some before the claim
             mine = [spec for spec in mine if spec not in store or spec in lost]
-            ready = [spec for spec in mine if spec.teacher is None or _has_weights(spec, workspace)]
-            train(ready, workspace, finish, backend=backend, device=device, threads=threads, on_progress=on_progress)
+            train(mine, workspace, finish, backend=backend, device=device, threads=threads, on_progress=on_progress)
     return trained
 
 
@@ -121,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(record: Record) -> None:
         spec = record.spec
         print(
-            f"{time.monotonic() - start:8.1f} s  {record.key}  {spec.regime} seed {spec.seed}  best {record.content['best_test']}"
+            f"{time.monotonic() - start:8.1f} s  {record.key}  {spec.regime} seed {spec.seed}"
+            f"  best {record.content['best_test']}"
         )
         sys.stdout.flush()
 

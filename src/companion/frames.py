@@ -68,8 +68,8 @@ def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
 def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     """One row per measurement of every recorded run that has a probe.
 
-    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per measured quantity,
-    see :mod:`companion.probes`.
+    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per quantity, see
+    :mod:`companion.probes`.
     """
     parts = []
     for cell, record in _records(cells, store):

@@ -23,6 +23,10 @@ class HardGate:
         """Gates of ``q``, same shape and dtype."""
         return (q > 0).to(q.dtype)
 
+    def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """``q`` times its own gate, that is ReLU."""
+        return torch.relu(q)
+
 
 @dataclass(frozen=True)
 class SoftGate:
@@ -37,6 +41,10 @@ class SoftGate:
     def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Gates of ``q``, same shape and dtype."""
         return (1 + self.eps) * torch.sigmoid(self.beta * q)
+
+    def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """``q`` times its own gate."""
+        return q * self(q)
 
 
 Gate = HardGate | SoftGate
@@ -66,7 +74,7 @@ def permute(gates: Sequence[Tensor], order: Sequence[int]) -> list[Tensor]:
 
 
 def tile(gates: Sequence[Tensor], times: int, axis: int = 1) -> list[Tensor]:
-    """Repeat every layer's units ``times`` times along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling)."""
+    """Repeat every layer's units along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling)."""
     return [torch.cat([g] * times, dim=axis) for g in gates]
 
 

@@ -111,15 +111,10 @@ def trace(
     Raises:
         ValueError: wrong number of gates, or ``layers`` that the network does not have.
     """
-    if layers is not None and not 0 <= layers <= architecture.gated_layers:
-        raise ValueError(f"layers must be from 0 to the {architecture.gated_layers} gated layers, not {layers}")
-    if gates is not None and len(gates) != architecture.gated_layers:
-        raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
-    run = _Run(architecture, params, gates, gate or HardGate(), layers)
-    output = run(architecture.layers, x)
-    if layers is None:
-        output = run.affine(Dense(architecture.classes), output)
-    return Trace(tuple(run.q), tuple(run.G), tuple(run.z), output, tuple(run.inputs))
+    gate = gate or HardGate()
+    run, output = _pass(architecture, params, x, gates, gate, layers)
+    G = [gate(q) for q in run.q] if gates is None else gates[: len(run.q)]
+    return Trace(tuple(run.q), tuple(G), tuple(run.z), output, tuple(run.inputs))
 
 
 def forward(
@@ -130,7 +125,7 @@ def forward(
     gate: Gate | None = None,
 ) -> Float[Tensor, "*M N C"]:
     """The network's outputs (logits); arguments as in :func:`trace`."""
-    return trace(architecture, params, x, gates, gate).output
+    return _pass(architecture, params, x, gates, gate or HardGate())[1]
 
 
 def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor, "..."]) -> tuple[Tensor, ...]:
@@ -138,13 +133,31 @@ def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor,
 
     The output layer is neither needed in ``params`` nor computed.
     """
-    return trace(architecture, params, x, layers=architecture.gated_layers).q
+    return tuple(_pass(architecture, params, x, None, HardGate(), architecture.gated_layers)[0].q)
 
 
 def hidden_only(architecture: Architecture, params: Params) -> Params:
     """The parameters without the output layer: a feature network has none."""
     last = f".{architecture.gated_layers}"
     return {name: value for name, value in params.items() if not name.endswith(last)}
+
+
+def _pass(
+    architecture: Architecture,
+    params: Params,
+    x: Tensor,
+    gates: Sequence[Tensor] | None,
+    gate: Gate,
+    layers: int | None = None,
+) -> tuple[_Run, Tensor]:
+    """What a pass went through, and its output."""
+    if layers is not None and not 0 <= layers <= architecture.gated_layers:
+        raise ValueError(f"layers must be from 0 to the {architecture.gated_layers} gated layers, not {layers}")
+    if gates is not None and len(gates) != architecture.gated_layers:
+        raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
+    run = _Run(architecture, params, gates, gate, layers)
+    output = run(architecture.layers, x)
+    return run, output if layers is not None else run.affine(Dense(architecture.classes), output)
 
 
 class _Run:
@@ -163,7 +176,6 @@ class _Run:
         self.stacked = params["weight.0"].dim() > len(architecture.weight_shapes()[0].weight)
         self.shape = len(architecture.input_shape)
         self.q: list[Tensor] = []
-        self.G: list[Tensor] = []
         self.z: list[Tensor] = []
         self.inputs: list[Tensor] = []
         self.index: Iterator[int] = iter(range(architecture.depth))
@@ -175,10 +187,8 @@ class _Run:
             match layer:
                 case Dense() | Conv() | CircularConv():
                     q = self.affine(layer, z)
-                    G = self.gate(q) if self.gates is None else self.gates[len(self.q)]
-                    z = q * G
+                    z = self.gate.gated(q) if self.gates is None else _multiply(q, self.gates[len(self.q)])
                     self.q.append(q)
-                    self.G.append(G)
                     self.z.append(z)
                 case GlobalAveragePool():
                     z = z.flatten(1 - self.shape).mean(-1)
@@ -210,6 +220,11 @@ class _Run:
         return torch.stack(
             [convolve(z if shared else z[m], weight[m], None if bias is None else bias[m]) for m in range(len(weight))]
         )
+
+
+def _multiply(q: Tensor, G: Tensor) -> Tensor:
+    """``q * G``; gates of whole numbers first become numbers like ``q``, which is faster than a mixed product."""
+    return q * (G if G.is_floating_point() else G.to(q.dtype))
 
 
 def _convolve(z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

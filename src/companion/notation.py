@@ -1,9 +1,9 @@
 """The names that every other module uses: regimes, value inputs, array aliases.
 
 Axis letters, the same in every docstring: ``M`` models, ``N`` examples, ``L`` gated layers, ``W`` width, ``C`` classes,
-``P`` neural paths.  Array letters are the papers': ``q`` pre-activation, ``G`` gate, ``z`` layer output, ``phi`` neural path
-feature, ``v`` neural path value, ``H`` neural path kernel, ``K`` neural tangent kernel, ``theta_f`` and ``theta_v`` the
-parameters of the feature and of the value network.
+``P`` neural paths.  Array letters are the papers': ``q`` pre-activation, ``G`` gate, ``z`` layer output, ``phi``
+neural path feature, ``v`` neural path value, ``H`` neural path kernel, ``K`` neural tangent kernel, ``theta_f`` and
+``theta_v`` the parameters of the feature and of the value network.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def label_probe(
 ) -> dict[str, float]:
     """How the neural path kernel of a ReLU network is aligned with two classes (Paper A, Section 5, item 5).
 
-    In double precision, on the first 100 examples of each class, labels plus and minus 1, each layer's kernel divided by
-    its width (``nu`` does not depend on the scale).
+    In double precision, on the first 100 examples of each class, labels plus and minus 1, each layer's kernel divided
+    by its width (``nu`` does not depend on the scale).
 
     Returns:
         ``nu`` (:func:`companion.kernels.label_alignment`); ``nu_permuted``, the same for labels in random order, which

@@ -30,6 +30,7 @@ __all__ = [
     "claim_table",
     "curve_figure",
     "number_table",
+    "probe_figure",
     "save_svg",
     "summary_table",
 ]
@@ -270,3 +271,38 @@ def _curves(ax: Axes, bands: pd.DataFrame) -> None:
     if len(bands):
         low = bands.loc[bands["epoch"] > bands["epoch"].max() * 0.05, "low"].min()
         ax.set_ylim(bottom=max(0, low - 0.5))
+
+
+def probe_figure(
+    frame: pd.DataFrame, rows: Sequence[str], panels: Sequence[str], lines: Mapping[str, float], title: str
+) -> Figure:
+    """Measurements between epochs on logarithmic axes, a line of panels per row.
+
+    Args:
+        frame: ``row, panel, label, epoch`` and ``median, min, max`` over seeds.
+        rows: of the exhibit.
+        panels: titles, from left to right.
+        lines: label to height of a reference line in every panel.
+        title: of the figure; says profile, device and n.
+    """
+    with plt.rc_context(STYLE):
+        size = (4.4 * len(panels) + 0.6, 3.3 * len(rows) + 0.4)
+        figure, axes = plt.subplots(len(rows), len(panels), figsize=size, squeeze=False)
+        for row, line in zip(rows, axes, strict=True):
+            for panel, ax in zip(panels, line, strict=True):
+                mine = frame[(frame["row"] == row) & (frame["panel"] == panel)]
+                for colour, label in zip(COLOURS.values(), dict.fromkeys(mine["label"]), strict=False):
+                    part = mine[mine["label"] == label]
+                    ax.plot(part["epoch"], part["median"], color=colour, label=label)
+                    ax.fill_between(part["epoch"], part["min"], part["max"], color=colour, alpha=0.2, linewidth=0)
+                for (label, height), style in zip(lines.items(), ("--", ":"), strict=False):
+                    ax.axhline(height, color="black", linestyle=style, linewidth=1, label=label)
+                ax.set(title=f"{row}: {panel}", xlabel="epochs done", ylabel="value (log scale)")
+                ax.grid(alpha=0.3)
+                if len(mine):
+                    ax.set_yscale("log")
+                    ax.legend(fontsize=8, frameon=False)
+        figure.suptitle(title, fontsize=10)
+        figure.tight_layout()
+    plt.close(figure)
+    return figure

@@ -62,7 +62,7 @@ class RunSpec:
         epochs: passes through the training set.
         seed: gives three independent streams: ``feature``, ``value``, ``order``.
         train_size, test_size: only the first so many examples; ``None`` is all (so is writing their number).
-        holdout: training examples kept out, from the end of the training set, on which ``selected_test`` chooses its epoch.
+        holdout: training examples kept out, from the end of the set, on which ``selected_test`` chooses its epoch.
         teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
         precision: ``float32`` or ``bfloat16`` arithmetic in the layers.
         classes: only examples of these classes, numbered anew in this order; ``None`` is all.
@@ -268,7 +268,7 @@ _LARGEST = sys.float_info.max
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """``value`` as its field's type, without guessing: integers are no booleans, and only whole numbers are integers."""
+    """``value`` as its field's type, without guessing: booleans are no integers, and 1.5 is none either."""
     optional = type(None) in getattr(kind, "__args__", ())
     if value is None and optional:
         return None

@@ -46,7 +46,7 @@ def _fall(run: pd.DataFrame) -> float:
 
 
 def _largest_ratio(run: pd.DataFrame) -> float:
-    ratios = [np.log10(run[f"{size}_v"] / run[f"{size}_f"]).abs().max() for size in ("trace", "norm")]
+    ratios = [np.abs(np.log10(run[f"{size}_v"] / run[f"{size}_f"])).max() for size in ("trace", "norm")]
     return float(max(ratios))
 
 

@@ -23,7 +23,8 @@ class TrainState:
 
     Args:
         model: both networks.
-        first: Adam's first moments by trainable parameter (``value/weight.0``); empty before the first step and for SGD.
+        first: Adam's first moments by trainable parameter (``value/weight.0``); empty for SGD and before the first
+            step.
         second: second moments of Adam and RMSprop.
         step: steps made.
     """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -26,7 +27,7 @@ def fast_products(wanted: bool = True) -> Iterator[None]:
     if not (wanted and routing_is_exact()):
         yield
         return
-    settings = torch.backends.mkldnn.matmul
+    settings: Any = getattr(torch.backends.mkldnn, "matmul", None)
     before = settings.fp32_precision
     settings.fp32_precision = "bf16"
     try:
@@ -38,7 +39,7 @@ def fast_products(wanted: bool = True) -> Iterator[None]:
 @functools.cache
 def routing_is_exact() -> bool:
     """Whether this machine and this PyTorch have the setting, and whether products of the usual shapes keep 23 bits."""
-    settings = getattr(torch.backends.mkldnn, "matmul", None)
+    settings: Any = getattr(torch.backends.mkldnn, "matmul", None)
     if not (torch.backends.mkldnn.is_available() and hasattr(settings, "fp32_precision")):
         return False
     generator = torch.Generator().manual_seed(0)

@@ -20,12 +20,15 @@ from companion.backends.products import fast_products
 from companion.examples import Examples
 from companion.gates import permute
 from companion.networks import Params, forward, pre_activations
-from companion.notation import Float, Int, Tensor
+from companion.notation import Float, Int, Tensor, ValueInput
 from companion.objectives import losses, predictions
 from companion.regimes import RULES, value_input
 from companion.spec import RunSpec
 
 __all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
+
+MANY = 4
+"""Models from which on the faster library for products pays."""
 
 GATE_BUDGET = {"cpu": 2**32, "cuda": 2**35}
 """Bytes that the cached gates of one engine may take; beyond that they are computed batch by batch."""
@@ -66,7 +69,7 @@ class StackedBackend:
 class StackedEngine:
     """Some like runs in the middle of their training.
 
-    Parameters are leaves of shape ``[M, ...]`` for dense networks (one *bundle* of ``M`` models), and plain ones for each
+    Parameters are leaves ``[M, ...]`` for dense networks (one *bundle* of ``M`` models), and plain ones for each
     model of a convolutional network (``M`` bundles of one).
     """
 
@@ -118,7 +121,7 @@ class StackedEngine:
         """Train every run once through its examples in the given order."""
         index = torch.stack(list(orders)).to(self.device)  # [M, N]
         self.sums.zero_()
-        stacked = self.device == "cpu" and not self.convolutional and len(self.specs) > 1
+        stacked = self.device == "cpu" and not self.convolutional and len(self.specs) >= MANY
         with fast_products(wanted=stacked):
             for batch in index.split(self.spec.batch_size, dim=1):
                 self.advance(batch)
@@ -153,7 +156,9 @@ class StackedEngine:
                 )
             return torch.stack(outputs)
         x = self.inputs[batch]  # [M, n, ...]
-        entering = torch.stack([value_input(spec, x[m]) for m, spec in enumerate(self.specs)])
+        entering = x
+        if any(spec.value_input is not ValueInput.IMAGE for spec in self.specs):
+            entering = torch.stack([value_input(spec, x[m]) for m, spec in enumerate(self.specs)])
         return forward(network, _part(self.bundles[0], "value"), entering, self._stacked_gates(batch, x))
 
     def _stacked_gates(self, batch: Int[Tensor, "M n"], x: Tensor) -> list[Tensor] | None:

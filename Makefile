@@ -1,0 +1,53 @@
+# Two commands: `make book` and `make test`. Both set up what they need on a machine with python3, pip, git and make.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+BIN := .venv/bin
+
+export UV_SYSTEM_CERTS := 1
+export UV_PYTHON_DOWNLOADS := never
+# The kernel is that of this environment, whatever the user has set up for Jupyter.
+export JUPYTER_PREFER_ENV_PATH := 1
+unexport JUPYTER_PATH JUPYTER_CONFIG_PATH
+
+.PHONY: help book test refresh setup lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this help
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+book: setup ## Execute the chapters and render the site into _build/html
+	$(BIN)/companion book
+
+test: export OMP_NUM_THREADS := 1
+test: setup ## Lint, types, strict build of the book, unit tests, notebooks against their committed outputs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/companion book
+	$(BIN)/pytest -n 2
+	$(BIN)/pytest -p no:xdist --nbval-lax --nbval-current-env notebooks
+
+refresh: setup ## Rewrite the committed outputs of the chapters
+	$(BIN)/companion book --refresh
+
+setup: .venv/installed ## Make the environment from requirements.lock
+
+lock: $(UV) ## Resolve requirements.lock anew from pyproject.toml
+	$(UV) pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url \
+	  --upgrade --output-file requirements.lock pyproject.toml
+
+clean: ## Remove everything that was generated, the environment included
+	rm -rf _build .tools .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv==$(UV_VERSION)
+
+# Made last, so that an interrupted installation is begun again.
+.venv/installed: requirements.lock pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
+	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --editable .
+	touch $@

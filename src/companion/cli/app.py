@@ -1,0 +1,95 @@
+"""The application, and the one place where errors become a sentence and an exit code.
+
+Exit codes: 0 all is well, 1 something failed or is damaged, 2 the command was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from companion.cli import bench, book, data, exhibits, run
+from companion.cli.output import UsageError, say
+
+__all__ = ["app", "main"]
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="companion",
+    help="Gates in ReLU networks: re-measure what three papers say.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(exhibits.list_exhibits)
+app.command("run")(run.run)
+app.command("status")(exhibits.status)
+app.command("scorecard")(exhibits.scorecard)
+app.command("check")(exhibits.check)
+app.command("verify")(exhibits.verify)
+app.command("book")(book.book)
+app.command("bench")(bench.bench)
+app.add_typer(data.app, name="data")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code.
+
+    Args:
+        arguments: by default, those of the process.
+    """
+    words = run.joined(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        return app(words, prog_name="companion", standalone_mode=False) or OK
+    except TyperException as error:
+        say(_usage(error))
+        return USAGE
+    except (KeyboardInterrupt, Abort):
+        say("Stopped.")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return OK
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        say(str(error))
+        return code
+
+
+def _usage(error: TyperException) -> str:
+    """What was wrong with the words of a command, and which are valid, in one sentence."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    command, path = getattr(context, "command", None), getattr(context, "command_path", "companion")
+    commands = getattr(command, "commands", None)
+    if commands and "command" in message.lower():
+        return f"{message}: valid commands of `{path}` are {', '.join(commands)}."
+    options = [name for parameter in getattr(command, "params", ()) for name in parameter.opts if name.startswith("--")]
+    if "option" in message.lower() and options:
+        return f"{message}: valid options of `{path}` are {', '.join(options)}."
+    return f"{message}; see `{path} --help`."
+
+
+def _exit_code(error: Exception) -> int | None:
+    """Exit code of an error that is part of the conversation; ``None`` for a fault of the program."""
+    if isinstance(error, UsageError):
+        return USAGE
+    if type(error).__module__.partition(".")[0] != "companion" and not isinstance(error, (ValueError, OSError)):
+        return None
+    from companion.book import BookError
+    from companion.data import DataError
+    from companion.notebooks import NotebookError
+    from companion.project import ProjectError
+    from companion.spec import SpecError
+    from companion.store import RecordError
+
+    if isinstance(error, (SpecError, ProjectError)):
+        return USAGE
+    if isinstance(error, (RecordError, DataError, NotebookError, BookError)):
+        return FAILED
+    return None

@@ -1,0 +1,59 @@
+"""``companion bench``: how fast this machine does what the book needs, and what else could do it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from companion.cli.exhibits import Json, threads_here
+from companion.cli.output import UsageError, facts, json_only, say, table
+
+__all__ = ["bench"]
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="A benchmark; `companion bench list` names them.")],
+    json: Json = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How often each variant is measured.")] = None,
+    tiny: Annotated[bool, typer.Option(help="Tiny sizes, to see that everything runs.")] = False,
+    keras_python: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Python of an environment with tensorflow.", show_default=False)
+    ] = None,
+    neural_tangents_python: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Python of an environment with neural-tangents.", show_default=False),
+    ] = None,
+) -> int:
+    """Measure variants of one task side by side; the ratio is to the first of them."""
+    from companion.bench import Options, load, machine, measure
+    from companion.project import find
+
+    known = load(find().root)
+    if name == "list":
+        lines = [{"benchmark": one.name, "title": one.title} for one in known.values()]
+        facts(lines) if json else table("", ("benchmark", "title"), [list(line.values()) for line in lines])
+        return 0
+    if name not in known:
+        raise UsageError(f"unknown benchmark {name!r}: valid are {', '.join(known)}")
+    options = Options(threads or threads_here(), rounds, tiny, keras_python, neural_tangents_python)
+    with json_only(json):
+        where = machine(options.threads)
+        rows = measure(known[name], options, tell=say)
+    if json:
+        facts({"benchmark": name, "title": known[name].title, "machine": where, "rows": [asdict(row) for row in rows]})
+    else:
+        columns = ("variant", "value", "unit", "ratio", "seconds", "of peak", "why not")
+        shown = [[r.variant, *map(_digits, (r.value, r.unit, r.ratio, r.seconds, r.of_peak)), r.reason] for r in rows]
+        table(f"{where['processor']}, {where['threads']} threads, torch {where['torch']}", columns, shown)
+    return 0 if any(row.value is not None for row in rows) else 1
+
+
+def _digits(value: float | str | None) -> str | None:
+    """A number to three digits that count."""
+    if not isinstance(value, float):
+        return value
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

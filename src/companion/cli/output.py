@@ -1,0 +1,78 @@
+"""What commands print: facts to standard output, as a table or as one JSON document, and all else to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["UsageError", "duration", "facts", "json_only", "jsonable", "say", "table"]
+
+
+class UsageError(ValueError):
+    """A command that makes no sense; the message lists what is valid."""
+
+
+def say(message: str) -> None:
+    """One line to standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def jsonable(value: Any) -> Any:
+    """``value`` as JSON knows it: no NaN, no infinity, no numpy scalar, no tuple."""
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+@contextlib.contextmanager
+def json_only(active: bool) -> Iterator[None]:
+    """Keep standard output free of everything but the document, whatever a library prints."""
+    with contextlib.redirect_stdout(sys.stderr) if active else contextlib.nullcontext():
+        yield
+
+
+def facts(value: Any) -> None:
+    """One JSON document to standard output."""
+    print(json.dumps(jsonable(value), indent=2, allow_nan=False))
+
+
+def table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
+    """A table to standard output, as wide as the terminal, or as its content where there is none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", header_style="bold")
+    for name in columns:
+        grid.add_column(name, overflow="fold")
+    for line in lines:
+        grid.add_row(*(_text(value) for value in line))
+    console = Console()
+    console.print(grid) if console.is_terminal else Console(width=200).print(grid)
+
+
+def _text(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return "–"
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3.5 h``, ``8 days``."""
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.1f} {unit}" if unit == "h" else f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"

@@ -1,0 +1,141 @@
+"""``companion run``: train what an exhibit lacks, then execute its chapter."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from companion.cli.exhibits import threads_here
+from companion.cli.output import UsageError, duration, say
+
+if TYPE_CHECKING:
+    from companion.run import Plan
+
+__all__ = ["joined", "run"]
+
+FLAGS = ("-p", "--parameter")
+
+
+def joined(words: list[str]) -> list[str]:
+    """``-p name value`` as ``-p name=value``, the form that the parser of options knows."""
+    result: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        result.append(word)
+        if word in FLAGS:
+            name = next(rest, None)
+            value = None if name is None or "=" in name else next(rest, None)
+            result += [part for part in ["=".join(p for p in (name, value) if p is not None)] if part]
+    return result
+
+
+def parse(pairs: list[str]) -> dict[str, Any]:
+    """Names and values of ``-p``: a value is JSON where it reads as JSON, Python's True, False or None, else a word.
+
+    Raises:
+        UsageError: a name without value.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, mark, text = pair.partition("=")
+        if not (name and mark):
+            raise UsageError(f"-p takes a name and a value, such as -p seeds 3; {name or pair!r} has no value")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = {"True": True, "False": False, "None": None}.get(text, text)
+    return values
+
+
+def run(
+    exhibit: Annotated[str, typer.Argument(help="Such as A-T2; see `companion list`.")],
+    profile: Annotated[str, typer.Option(help="quick, cpu or paper.")] = "quick",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            *FLAGS,
+            metavar="NAME VALUE",
+            help="A parameter of the chapter, or a field of every run.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Records; by default the project's results.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The executed notebook; by default in _build/runs.", show_default=False),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="auto, fused, stacked or reference.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
+) -> int:
+    """Train what is missing and execute the chapter.  What is recorded already is skipped."""
+    given = {"profile": profile, "device": device, **parse(parameter or [])}
+    from companion.project import find
+    from companion.run import execute_chapter, plan
+
+    project = find()
+    made = plan(project, exhibit, given, store=store, output=output, backend=backend)
+    try:
+        if made.values["train"]:
+            _train(made, backend, threads or threads_here())
+        say(f"Executing the chapter {made.exhibit.chapter}")
+        path = execute_chapter(project, made)
+    except KeyboardInterrupt:
+        recorded = len(made.specs) - len(made.missing)
+        say(
+            f"Stopped. Every finished run is kept ({recorded} of {len(made.specs)} are recorded); "
+            "one that was under way goes on from its last checkpoint, at most a minute or an epoch old, "
+            "when the same command is given again."
+        )
+        return 130
+    print(path)
+    return 0
+
+
+def _train(made: Plan, backend: str, threads: int) -> None:
+    """Train with a bar whose unit is work, so that its time left is right for long and short runs alike."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from companion.costs import estimate_seconds
+    from companion.run import Meter, train_missing
+    from companion.store import Store
+    from companion.training import Progress as Epoch
+
+    missing = made.missing
+    if not missing:
+        return say(f"All {len(made.specs)} runs are recorded in {made.store}")
+    seconds = estimate_seconds(missing, made.device, threads, list(Store(made.store)), backend)
+    say(f"{len(missing)} of {len(made.specs)} runs to train on {made.device}: about {duration(seconds)}")
+    meter, console = Meter(missing), Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:5.1f}%"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=300) as bar:
+        task = bar.add_task("Training", total=meter.total)
+
+        def epoch(progress: Epoch) -> None:
+            meter(progress)
+            bar.update(
+                task,
+                total=meter.total,
+                completed=meter.done,
+                description=f"{progress.spec.regime} seed {progress.spec.seed}",
+            )
+
+        trained = train_missing(made, backend=backend, threads=threads, on_progress=epoch)
+    left = len(made.missing)
+    say(f"{trained} runs trained" + (f"; {left} are being trained by another process" if left else ""))
+    sys.stderr.flush()

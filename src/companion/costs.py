@@ -1,0 +1,193 @@
+"""What a run costs: its floating-point operations, and how many seconds they take here.
+
+Operations are counted as in the catalogue of protocols: a multiply-add is two, a backward pass costs two forward
+passes less the gradient of the input, and testing after each epoch counts.  Speeds come from records that this machine
+made with the same backend, or, where it has made none, from a calibration of a fraction of a second that is kept in
+the user's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from companion.backends import Backend, TrainState
+from companion.data import DATASETS
+from companion.examples import Examples
+from companion.notation import Regime
+from companion.project import user_cache
+from companion.provenance import device_name
+from companion.regimes import initial_model
+from companion.spec import RunSpec
+from companion.store import Record
+from companion.training import choose_backend
+
+__all__ = ["Speeds", "epoch_flops", "estimate_seconds", "run_flops", "training_flops"]
+
+WORK = {"cpu": 1.5e10, "cuda": 2e12}
+"""Operations in one calibration, by type of device: a fraction of a second."""
+
+
+ALIKE = (
+    "dataset",
+    "classes",
+    "architecture",
+    "width",
+    "depth",
+    "bias",
+    "initialisation",
+    "loss",
+    "optimiser",
+    "batch_size",
+    "precision",
+)
+"""What a run has in common with the one that calibrates its speed."""
+
+
+def training_flops(spec: RunSpec) -> int:
+    """Operations of one training step for one example.
+
+    With ``F`` forward multiply-adds, ``F_1`` of them in the first and ``F_out`` in the output layer: ``2 (3F - F_1)``
+    for ReLU; with fixed gates a forward pass through the hidden layers of the feature network is added,
+    ``2 (F - F_out)``; in DL that network trains too.
+    """
+    layers = [layer.macs for layer in spec.network.weight_shapes()]
+    full, first, hidden = sum(layers), layers[0], sum(layers[:-1])
+    value = 2 * (3 * full - first)
+    if spec.regime is Regime.RELU:
+        return value
+    return value + (2 * (3 * hidden - first) if spec.regime is Regime.DL else 2 * hidden)
+
+
+def epoch_flops(spec: RunSpec) -> int:
+    """Operations of one epoch: every training example once, then every test and holdout example forward."""
+    info = DATASETS[spec.dataset]
+    layers = [layer.macs for layer in spec.network.weight_shapes()]
+    forward = 2 * sum(layers) + (0 if spec.regime is Regime.RELU else 2 * sum(layers[:-1]))
+    kept = len(spec.class_names) / info.classes  # near enough: classes are about equally frequent
+    trained = min(spec.train_size or info.train_size, round(kept * info.train_size)) - spec.holdout
+    tested = min(spec.test_size or info.test_size, round(kept * info.test_size)) + spec.holdout
+    return trained * training_flops(spec) + tested * forward
+
+
+def run_flops(spec: RunSpec) -> int:
+    """Operations of a whole run."""
+    return spec.epochs * epoch_flops(spec)
+
+
+class Speeds:
+    """Operations per second of the backends on one device.
+
+    Args:
+        device: a torch device.
+        threads: CPU threads.
+        records: where to look for runs that this device made.
+        backend: as in :func:`companion.training.choose_backend`.
+        cache: file of earlier calibrations; by default in the user's cache.
+    """
+
+    def __init__(
+        self,
+        device: str = "cpu",
+        threads: int = 1,
+        records: Iterable[Record] = (),
+        backend: str = "auto",
+        cache: Path | None = None,
+    ) -> None:
+        self.device, self.threads, self.backend = device, threads, backend
+        self.cache = cache or user_cache() / "speeds.json"
+        self.measured: dict[str, list[float]] = {}
+        for record in records:
+            made = record.content["provenance"]
+            if made["device"] == device_name(device) and made["seconds"] > 0 and record.finished:
+                name = self._name(record.spec, made["backend"], made["threads"])
+                self.measured.setdefault(name, []).append(run_flops(record.spec) / made["seconds"])
+
+    def __getitem__(self, spec: RunSpec) -> float:
+        """Operations per second for runs of this kind, by records or by calibration."""
+        backend = choose_backend(spec, self.backend, self.device)
+        name = self._name(spec, backend.name, self.threads)
+        if name in self.measured:
+            return statistics.median(self.measured[name])
+        known = _read(self.cache)
+        if name not in known:
+            known = {**known, name: _calibrate(spec, backend, self.device, self.threads)}
+            _write(self.cache, known)
+        return known[name]
+
+    def seconds(self, spec: RunSpec) -> float:
+        """How long a run takes here, beside others of its kind."""
+        return run_flops(spec) / self[spec]
+
+    def _name(self, spec: RunSpec, backend: str, threads: int) -> str:
+        shape = "x".join(map(str, DATASETS[spec.dataset].input_shape))
+        network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
+        used = f"{threads} threads" if self.device == "cpu" else "gpu"
+        return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
+
+
+def estimate_seconds(
+    specs: Iterable[RunSpec],
+    device: str = "cpu",
+    threads: int = 1,
+    records: Iterable[Record] = (),
+    backend: str = "auto",
+) -> float:
+    """Seconds that some runs would take here, one after the other or side by side, whichever the backend does.
+
+    Args:
+        specs: the runs; none take no time.
+        device: a torch device.
+        threads: CPU threads.
+        records: finished runs; those of this device give the best estimate.
+        backend: as in :func:`companion.training.choose_backend`.
+    """
+    speeds = Speeds(device, threads, records, backend)
+    return sum(speeds.seconds(spec) for spec in specs)
+
+
+def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
+    """Train ReLU networks of this kind on random numbers for a moment; operations per second over all of them."""
+    plain = RunSpec.from_dict({name: getattr(spec, name) for name in ALIKE} | {"learning_rate": 1e-6})
+    models = {"fused": threads}.get(backend.name, 1 if device == "cpu" else 4)  # fused gives each thread a model
+    each = training_flops(plain)
+    size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))
+    info = DATASETS[spec.dataset]
+    generator = torch.Generator().manual_seed(0)
+    data = Examples(
+        torch.rand((size, *info.input_shape), generator=generator),
+        torch.randint(len(plain.class_names), (size,), generator=generator),
+    )
+    specs = [plain.replace(seed=seed) for seed in range(models)]
+    engine = backend.start(specs, [TrainState(initial_model(s)) for s in specs], data, device, threads)
+    order = torch.arange(size)
+    engine.epoch([order[: max(1, size // 8)]] * models)  # the first steps also pay for allocation and set-up
+    engine.states()
+    start = time.perf_counter()
+    engine.epoch([order] * models)
+    engine.states()  # waits for the device
+    return models * size * each / max(time.perf_counter() - start, 1e-9)
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        known = json.loads(path.read_text())
+        return {str(name): float(speed) for name, speed in known.items() if float(speed) > 0}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write(path: Path, known: dict[str, float]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        temporary.replace(path)
+    except OSError:
+        return  # a cache that cannot be written costs a calibration, nothing else

@@ -1,0 +1,169 @@
+"""Notebooks as files: read their parameters, execute them with papermill, clean what comes out."""
+
+from __future__ import annotations
+
+import ast
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.project import DOWNLOADS, ROOT, STORE
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["NotebookError", "clean", "execute", "parameters", "read", "write"]
+
+PARAMETERS, INJECTED = "parameters", "injected-parameters"
+
+
+class NotebookError(RuntimeError):
+    """A notebook that cannot be read, or whose execution failed; the message names the notebook and the cell."""
+
+
+def read(path: Path) -> NotebookNode:
+    """The notebook at ``path``.
+
+    Raises:
+        NotebookError: there is none, or it is damaged.
+    """
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise NotebookError(f"the notebook {path.name} is not in {path.parent}") from None
+    except Exception as error:  # nbformat passes on whatever JSON or its schema raise
+        raise NotebookError(f"the notebook {path.name} is damaged: {error}") from None
+
+
+def parameters(notebook: NotebookNode) -> dict[str, Any]:
+    """Name and default of each parameter, from the one cell tagged ``parameters``, in its order.
+
+    Raises:
+        NotebookError: no such cell, more than one, or one that holds more than plain assignments of literals.
+    """
+    cells = [cell for cell in notebook.cells if PARAMETERS in cell.metadata.get("tags", ())]
+    if len(cells) != 1:
+        raise NotebookError(f"a chapter has exactly one cell tagged {PARAMETERS}, not {len(cells)}")
+    found: dict[str, Any] = {}
+    for line in ast.parse(cells[0].source).body:
+        try:
+            match line:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    found[name] = ast.literal_eval(value)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    found[name] = ast.literal_eval(value)
+                case _:
+                    raise ValueError
+        except ValueError:
+            raise NotebookError(f"in the cell of parameters, {ast.unparse(line)!r} assigns no literal") from None
+    return found
+
+
+def execute(
+    path: Path, *, root: Path, store: Path, downloads: Path, values: Mapping[str, Any] | None = None
+) -> NotebookNode:
+    """Run a notebook in a fresh kernel of this very environment; it writes no file but those that it offers.
+
+    Args:
+        path: the notebook; its folder is the working directory.
+        root: the project that it finds.
+        store: the records that it shows.
+        downloads: where it leaves the files that it offers.
+        values: parameters other than the defaults; they are injected in a cell of their own.
+
+    Returns:
+        The executed notebook, cleaned.
+
+    Raises:
+        NotebookError: a cell failed; the message has its number and error.
+        KeyboardInterrupt: the notebook was interrupted.
+    """
+    import papermill
+    from traitlets.config import Config
+
+    notebook = read(path)
+    where = {ROOT: root, STORE: store, DOWNLOADS: downloads}
+    try:
+        with _kernel_environment({name: str(Path(folder).absolute()) for name, folder in where.items()}) as sockets:
+            short = os.name == "posix" and len(str(sockets)) < 80  # the name of a socket has about 100 characters
+            ipc = {"transport": "ipc", "ip": str(sockets / "kernel")} if short else {}
+            done = papermill.execute_notebook(
+                notebook,
+                None,
+                parameters=dict(values or {}),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=path.parent,
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log, which is not the notebook's
+                config=Config(KernelManager=ipc),
+            )
+    except papermill.PapermillExecutionError as error:
+        if error.ename == "KeyboardInterrupt":
+            raise KeyboardInterrupt from None
+        raise NotebookError(f"{path.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+    return clean(done)
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Drop what differs from run to run and says nothing: times, versions, papermill's notes, empty tags."""
+    notebook.metadata = type(notebook.metadata)(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if INJECTED in cell.metadata.get("tags", ()):
+            cell.metadata["tags"] = [INJECTED, "remove-cell"]
+            cell["id"] = INJECTED
+        if not cell.metadata.get("tags", True):
+            del cell.metadata["tags"]
+    return notebook
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook, whole or not at all.
+
+    Raises:
+        NotebookError: the folder cannot be written to.
+    """
+    import nbformat
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(nbformat.writes(notebook).rstrip() + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise NotebookError(f"cannot write {path} ({error.strerror or error})") from None
+
+
+@contextmanager
+def _kernel_environment(extra: Mapping[str, str]) -> Iterator[Path]:
+    """An environment in which ``python3`` is this environment's kernel, whatever the user has set up for Jupyter.
+
+    Yields an empty folder for the kernel's sockets, which no other kernel can be given; it vanishes afterwards.
+    """
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="companion-") as empty:
+        for name in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
+            os.environ.pop(name, None)
+        os.environ.update(
+            extra,
+            JUPYTER_PREFER_ENV_PATH="1",
+            JUPYTER_NO_CONFIG="1",
+            JUPYTER_RUNTIME_DIR=empty,
+            IPYTHONDIR=empty,  # no start-up files, no history
+            PYDEVD_DISABLE_FILE_VALIDATION="1",
+        )
+        try:
+            yield Path(empty)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)

@@ -1,0 +1,317 @@
+"""A chapter's object: what it shows of a store, what it leaves for download, and a short run of the real thing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from companion.chapters import Chapter, live, open_chapter, pick
+from companion.exhibits import Cell, cells
+from companion.spec import SpecError
+from companion.stats import Verdict
+from companion.store import Store
+from synthetic import MNIST, fill, grid_of, like_the_paper, main_cells
+
+ROW = MNIST[0]
+VARIANT = "step 3e-4"
+PAPER = like_the_paper(shift=0.05)
+QUICK = {"rows": ["FC/SGD/digits"], "overrides": {"epochs": 2, "width": 8}}
+
+
+def gappy(cell: Cell) -> float | None:
+    """One MNIST row whole, the other and its variant with two of five seeds in one regime."""
+    if cell.row not in MNIST:
+        return None
+    if cell.variant:
+        return 98.0 if cell.spec.seed < 2 else None
+    score = PAPER(cell)
+    assert isinstance(score, float)
+    return None if cell.row == MNIST[1] and cell.column == "FL" and cell.spec.seed > 1 else score
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    some = [c for c in cells("A-T2", "paper", rows=MNIST) if not (c.variant and c.column != "DL")]
+    return fill(tmp_path_factory.mktemp("gappy") / "results", some, gappy)
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterator[Path]:
+    """Where this module's chapters leave their files; their records are those of ``store``."""
+    folder = tmp_path_factory.mktemp("chapters")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COMPANION_STORE", str(store.folder))
+        patch.setenv("COMPANION_DOWNLOADS", str(folder / "downloads"))
+        patch.setenv("COMPANION_CACHE", str(folder / "cache"))
+        for module in ("chapters", "scorecard"):
+            patch.setattr(f"companion.{module}.cells", grid)
+        yield folder / "downloads" / "a_t2_accuracy"
+
+
+def grid(
+    name: str, profile: str, seeds: int | None = None, rows: list[str] | None = None, overrides: Any = None
+) -> list[Cell]:
+    """The grid of an exhibit; whole ones are made once, for they are slow to make while shapes are checked."""
+    return cells(name, profile, seeds, rows, overrides) if rows or overrides else grid_of(name, profile, seeds)
+
+
+@pytest.fixture(scope="module")
+def chapter(downloads: Path) -> Chapter:
+    return open_chapter("A-T2", seeds=5)
+
+
+@pytest.fixture(scope="module")
+def page(chapter: Chapter) -> str:
+    """The footer, after the rest of the page."""
+    chapter.table(), chapter.claims(), chapter.accuracy_figure(), chapter.curve_figure()
+    return chapter.footer()._repr_html_()
+
+
+def lines(table: Any, row: str) -> dict[str, dict[str, object]]:
+    """A block of the number table: label to column to cell."""
+    records = table.frame.to_dict("records")
+    start = next(i for i, line in enumerate(records) if line["row"] == row)
+    block = [records[start], *[r for r in records[start + 1 : start + 5] if r["row"] == ""]]
+    return {line[""]: line for line in block}
+
+
+class TestThePaperBesideOurs:
+    def test_a_whole_row(self, chapter: Chapter) -> None:
+        block = lines(chapter.table(), ROW)
+        assert block["paper"]["FL"] == "97.10 ± 0.09"
+        assert block["measured"]["FL"] == "97.15 ± 0.02"
+        assert block["95% interval"]["FL"] == "± 0.03"  # 2.776 x 0.02 / 2
+        assert block["n"]["FL"] == 5
+        assert {block["verdict"][c] for c in ("FR-II", "FR-DI", "DL", "FL", "ReLU")} == {Verdict.REPRODUCED}
+
+    def test_a_cell_with_gaps_is_pending_and_so_are_claims_about_it(self, chapter: Chapter) -> None:
+        block = lines(chapter.table(), MNIST[1])
+        assert (block["verdict"]["FL"], block["n"]["FL"]) == (Verdict.PENDING, 2)
+        assert block["verdict"]["ReLU"] is Verdict.REPRODUCED
+        claims = {(line["claim"], line["row"]): line["verdict"] for line in chapter.claims().frame.to_dict("records")}
+        near = "Fixed learnt gates do almost as well as ReLU"
+        assert claims[near, MNIST[1]] is Verdict.PENDING
+        assert claims[near, ROW] is Verdict.NOT_REPRODUCED
+        assert len(claims) == 18
+
+    def test_rows_without_records_show_the_paper_alone(self, chapter: Chapter) -> None:
+        block = lines(chapter.table(), "GCONV/Adam/CIFAR-10")
+        assert list(block) == ["paper", "verdict"]
+        assert block["paper"]["ReLU"] == "80.32 ± 0.13"  # the paper's, not the README's 80.32 ± 0.35
+        assert block["verdict"]["ReLU"] is Verdict.PENDING
+
+    def test_a_variant_has_a_table_of_its_own(self, chapter: Chapter) -> None:
+        table = chapter.table(variant=VARIANT, name="other")
+        assert table.caption == "A-T2, profile paper, step 3e-4: test accuracy in percent, mean ± std"
+        assert set(table.frame["row"]) == {MNIST[1], ""}
+        block = lines(table, MNIST[1])
+        assert (block["n"]["DL"], block["verdict"]["DL"]) == (2, Verdict.PENDING)
+        assert block["measured"]["FL"] == "–"
+
+    def test_what_the_selection_is_worth(self, chapter: Chapter) -> None:
+        table = chapter.selection().frame.to_dict("records")
+        assert table[0] == {"row": ROW, "regime": "ReLU", "measured": "0.25 ± 0.00", "95% interval": "± 0.00", "n": 5}
+        assert [line["n"] for line in table if line["regime"] == "FL"] == [5, 2]
+        assert {line["row"] for line in table} == set(MNIST)
+
+    def test_numbers_for_the_prose_are_words(self, chapter: Chapter) -> None:
+        assert chapter.facts() == {
+            "cells": "30",
+            "reproduced": "9",
+            "not_reproduced": "0",
+            "inconclusive": "0",
+            "pending": "21",
+        }
+
+
+class TestFigures:
+    def test_diamonds_stand_only_beside_the_papers_own_runs(self, chapter: Chapter, store: Store) -> None:
+        def diamonds(figure: Figure) -> int:
+            return sum(line.get_marker() == "D" for ax in figure.axes for line in ax.lines)
+
+        assert diamonds(chapter.accuracy_figure()) == 2
+        other = Chapter(chapter.exhibit, "paper", main_cells(), store, own=False)
+        assert diamonds(other.accuracy_figure()) == 0
+        assert diamonds(Chapter(chapter.exhibit, "cpu", main_cells(), store, own=True).accuracy_figure()) == 0
+
+    def test_rows_without_records_are_left_out(self, chapter: Chapter) -> None:
+        titles = [ax.get_title() for ax in chapter.accuracy_figure().axes]
+        assert titles == [f"{ROW} (n = 5)", f"{MNIST[1]} (n = 2 to 5)"]
+        titles = [ax.get_title() for ax in chapter.curve_figure().axes]
+        assert titles == [f"{ROW} (n = 5)", f"{MNIST[1]} (n = 2 to 5)"]
+
+    def test_a_variants_runs_are_not_among_the_dots(self, chapter: Chapter) -> None:
+        dots = [x for ax in chapter.accuracy_figure().axes for line in ax.lines for x in line.get_xdata()]
+        assert 98.0 not in dots
+
+
+class TestOtherRunsThanTheExhibitsOwn:
+    @pytest.mark.parametrize(
+        ("given", "title"),
+        [
+            ({"seeds": 3}, "A-T2, profile paper with seeds = 3"),
+            ({"seeds": 7, "rows": [ROW]}, f"A-T2, profile paper with seeds = 7, rows = ['{ROW}']"),
+            ({"rows": [ROW], "overrides": {"epochs": 9}}, f"A-T2, profile paper with rows = ['{ROW}'], epochs = 9"),
+            ({"profile": "cpu"}, "A-T2, profile cpu"),
+            ({"profile": "quick"}, "A-T2, profile quick"),
+        ],
+    )
+    def test_nothing_of_the_paper_stands_beside_them(self, downloads: Path, given: dict[str, Any], title: str) -> None:
+        chapter = open_chapter("A-T2", **given)
+        assert chapter.entries == []
+        table = chapter.table()
+        assert table.caption == f"{title}: test accuracy in percent, mean ± std"
+        assert list(table.frame.columns) == ["row", "regime", "measured", "95% interval", "n"]
+        assert chapter.claims().frame.empty
+        assert chapter.claims().caption == "Claims about A-T2, decided by its own paper runs alone"
+        assert set(chapter.facts().values()) == {"0"}
+
+    def test_fewer_seeds_use_the_same_records_and_say_so(self, downloads: Path) -> None:
+        table = open_chapter("A-T2", seeds=2).summary("t").frame.set_index(["row", "regime"])
+        assert table.loc[(MNIST[1], "FL"), "n"] == 2
+        assert table.loc[("GCONV/SGD/CIFAR-10", "FL"), "measured"] == "pending: 0 of 2 recorded"
+
+    def test_diverged_runs_are_not_pending(self, tmp_path: Path, chapter: Chapter) -> None:
+        some = [c for c in cells("A-T2", "quick", seeds=2, rows=["FC/SGD/digits"]) if c.column in ("ReLU", "DL")]
+
+        def fate(cell: Cell) -> float | str | None:
+            return "diverged" if cell.spec.seed else (None if cell.column == "DL" else 90.0)
+
+        other = Chapter(chapter.exhibit, "quick", some, fill(tmp_path / "quick", some, fate), own=False)
+        found = {line["regime"]: line["measured"] for line in other.summary("t").frame.to_dict("records")}
+        assert found == {"ReLU": "1 of 2 runs diverged", "DL": "pending: 1 of 2 recorded"}
+
+    def test_a_choice_of_rows_shows_these_and_says_nothing_of_others(self, chapter: Chapter) -> None:
+        whole, chapter = chapter, open_chapter("A-T2", rows=[ROW])
+        assert chapter.own
+        assert {e.row for e in chapter.entries} == {ROW}
+        assert set(chapter.claims().frame["row"]) == {ROW}
+        assert lines(chapter.table(), ROW) == lines(whole.table(), ROW)
+        mine = chapter.claims().frame.to_dict("records")
+        assert mine == [line for line in whole.claims().frame.to_dict("records") if line["row"] == ROW]
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"name": "A-T9"}, "unknown exhibit 'A-T9': valid are A-T2"),
+            ({"profile": "huge"}, "valid are quick, cpu, paper"),
+            ({"seeds": 0}, "seeds must be a whole number of at least 1"),
+            ({"rows": ["nowhere"]}, "FC/SGD/MNIST"),
+            ({"overrides": {"epoch": 3}}, "did you mean epochs"),
+            ({"overrides": {"seed": 3}}, "other than regime and seed"),
+        ],
+    )
+    def test_what_is_not_valid_is_refused_with_what_is(
+        self, downloads: Path, given: dict[str, Any], words: str
+    ) -> None:
+        with pytest.raises(SpecError, match=re.escape(words)):
+            open_chapter(**{"name": "A-T2", **given})
+
+
+class TestDownloadsAndFooter:
+    def test_everything_on_the_page_can_be_taken_home(self, page: str, downloads: Path) -> None:
+        names = {path.name for path in downloads.iterdir()}
+        assert {"accuracy.csv", "claims.csv", "accuracy.svg", "curves.svg", "records.json"} <= names
+        links = re.findall('href="([^"]+)"', page)
+        assert {f"../_static/downloads/a_t2_accuracy/{name}" for name in names} <= set(links)
+        assert "../_sources/notebooks/a_t2_accuracy.ipynb" in links
+
+    def test_the_table_as_csv_has_ids_and_rules(self, chapter: Chapter, downloads: Path) -> None:
+        chapter.table()
+        with (downloads / "accuracy.csv").open() as file:
+            found = {line["id"]: line for line in csv.DictReader(file)}
+        assert len(found) == 30
+        fl = found[f"A-T2:{ROW}:FL"]
+        assert (fl["verdict"], fl["n"], float(fl["mean"])) == ("reproduced", "5", pytest.approx(97.15))
+        assert fl["rule"].startswith("equivalence: ours - paper = 0.05 points")
+
+    def test_the_records_are_those_of_the_store(self, page: str, downloads: Path, store: Store) -> None:
+        records = json.loads((downloads / "records.json").read_text())
+        assert sorted(store.path(r["key"]) for r in records) == store.files()
+        assert records == [json.loads(store.path(r["key"]).read_text()) for r in records]
+
+    def test_the_footer_names_command_cost_and_records(self, page: str, store: Store) -> None:
+        assert "<code>companion run A-T2 --profile paper</code>" in page
+        assert "49 runs, 0.49 hours on a made-up &lt;device&gt;" in page  # 36 seconds each
+        assert page.count("<li>") == 49
+        assert all(f"results/{path.name}" in page for path in store.files())
+
+    def test_two_builds_leave_the_same_bytes(self, chapter: Chapter, downloads: Path, tmp_path: Path) -> None:
+        some = cells("A-T2", "quick", 2, ["FC/SGD/digits"])
+        small = fill(tmp_path, some, lambda cell: 90.0 + cell.spec.seed)
+
+        def build() -> dict[str, bytes]:
+            made = Chapter(chapter.exhibit, "quick", some, small, own=True)
+            made.table(), made.accuracy_figure(), made.curve_figure(), made.footer()._repr_html_()
+            return {path.name: path.read_bytes() for path in downloads.iterdir()}
+
+        first = build()
+        assert first == build()
+        assert len(first) > 4
+
+    @pytest.mark.parametrize(
+        ("given", "command"),
+        [
+            ({"profile": "cpu"}, "companion run A-T2 --profile cpu"),
+            ({"rows": [ROW]}, f"companion run A-T2 --profile paper -p rows '[\"{ROW}\"]'"),
+            (
+                {"profile": "quick", "seeds": 3, "overrides": {"optimiser": "adam", "gate_permutation": None}},
+                "companion run A-T2 --profile quick"
+                " -p seeds 3 -p optimiser '\"adam\"' -p gate_permutation null --store DIR",
+            ),
+        ],
+    )
+    def test_the_command_repeats_what_was_asked_for(self, downloads: Path, given: dict[str, Any], command: str) -> None:
+        chapter = open_chapter("A-T2", **given)
+        assert repr(chapter.footer()) == command
+
+    def test_a_store_without_records_still_makes_a_page(
+        self, downloads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COMPANION_STORE", str(tmp_path / "nothing"))
+        chapter = open_chapter("A-T2")
+        assert set(chapter.table().frame[""]) == {"paper", "verdict"}
+        assert chapter.selection().frame.empty
+        assert [ax.get_title() for ax in chapter.accuracy_figure().axes] == ["no records yet"]
+        assert [ax.get_title() for ax in chapter.curve_figure().axes] == ["no records yet"]
+        assert "0 runs, 0.00 hours on no device yet" in chapter.footer()._repr_html_()
+        assert not (tmp_path / "nothing").exists()
+
+
+class TestLive:
+    def test_the_quick_profile_runs_and_leaves_nothing(self, downloads: Path, store: Store) -> None:
+        before = len(store.files())
+        chapter = live("A-T2", seeds=1, rows=["FC/SGD/digits"])
+        assert (chapter.profile, chapter.own) == ("quick", False)
+        assert set(chapter.runs["status"]) == {"finished"}
+        assert list(chapter.runs["column"]) == ["ReLU", "FR-II", "FR-DI", "DL", "FL"]
+        assert (chapter.runs["best_test"] > 50).all()
+        assert len(chapter.curves) == 5 * 30
+        assert set(chapter.summary("t").frame["n"]) == {1}
+        assert not chapter.store.folder.exists()
+        assert len(store.files()) == before
+
+    def test_train_trains_what_is_missing_and_only_that(
+        self, downloads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COMPANION_STORE", str(tmp_path / "mine"))
+        arguments: dict[str, Any] = {"profile": "quick", "seeds": 1, "device": "cpu", **QUICK}
+        assert set(open_chapter("A-T2", **arguments).runs["status"]) == {"pending"}
+        first = open_chapter("A-T2", train=True, **arguments)
+        assert set(first.runs["status"]) == {"finished"}
+        files = {path: path.read_bytes() for path in first.store.files()}
+        again = open_chapter("A-T2", train=True, **arguments)
+        assert {path: path.read_bytes() for path in again.store.files()} == files
+        assert len(files) == 5
+        assert again.footer()._repr_html_().count("<li>") == 5
+
+    def test_auto_is_a_device(self) -> None:
+        assert pick("auto") in ("cpu", "cuda")
+        assert pick("cuda:1") == "cuda:1"

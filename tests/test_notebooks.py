@@ -1,0 +1,100 @@
+"""What every chapter of this repository keeps to, and a negative test: a falsified record must be noticed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from companion import notebooks
+from companion.exhibits import EXHIBITS, cells
+from companion.run import COMMON
+from companion.store import Store, canonical, content_digest
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+pytestmark = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def _code(path: Path) -> list:
+    return [cell for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+
+
+def test_parameters_are_those_of_the_exhibit(path: Path) -> None:
+    found = notebooks.parameters(notebooks.read(path))
+    exhibits = [e for e in EXHIBITS.values() if e.chapter == path.stem]
+    for exhibit in exhibits:
+        assert found == {**COMMON, **exhibit.parameters}
+    assert exhibits or not found.keys() & COMMON.keys()
+
+
+def test_every_chapter_is_in_the_table_of_contents(path: Path) -> None:
+    assert f"- file: notebooks/{path.stem}\n" in (ROOT / "_toc.yml").read_text()
+
+
+def test_chapters_are_thin(path: Path) -> None:
+    definitions = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
+    nodes = [node for cell in _code(path) for node in ast.walk(ast.parse(cell.source))]
+    assert not [node for node in nodes if isinstance(node, definitions)]
+    lines = [line for cell in _code(path) for line in cell.source.splitlines() if line.split("#")[0].strip()]
+    assert len(lines) <= 60
+
+
+def test_figures_have_alternative_text_a_caption_and_a_name(path: Path) -> None:
+    for cell in _code(path):
+        drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
+        if drawn or "figure(" in cell.source:
+            said = cell.metadata.get("mystnb", {})
+            assert said.get("image", {}).get("alt"), cell.id
+            assert said.get("figure", {}).get("caption"), cell.id
+            assert said.get("figure", {}).get("name"), cell.id
+
+
+def test_outputs_are_committed_and_clean(path: Path) -> None:
+    notebook = notebooks.read(path)
+    code = _code(path)
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert any(cell.outputs for cell in code)
+    for cell in code:
+        assert not [o for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"], cell.id
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert notebook == notebooks.clean(notebooks.read(path))
+
+
+@pytest.mark.slow
+def test_a_falsified_record_is_noticed(path: Path, tmp_path: Path) -> None:
+    """Raise one committed accuracy, digest and all: the record verifies, and only the chapter's comparison can tell."""
+    store = Store(ROOT / "results")
+    shown = [cell.spec for e in EXHIBITS.values() if e.chapter == path.stem for cell in cells(e.id, "paper")]
+    recorded = [spec for spec in shown if spec in store]
+    if not recorded:
+        pytest.skip("no record of this chapter's paper profile is committed")
+    for name in ("notebooks", "results"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy2(ROOT / "_config.yml", tmp_path)
+    file = Store(tmp_path / "results").path(recorded[0].key)
+    content = json.loads(file.read_text())
+    content["curves"]["test_accuracy"][0] = content["best_test"] = 100.0
+    content["digest"] = content_digest(content)
+    file.write_text(canonical(content))
+    assert all(reason is None for _, reason in Store(tmp_path / "results").verify())
+
+    assert _nbval(path, ROOT) == 0
+    assert _nbval(tmp_path / "notebooks" / path.name, tmp_path) == 1
+
+
+def _nbval(path: Path, root: Path) -> int:
+    """Exit code of the comparison of a chapter with its committed outputs; 1 means that tests failed."""
+    options = ["-p", "no:xdist", "-p", "no:cacheprovider", "-q", "--nbval-lax", "--nbval-current-env"]
+    command = [sys.executable, "-m", "pytest", *options, str(path), "--rootdir", str(root)]
+    environment = {**os.environ, "COMPANION_ROOT": str(root), "JUPYTER_PREFER_ENV_PATH": "1"}
+    for name in ("JUPYTER_PATH", "COMPANION_STORE", "COMPANION_DOWNLOADS"):
+        environment.pop(name, None)
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True).returncode
