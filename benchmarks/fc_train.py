@@ -130,8 +130,8 @@ def variants(options: Options, kind: str) -> list[Variant]:
 
     fused, stacked = FusedBackend(), StackedBackend()
     return [
-        way("DataLoader, eager", lambda n: loader(spec, n, tensors=False), 1, 100, relu),
-        way("DataLoader of tensors, eager", lambda n: loader(spec, n, tensors=True), 1, 100, relu),
+        way("DataLoader, eager", lambda n: loader(spec, n, tensors=True), 1, 100, relu),
+        way("DataLoader of torchvision's images, eager", lambda n: loader(spec, n, tensors=False), 1, 100, relu),
         way("resident tensors, eager", lambda n: resident(spec, n), 1, 200, relu),
         way(f"torch.func.vmap, {models} models", lambda n: vmapped(spec, models, n), models, 8, relu),
         way(f"stacked, {models} models", ours(stacked), models, 16, relu),

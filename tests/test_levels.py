@@ -19,7 +19,7 @@ LEVELS: dict[str, int] = {
     for level, modules in enumerate(
         (
             "notation project",
-            "architectures gates data papers",
+            "architectures gates data papers products",
             "spec networks",
             "neural_paths kernels store provenance regimes decouple examples objectives exhibits",
             "backends evaluation probes",

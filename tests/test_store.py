@@ -68,7 +68,7 @@ def test_what_is_written_comes_back(folder, made):
     assert [r.content for r in store] == [made.content]
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(made=records(), data=st.data())
 def test_a_flipped_byte_is_found_or_changes_nothing(folder, made, data):
     store = Store(folder / "flipped")
@@ -278,3 +278,10 @@ def test_a_missing_folder_is_an_empty_store(tmp_path):
     store = Store(tmp_path / "none")
     assert store.files() == store.verify() == list(store) == []
     assert not store.folder.exists()
+
+
+def test_the_committed_records_verify():
+    store = Store(Path(__file__).parent.parent / "results")
+    if not store.files():
+        pytest.skip("no records here")
+    assert [str(reason) for _, reason in store.verify() if reason is not None] == []

@@ -117,6 +117,15 @@ def test_a_holdout_selects_the_epoch_and_is_not_trained_on(lab):
         assert content["curves"][name] == values  # the first fifty examples, in the same order
 
 
+def test_the_size_of_evaluation_batches_changes_nothing(tmp_path, monkeypatch):
+    specs = all_regimes(holdout=20)
+    whole, pieces = Laboratory(tmp_path / "whole"), Laboratory(tmp_path / "pieces")
+    whole.run(*specs)
+    monkeypatch.setattr("companion.evaluation.EVALUATION_BATCH", 9)
+    pieces.run(*specs)
+    assert [pieces.content(s) for s in specs] == [whole.content(s) for s in specs]
+
+
 def test_every_epoch_of_every_run_is_reported(lab):
     specs = all_regimes()
     assert lab.run(*specs) == 5

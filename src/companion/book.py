@@ -97,6 +97,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.exhibits import EXHIBITS
     from companion.scorecard import headline, scorecard
     from companion.store import Store
+    from companion.theory import CHAPTER_OF
 
     entries = scorecard(Store(project.results))
     lines = [entry.to_dict() for entry in entries]
@@ -104,10 +105,11 @@ def generated_pages(project: Project) -> dict[str, str]:
     checks = {name: [asdict(check) for check in outcome.checks] for name, outcome in outcomes.items()}
     here = {chapter.stem for chapter in _chapters(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
+    shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
     return {
         "headline.md": pages.headline(headline(entries)),
         "scorecard.md": pages.scorecard(lines, places),
-        "statements.md": pages.statements(lines, places, checks),
+        "statements.md": pages.statements(lines, places, checks, shown),
         "errata.md": pages.errata(),
         **performance.pages(
             performance.results(project.root / BENCHMARKS / "results"),

@@ -156,6 +156,23 @@ class Chapter:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / name
 
+    def findings(self) -> Findings:
+        """What the records say, in sentences with numbers from the store."""
+        lines = []
+        complete = [e for e in self.entries if not e.variant and e.verdict not in ("cited", "pending")]
+        same = sum(e.verdict == "reproduced" for e in complete)
+        if complete:
+            lines.append(f"{same} of the {len(complete)} numbers with complete records are reproduced at our margins.")
+        for row in dict.fromkeys(e.row for e in complete):
+            mean = {e.column: e.mean for e in complete if e.row == row and e.mean is not None}
+            if {"FR-II", "FL", "ReLU"} <= mean.keys():
+                gap, kept = mean["ReLU"] - mean["FR-II"], mean["FL"] - mean["FR-II"]
+                lines.append(
+                    f"{row}: random gates lose {gap:.2f} points against ReLU; fixed learnt gates win back "
+                    f"{kept:.2f} of them ({kept / gap:.0%}), with a value network trained from scratch."
+                )
+        return Findings(tuple(lines) or ("No row is complete yet.",))
+
     def facts(self) -> dict[str, str]:
         """Numbers for the prose, as text."""
         main = [e for e in self.entries if not e.variant and e.verdict != "cited"]
@@ -167,6 +184,19 @@ class Chapter:
     def footer(self) -> Footer:
         """Commands, costs, downloads and records."""
         return Footer(self)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Sentences, as a list."""
+
+    lines: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in self.lines) + "</ul>"
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True)

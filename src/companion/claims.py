@@ -217,10 +217,12 @@ def _three_way(holds: bool, fails: bool) -> Verdict:
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on "in every row": pending while a row is; one failing row among others makes it ``partly``."""
+    """The verdict on "in every row": pending while a row is; ``partly`` if some rows hold and some fail."""
     kinds = set(verdicts)
     if not kinds or Verdict.PENDING in kinds:
         return Verdict.PENDING
     if len(kinds) == 1:
         return kinds.pop()
-    return Verdict.PARTLY if Verdict.NOT_REPRODUCED in kinds else Verdict.INCONCLUSIVE
+    if Verdict.NOT_REPRODUCED not in kinds:
+        return Verdict.INCONCLUSIVE
+    return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED

@@ -66,14 +66,14 @@ def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
 
 
 def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
-    """One row per measurement of every recorded run that has a probe.
+    """One row per measurement of every finished run that has a probe.
 
     Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per quantity, see
     :mod:`companion.probes`.
     """
     parts = []
     for cell, record in _records(cells, store):
-        if record is None or "probes" not in record.content:
+        if record is None or not record.finished or "probes" not in record.content:
             continue
         place = pd.DataFrame([_place(cell) | {"seed": cell.spec.seed}])
         parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))

@@ -99,7 +99,10 @@ def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
 
 
 def statements(
-    lines: Sequence[Line], places: Mapping[str, str], checks: Mapping[str, Sequence[Line]] = MappingProxyType({})
+    lines: Sequence[Line],
+    places: Mapping[str, str],
+    checks: Mapping[str, Sequence[Line]] = MappingProxyType({}),
+    chapters: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Every numbered statement: what it says, how it fares, where it is checked, what is wrong with its print.
 
@@ -108,8 +111,9 @@ def statements(
         places: exhibit to the document of its chapter, relative to the page.
         checks: statement to the comparisons of its check, where they are stored, with the fields of
             :class:`companion.statements.Check`.
+        chapters: statement to the document of the chapter that shows its check, relative to the page.
     """
-    verdicts = {line["id"].removesuffix(":table"): line for line in lines if line["kind"] == "statement"}
+    verdicts = {line["id"]: line for line in lines if line["kind"] == "statement"}
     parts = [
         "# Statements",
         "Every numbered definition, proposition, lemma, theorem, claim and conjecture of the three papers, in our "
@@ -120,7 +124,7 @@ def statements(
         parts.append(f"## {PAPERS[paper]}")
         for one in everything:
             if one["paper"] == paper:
-                parts += _statement(one, verdicts.get(one["id"]), places)
+                parts += _statement(one, verdicts.get(one["id"]), places, chapters.get(one["id"]))
                 parts.append(_comparisons(checks.get(one["id"], ())))
     return _page(parts)
 
@@ -161,14 +165,15 @@ def anchor(name: str) -> str:
     return "item-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _statement(one: Mapping[str, Any], line: Line | None, places: Mapping[str, str]) -> list[str]:
+def _statement(one: Mapping[str, Any], line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
     facts = [f"*{one['kind']}*"]
     if line is not None:
         facts.append(f"{_verdict(line['verdict'])}: {line['rule'].removeprefix(line['verdict'] + ': ')}")
     if one["exhibit"]:
         facts.append(f"decided by the records of {_chapter(one['exhibit'], places)}")
     elif not one["not_checkable"]:
-        facts.append(f"`companion check {one['id']}`")
+        shown = f" in [its chapter]({chapter})" if chapter else ""
+        facts.append(f"checked by `companion check {one['id']}`{shown}")
     if one["errata"]:
         facts.append(f"errata {', '.join(map(_link, one['errata']))}")
     return [f"({anchor(one['id'])})=\n### {one['id']}: {one['title']}", one["statement"], " · ".join(facts)]

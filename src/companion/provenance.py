@@ -23,6 +23,7 @@ TRAINING_PATH = (
     "notation.py",
     "architectures.py",
     "gates.py",
+    "products.py",
     "data",
     "spec.py",
     "networks.py",

@@ -90,6 +90,10 @@ def evaluate_trend(trend: Trend, rows: Sequence[str], probes: pd.DataFrame, seed
             results.append(RowResult(row, Verdict.PENDING, None, None, None, rule))
             continue
         values = np.asarray(scores)
+        if not np.isfinite(values).all():
+            rule = f"{trend.meaning} is not finite in every run"
+            results.append(RowResult(row, Verdict.NOT_REPRODUCED, None, None, None, rule))
+            continue
         mean = Difference(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), len(values) - 1)
         low, high = mean.interval(rules()["equivalence_confidence"])
         verdict = Verdict.INCONCLUSIVE

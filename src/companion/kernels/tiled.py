@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from companion.notation import Float, Tensor
+from companion.products import fast_products
 
 __all__ = ["Batch", "Kernel"]
 
@@ -69,14 +70,20 @@ class Kernel:
         block = max(1, BLOCK_BYTES // (self.floats * left[0].element_size()))
         tile = max(1, isqrt(TILE_ELEMENTS // self.area))
         for rows in _slices(0, len(left[0]), block):
-            f1 = self.factors([t[rows] for t in left])
+            f1 = self._factors(left, rows)
             for columns in _slices(rows.start if symmetric else 0, len(right[0]), block):
-                f2 = f1 if symmetric and rows == columns else self.factors([t[columns] for t in right])
+                f2 = f1 if symmetric and rows == columns else self._factors(right, columns)
                 for r in _slices(rows.start, rows.stop, tile):
                     part1 = _cut(f1, r, rows.start)
                     first = max(columns.start, r.start) if symmetric else columns.start
                     for c in _slices(first, columns.stop, tile):
-                        yield r, c, self.combine(part1, _cut(f2, c, columns.start))
+                        with fast_products():
+                            value = self.combine(part1, _cut(f2, c, columns.start))
+                        yield r, c, value
+
+    def _factors(self, batch: Batch, part: slice) -> Batch:
+        with fast_products():
+            return self.factors([t[part] for t in batch])
 
 
 def _batch(x: Tensor | Batch) -> Batch:
