@@ -220,6 +220,9 @@ def test_the_committed_results_keep_the_targets_or_say_why_not() -> None:
             assert one.note, f"{one.text}: missed, and no reason is given"
 
 
+@pytest.mark.skipif(
+    not any((ROOT / "benchmarks" / "results").glob("*.json")), reason="no reference results are committed yet"
+)
 def test_the_page_includes_every_result() -> None:
     page = (ROOT / "book" / "performance.md").read_text()
     included = set(re.findall(r"generated/(benchmark-[a-z-]+\.md|[a-z]+\.svg)", page))

@@ -269,7 +269,7 @@ class TestThePapersOwnNumbers:
 class TestCombine:
     @pytest.mark.parametrize("length", [1, 2, 3])
     def test_every_row_counts(self, length: int) -> None:
-        """Stated anew: open while a row is; unanimous; else a failure among others makes it partly."""
+        """Stated anew: open while a row is; unanimous; some hold and some fail: partly; none holds: failed."""
         for kinds in itertools.product([REPRODUCED, FAILED, UNCLEAR, PENDING], repeat=length):
             expected = (
                 PENDING
@@ -277,6 +277,8 @@ class TestCombine:
                 else kinds[0]
                 if len(set(kinds)) == 1
                 else Verdict.PARTLY
+                if FAILED in kinds and REPRODUCED in kinds
+                else FAILED
                 if FAILED in kinds
                 else UNCLEAR
             )

@@ -279,15 +279,29 @@ def test_interrupted_training_ends_with_130_and_says_how_to_go_on(
     assert "same command" in said.err
 
 
+def heed_interrupts() -> None:
+    """A process that a shell started in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_in_a_real_run(checkout: Project, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; from companion.cli import main; sys.exit(main())"]
     words = ["run", "A-T2", "-p", "epochs", "1000000", "-p", "seeds", "1", "--store", str(tmp_path / "store")]
-    process = subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True, env={**os.environ})
-    assert process.stderr is not None
-    assert "runs to train on cpu" in process.stderr.readline()
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    process = subprocess.Popen(
+        [*command, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+        preexec_fn=heed_interrupts,
+    )
+    try:
+        assert process.stderr is not None
+        assert "runs to train on cpu" in process.stderr.readline()
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "same command" in err
