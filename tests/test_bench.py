@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from companion import performance
-from companion.bench import Benchmark, Options, Unavailable, Variant, load, machine, measure
+from companion.bench import Benchmark, Options, Unavailable, Variant, keep, load, machine, measure
 from companion.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +97,13 @@ def test_the_machine_is_described_in_json_values() -> None:
     assert json.loads(json.dumps(described)) == described
     assert described["threads"] == 3
     assert described["torch"]
+
+
+def test_a_result_that_is_kept_is_what_the_page_reads(tmp_path: Path) -> None:
+    path = keep(tmp_path, document("task", slow=1.0))
+    assert path == tmp_path / "benchmarks" / "results" / "task.json"
+    assert performance.results(path.parent) == {"task": document("task", slow=1.0)}
+    assert [file.name for file in path.parent.iterdir()] == ["task.json"]
 
 
 def test_a_folder_without_benchmarks_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 from torch import nn
 
 from companion.architectures import (
@@ -35,6 +36,7 @@ NETWORKS: dict[str, Architecture] = {
     "C4GAP": build("C4GAP", IMAGE, 3, width=3),
     "max pool": Architecture(IMAGE, (Conv(3), Conv(4, 5), GlobalMaxPool(), Dense(5)), 2),
     "circular": circular_cnn(6, 3, 4, 2, 2),
+    "circular, flatten": Architecture((1, 6), (CircularConv(3, 3), CircularConv(2, 2), Flatten(), Dense(4)), 2, False),
     "circular, max pool": circular_cnn(6, 3, 4, 2, 1, GlobalMaxPool()),
     "residual": residual(5, 4, 2, [0.5, 2.0], [3.0, 0.3]),
     "skip first": Architecture((4,), (Skip((Dense(6), Dense(4)), 0.7, 1.3), Dense(3)), 2),
@@ -283,3 +285,9 @@ def test_biases_do_not_disturb_the_draw_of_weights():
 def test_bad_initialisations_are_refused(arguments, word):
     with pytest.raises(ValueError, match=word):
         initialise(NETWORKS["FC"], torch.Generator(), *arguments)
+
+
+def test_annotated_shapes_and_dtypes_are_checked_beside_the_tests():
+    network = NETWORKS["FC"]
+    with pytest.raises(TypeCheckError, match="'x'"):
+        forward(network, draw(network, 0), examples(network).long())

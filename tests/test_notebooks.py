@@ -70,7 +70,7 @@ def test_outputs_are_committed_and_clean(path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_falsified_record_is_noticed(path: Path, tmp_path: Path) -> None:
-    """Raise one committed accuracy, digest and all: the record verifies, and only the chapter's comparison can tell."""
+    """Change what one record measured, digest and all: it verifies, and only the chapter's comparison can tell."""
     store = Store(ROOT / "results")
     shown = [cell.spec for e in EXHIBITS.values() if e.chapter == path.stem for cell in cells(e.id, "paper")]
     recorded = [spec for spec in shown if spec in store]
@@ -82,6 +82,8 @@ def test_a_falsified_record_is_noticed(path: Path, tmp_path: Path) -> None:
     file = Store(tmp_path / "results").path(recorded[0].key)
     content = json.loads(file.read_text())
     content["curves"]["test_accuracy"][0] = content["best_test"] = 100.0
+    for name in content.get("probes", {}).keys() - {"epoch"}:
+        content["probes"][name] = [10 * value for value in content["probes"][name]]
     content["digest"] = content_digest(content)
     file.write_text(canonical(content))
     assert all(reason is None for _, reason in Store(tmp_path / "results").verify())

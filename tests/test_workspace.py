@@ -62,8 +62,12 @@ def test_a_checkpoint_comes_back_as_it_was(workspace):
 
 
 def test_a_checkpoint_replaces_the_one_before_and_can_be_dropped(workspace):
+    path = workspace.folder / "checkpoints" / "k.pt"
+    files = []
     for epochs in (1, 2):
         workspace.save_checkpoint("k", checkpoint(epochs))
+        files.append(path.stat().st_ino)
+    assert files[0] != files[1]  # a new file took the old one's name: at no time was there half of one
     assert workspace.load_checkpoint("k").epoch == 2
     assert len(list((workspace.folder / "checkpoints").iterdir())) == 1
     workspace.drop_checkpoint("k")

@@ -8,12 +8,13 @@ each reports the median of its rounds: what drifts, drifts for all.  The tasks t
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ import torch
 
 from companion.provenance import device_name
 
-__all__ = ["Benchmark", "Options", "Row", "Step", "Unavailable", "Variant", "load", "machine", "measure"]
+__all__ = ["Benchmark", "Options", "Row", "Step", "Unavailable", "Variant", "keep", "load", "machine", "measure"]
 
 Step = Callable[[], object]
 """Does the work of a variant once.  A number that it returns is the seconds it took, where only the step can tell."""
@@ -235,6 +236,21 @@ def load(root: Path) -> dict[str, Benchmark]:
     sys.modules["benchmarks"] = package
     spec.loader.exec_module(package)
     return {one.name: one for one in package.BENCHMARKS}
+
+
+def keep(root: Path, document: Mapping[str, Any]) -> Path:
+    """Make a document the reference result of its benchmark, whole or not at all; its place.
+
+    Args:
+        root: the checkout.
+        document: ``benchmark, title, machine, rows``.
+    """
+    path = root / "benchmarks" / "results" / f"{document['benchmark']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+    return path
 
 
 def machine(threads: int) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def forward(
     gate: Gate | None = None,
 ) -> Float[Tensor, "*M N C"]:
     """The network's outputs (logits); arguments as in :func:`trace`."""
-    return _pass(architecture, params, x, gates, gate or HardGate())[1]
+    return _pass(architecture, params, x, gates, gate or HardGate(), keep=False)[1]
 
 
 def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor, "..."]) -> tuple[Tensor, ...]:
@@ -149,13 +149,14 @@ def _pass(
     gates: Sequence[Tensor] | None,
     gate: Gate,
     layers: int | None = None,
+    keep: bool = True,
 ) -> tuple[_Run, Tensor]:
-    """What a pass went through, and its output."""
+    """What a pass went through, if it is to be kept, and its output."""
     if layers is not None and not 0 <= layers <= architecture.gated_layers:
         raise ValueError(f"layers must be from 0 to the {architecture.gated_layers} gated layers, not {layers}")
     if gates is not None and len(gates) != architecture.gated_layers:
         raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
-    run = _Run(architecture, params, gates, gate, layers)
+    run = _Run(architecture, params, gates, gate, layers, keep)
     output = run(architecture.layers, x)
     return run, output if layers is not None else run.affine(Dense(architecture.classes), output)
 
@@ -170,11 +171,13 @@ class _Run:
         gates: Sequence[Tensor] | None,
         gate: Gate,
         layers: int | None,
+        keep: bool,
     ) -> None:
         self.params, self.gates, self.gate = params, gates, gate
         self.limit = architecture.depth if layers is None else layers  # the pool after the last gated layer runs too
         self.stacked = params["weight.0"].dim() > len(architecture.weight_shapes()[0].weight)
         self.shape = len(architecture.input_shape)
+        self.keep, self.done = keep, 0  # gated layers behind us
         self.q: list[Tensor] = []
         self.z: list[Tensor] = []
         self.inputs: list[Tensor] = []
@@ -182,16 +185,20 @@ class _Run:
 
     def __call__(self, layers: Sequence[Layer], z: Tensor) -> Tensor:
         for layer in layers:
-            if len(self.q) == self.limit:
+            if self.done == self.limit:
                 break
             match layer:
                 case Dense() | Conv() | CircularConv():
                     q = self.affine(layer, z)
-                    z = self.gate.gated(q) if self.gates is None else _multiply(q, self.gates[len(self.q)])
-                    self.q.append(q)
-                    self.z.append(z)
+                    z = self.gate.gated(q) if self.gates is None else _multiply(q, self.gates[self.done])
+                    self.done += 1
+                    if self.keep:
+                        self.q.append(q)
+                        self.z.append(z)
+                    del q  # training needs the memory
                 case GlobalAveragePool():
-                    z = z.flatten(1 - self.shape).mean(-1)
+                    positions = math.prod(z.shape[1 - self.shape :])
+                    z = z.flatten(1 - self.shape).sum(-1) / positions  # going back, faster than the mean
                     self.shape = 1
                 case GlobalMaxPool():
                     z = z.flatten(1 - self.shape).amax(-1)
@@ -201,12 +208,13 @@ class _Run:
                     self.shape = 1
                 case Skip(inner, pre, post):
                     block = self(inner, pre * z)
-                    z = block if len(self.q) == self.limit else post * (z + block)  # stopped inside: no skip
+                    z = block if self.done == self.limit else post * (z + block)  # stopped inside: no skip
         return z
 
     def affine(self, layer: WeightLayer, z: Tensor) -> Tensor:
         i = next(self.index)
-        self.inputs.append(z)
+        if self.keep:
+            self.inputs.append(z)
         weight, bias = self.params[f"weight.{i}"], self.params.get(f"bias.{i}")
         if isinstance(layer, Dense):
             if not self.stacked:

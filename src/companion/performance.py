@@ -107,7 +107,7 @@ def _result(document: Document) -> str:
     head = ["", unit if unit != "s" else "seconds", "ratio"]
     columns = ["variant", "value", "ratio"]
     if unit != "s":
-        head, columns = [*head, "seconds a step"], [*columns, "seconds"]
+        head, columns = [*head, "seconds a round"], [*columns, "seconds"]
     if any(row["of_peak"] is not None for row in rows):
         head, columns = [*head, "of peak"], [*columns, "of_peak"]
     lines = [[_text(name, row[name]) for name in columns] for row in rows]
@@ -147,7 +147,7 @@ def figures(found: Mapping[str, Document]) -> dict[str, str]:
 
 
 def _roofline(document: Document) -> str:
-    """Rates of operations as bars, on a logarithmic axis, below the measured peak."""
+    """Rates of operations as bars, below the measured peak."""
     import matplotlib.pyplot as plt
 
     rows = [row for row in document["rows"] if row["gflops"] is not None]
@@ -158,8 +158,7 @@ def _roofline(document: Document) -> str:
         bars = ax.barh([row["variant"] for row in ways], [row["gflops"] for row in ways], color=COLOUR)
         ax.bar_label(bars, [f" {row['of_peak']:.0%}" for row in ways])
         ax.axvline(peak["gflops"], color=ROOF, linewidth=2, label=f"{peak['variant']}, {peak['gflops']:.0f} GFLOP/s")
-        ax.set(xscale="log", xlabel="thousand million operations a second [GFLOP/s]")
-        ax.set_xlim(right=2.2 * peak["gflops"])
+        ax.set(xlabel="thousand million operations a second [GFLOP/s]", xlim=(0, 1.05 * peak["gflops"]))
         ax.legend(loc="lower right", fontsize=8)
         ax.grid(axis="x", alpha=0.3)
         return _svg(figure)
@@ -183,11 +182,12 @@ def _growth(document: Document) -> str:
             ax.plot(numbers, speeds, "o-", color=COLOUR)
             if peak:
                 ax.axhline(peak, color=ROOF, linewidth=2, label="multiply-add peak")
-            ax.set(title=backend, xscale="log", yscale="log", xlabel=f"{what} [number]", xticks=numbers)
+            ax.set(title=backend, xscale="log", xlabel=f"{what} [number]", xticks=numbers)
             ax.set_xticklabels(numbers)
             ax.minorticks_off()
             ax.grid(alpha=0.3)
         axes[0][0].set_ylabel("speed [GFLOP/s]")
+        axes[0][0].set_ylim(bottom=0)
         axes[0][0].legend(fontsize=8)
         return _svg(figure)
 

@@ -16,6 +16,7 @@ from companion.architectures import Conv
 from companion.backends import optimisers
 from companion.backends.base import EpochResult, TrainState
 from companion.backends.gate_cache import GateCache
+from companion.backends.memory import keep_freed_memory
 from companion.examples import Examples
 from companion.gates import permute
 from companion.networks import Params, forward, pre_activations
@@ -79,6 +80,8 @@ class StackedEngine:
         self.specs, self.initial, self.device = list(specs), list(states), device
         self.spec, self.step = specs[0], states[0].step
         self.convolutional = any(isinstance(layer, Conv) for layer in self.spec.network.layers)
+        if self.convolutional and device == "cpu":
+            keep_freed_memory()
         layout = torch.channels_last if self.convolutional else torch.contiguous_format
         self.inputs = data.inputs.to(device).contiguous(memory_format=layout)
         self.labels = data.labels.to(device)
@@ -133,28 +136,31 @@ class StackedEngine:
         """One step of every model."""
         self.optimiser.zero_grad(set_to_none=not self.capturable)
         y = self.labels[batch]  # [M, n]
-        with self._precision():
-            logits = self._logits(batch)
-        each = losses(self.spec, logits, y)
-        each.mean(1).sum().backward()  # every model has its own mean, so its own gradient
+        for models in self._pieces():
+            with self._precision():
+                logits = self._logits(models, batch)  # [m, n, C]
+            each = losses(self.spec, logits, y[models])
+            each.mean(1).sum().backward()  # every model has its own mean, so its own gradient
+            with torch.no_grad():
+                right = predictions(self.spec, logits) == y[models]
+                self.sums[:, models] += torch.stack([each.sum(1), right.sum(1)])
         self.optimiser.step()
-        with torch.no_grad():
-            self.sums += torch.stack([each.sum(1), (predictions(self.spec, logits) == y).sum(1)])
+
+    def _pieces(self) -> list[slice]:
+        """Models that go forward and back together: all dense ones; convolutional ones alone, to reuse their memory."""
+        return [slice(m, m + 1) for m in range(len(self.specs))] if self.convolutional else [slice(None)]
 
     def _precision(self) -> AbstractContextManager:
         reduced = self.spec.precision == "bfloat16"
         return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=reduced)
 
-    def _logits(self, batch: Int[Tensor, "M n"]) -> Float[Tensor, "M n C"]:
+    def _logits(self, models: slice, batch: Int[Tensor, "M n"]) -> Float[Tensor, "m n C"]:
         network = self.spec.network
         if self.convolutional:
-            outputs = []
-            for m, (spec, bundle) in enumerate(zip(self.specs, self.bundles, strict=True)):
-                x = self.inputs[batch[m]]
-                outputs.append(
-                    forward(network, _part(bundle, "value"), value_input(spec, x), self._gates(m, bundle, x, batch[m]))
-                )
-            return torch.stack(outputs)
+            m = models.start
+            spec, bundle, x = self.specs[m], self.bundles[m], self.inputs[batch[m]]
+            G = self._gates(m, bundle, x, batch[m])
+            return forward(network, _part(bundle, "value"), value_input(spec, x), G)[None]
         x = self.inputs[batch]  # [M, n, ...]
         entering = x
         if any(spec.value_input is not ValueInput.IMAGE for spec in self.specs):

@@ -19,6 +19,7 @@ def bench(
     json: Json = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="How often each variant is measured.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep the outcome as the project's reference result.")] = False,
     tiny: Annotated[bool, typer.Option(help="Tiny sizes, to see that everything runs.")] = False,
     keras_python: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Python of an environment with tensorflow.", show_default=False)
@@ -29,10 +30,11 @@ def bench(
     ] = None,
 ) -> int:
     """Measure variants of one task side by side; the ratio is to the first of them."""
-    from companion.bench import Options, load, machine, measure
+    from companion.bench import Options, keep, load, machine, measure
     from companion.project import find
 
-    known = load(find().root)
+    project = find()
+    known = load(project.root)
     if name == "list":
         lines = [{"benchmark": one.name, "title": one.title} for one in known.values()]
         facts(lines) if json else table("", ("benchmark", "title"), [list(line.values()) for line in lines])
@@ -43,8 +45,11 @@ def bench(
     with json_only(json):
         where = machine(options.threads)
         rows = measure(known[name], options, tell=say)
+    document = {"benchmark": name, "title": known[name].title, "machine": where, "rows": [asdict(row) for row in rows]}
+    if save:
+        keep(project.root, document)
     if json:
-        facts({"benchmark": name, "title": known[name].title, "machine": where, "rows": [asdict(row) for row in rows]})
+        facts(document)
     else:
         columns = ("variant", "value", "unit", "ratio", "seconds", "of peak", "why not")
         shown = [[r.variant, *map(_digits, (r.value, r.unit, r.ratio, r.seconds, r.of_peak)), r.reason] for r in rows]
