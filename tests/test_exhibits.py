@@ -25,25 +25,28 @@ ROWS = {
 
 def test_the_paper_grid_of_a_t2_is_the_papers():
     grid = cells("A-T2", "paper")
-    assert len(grid) == 7 * 5 * 5
+    assert len(grid) == (7 + 3) * 5 * 5
     for cell in grid:
         s = cell.spec
         if not cell.variant:
             assert (s.architecture, s.dataset, s.optimiser, s.learning_rate, s.epochs) == ROWS[cell.row]
-        assert (s.batch_size, s.bias, s.train_size, s.test_size, s.holdout) == (32, True, None, None, 0)
+        assert (s.batch_size, s.bias, s.train_size, s.test_size) == (32, True, None, None)
+        assert s.holdout == (5000 if cell.variant == "holdout" else 0)
+        assert s.early_stop == (10 if s.dataset == "cifar10" and s.seed and not s.holdout else 0)
         assert (s.gate_beta, s.gate_eps) == (4.0, 0.1)
         assert s.width is s.depth is None
     variants = {(c.row, c.variant, c.spec.learning_rate) for c in grid if c.variant}
-    assert variants == {("FC/Adam/MNIST", "step 3e-4", 3e-4)}
+    held_out = [(row, "holdout", ROWS[row][3]) for row in ("FC/SGD/MNIST", "FC/Adam/MNIST", "GCONV/Adam/CIFAR-10")]
+    assert variants == {("FC/Adam/MNIST", "step 3e-4", 3e-4), *held_out}
 
 
-@pytest.mark.parametrize(("profile", "rows"), [("paper", 7), ("cpu", 2), ("quick", 2)])
-def test_a_t2_has_five_regimes_and_five_seeds_in_every_row(profile, rows):
+@pytest.mark.parametrize(("profile", "rows", "seeds"), [("paper", 10, 5), ("cpu", 6, 3), ("quick", 3, 5)])
+def test_a_t2_has_five_regimes_and_all_seeds_in_every_row(profile, rows, seeds):
     grid = cells("A-T2", profile)
     counts = Counter((c.row, c.variant) for c in grid)
     assert len(counts) == rows
-    assert set(counts.values()) == {25}
-    assert {(c.column, c.spec.seed) for c in grid} == {(str(r), seed) for r in Regime for seed in range(5)}
+    assert set(counts.values()) == {5 * seeds}
+    assert {(c.column, c.spec.seed) for c in grid} == {(str(r), seed) for r in Regime for seed in range(seeds)}
     assert all(c.column == c.spec.regime for c in grid)
 
 
@@ -92,7 +95,7 @@ def test_seeds_are_a_prefix():
 def test_rows_can_be_chosen():
     grid = cells("A-T2", "paper", rows=["FC/SGD/MNIST", "GCONV/SGD/CIFAR-10"])
     assert {c.row for c in grid} == {"FC/SGD/MNIST", "GCONV/SGD/CIFAR-10"}
-    assert len(grid) == 50
+    assert len([c for c in grid if not c.variant]) == 50
 
 
 def test_overrides_reach_every_run_and_nothing_else():

@@ -145,6 +145,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "initialisation": ({}, "sign"),
     "probe": ({"regime": "DL"}, "kernel-norms"),
     "probe_every": ({"regime": "DL", "probe": "kernel-norms"}, 5),
+    "teacher_epochs": ({"regime": "FL"}, 30),
+    "early_stop": ({}, 10),
 }
 
 

@@ -131,6 +131,11 @@ class Architecture:
         """``d``: the weight layers, the output layer among them."""
         return self.gated_layers + 1
 
+    @property
+    def convolutional(self) -> bool:
+        """Whether any layer is a two-dimensional convolution."""
+        return any(isinstance(layer, Conv) for layer in self.layers)
+
     def weight_shapes(self) -> tuple[WeightShape, ...]:
         """Every weight layer in order; the last is the output layer."""
         return self._weight_shapes

@@ -264,7 +264,7 @@ def open_chapter(
         run_missing(
             [cell.spec for cell in grid], store, workspace, device=pick(device), threads=torch.get_num_threads()
         )
-    own = not overrides and seeds in (None, chosen.parameters["seeds"])
+    own = not overrides and seeds in (None, chosen.seeds[profile])
     given = {"seeds": seeds, "rows": rows and list(rows)}
     changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
     return Chapter(chosen, profile, grid, store, own, {**changed, **(overrides or {})})

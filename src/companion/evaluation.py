@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from companion.architectures import Conv
 from companion.examples import Examples, Split
 from companion.notation import Tensor
 from companion.objectives import predictions
@@ -33,7 +32,7 @@ class Evaluator:
     def __init__(self, spec: RunSpec, model: Model, data: Split, device: str) -> None:
         self.spec, self.device = spec, device
         self.sets = {"test_accuracy": data.test} | ({"holdout_accuracy": data.holdout} if data.holdout else {})
-        small = not any(isinstance(layer, Conv) for layer in spec.network.layers)
+        small = not spec.network.convolutional
         self.stacks: dict[str, list[list[Tensor]]] = {}
         if spec.regime.frozen and small and model.feature is not None:
             for name, examples in self.sets.items():

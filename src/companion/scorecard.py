@@ -131,7 +131,7 @@ def claim_results(exhibit: str, frame: pd.DataFrame) -> list[tuple[Claim, RowRes
     """Each claim about an exhibit row by row: our result, and what the same rule says of the paper's own numbers."""
     places = {cell.row: cell.spec.dataset for cell in cells(exhibit, PROFILE) if not cell.variant}
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
-    ours = own_differences(frame, EXHIBITS[exhibit].parameters["seeds"])
+    ours = own_differences(frame, EXHIBITS[exhibit].seeds[PROFILE])
     return [
         (claim, *pair)
         for claim in CLAIMS
@@ -227,7 +227,7 @@ def trend_results(trend: Trend, store: Store) -> list[RowResult]:
     """A trend in each row of its exhibit's paper profile."""
     grid = cells(trend.exhibit, PROFILE)
     rows = list(dict.fromkeys(cell.row for cell in grid))
-    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].parameters["seeds"])
+    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].seeds[PROFILE])
 
 
 def _trend_entries(trend: Trend, store: Store) -> list[Entry]:

@@ -24,10 +24,13 @@ from companion.data import DATASETS
 from companion.gates import Gate, HardGate, SoftGate, check_permutation
 from companion.notation import Regime, ValueInput
 
-__all__ = ["PROTOCOL_VERSION", "RunSpec", "SpecError", "stream"]
+__all__ = ["FITTED", "PROTOCOL_VERSION", "RunSpec", "SpecError", "stream"]
 
 PROTOCOL_VERSION = 1
 """Rises only when the mathematics of a run changes; records of an older protocol are shown as stale."""
+
+FITTED = 99.9
+"""Training accuracy in percent from which a run counts as fitted."""
 
 OPTIMISERS = ("sgd", "adam", "rmsprop")
 LOSSES = ("cross-entropy", "squared-error")
@@ -64,6 +67,9 @@ class RunSpec:
         train_size, test_size: only the first so many examples; ``None`` is all (so is writing their number).
         holdout: training examples kept out, from the end of the set, on which ``selected_test`` chooses its epoch.
         teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
+        teacher_epochs: epochs of that ReLU run; ``None`` is as many as the FL run has (so is writing their number).
+        early_stop: the run ends once its training accuracy has been at least 99.9% (:data:`FITTED`) for so many epochs
+            on end; 0 is never.
         precision: ``float32`` or ``bfloat16`` arithmetic in the layers.
         classes: only examples of these classes, numbered anew in this order; ``None`` is all.
         label_noise: fraction of the training examples whose label is drawn anew, uniformly from all classes.
@@ -103,6 +109,8 @@ class RunSpec:
     initialisation: str = "glorot"
     probe: str | None = None
     probe_every: int = 1
+    teacher_epochs: int | None = None
+    early_stop: int = 0
     protocol_version: int = 1
 
     def __post_init__(self) -> None:
@@ -121,6 +129,7 @@ class RunSpec:
         family = ARCHITECTURES[self.architecture]
         set_(self, "width", None if self.width == family.width else self.width)
         set_(self, "depth", None if self.depth == family.depth else self.depth)
+        set_(self, "teacher_epochs", None if self.teacher_epochs == self.epochs else self.teacher_epochs)
         for name in ("train_size", "test_size"):
             whole = getattr(DATASETS[self.dataset], name)
             set_(self, name, None if getattr(self, name) == whole else getattr(self, name))
@@ -137,6 +146,8 @@ class RunSpec:
             ("test_size", 1, info.test_size),
             ("holdout", 0, (self.train_size or info.train_size) - 1),
             ("probe_every", 1, None),
+            ("teacher_epochs", 1, None),
+            ("early_stop", 0, self.epochs - 1),
             ("protocol_version", 1, PROTOCOL_VERSION),
         ):
             value = getattr(self, name)
@@ -190,6 +201,7 @@ class RunSpec:
             ("gate_beta", self.regime is Regime.DL),
             ("gate_eps", self.regime is Regime.DL),
             ("teacher_checkpoint", self.regime is Regime.FL),
+            ("teacher_epochs", self.regime is Regime.FL),
         ):
             if not allowed and getattr(self, name) != _DEFAULTS[name]:
                 raise SpecError(f"{name} has no effect in regime {self.regime}: leave it at {_DEFAULTS[name]}")
@@ -218,9 +230,9 @@ class RunSpec:
         """The ReLU run whose gates an FL run uses: same seed, same protocol; ``None`` in other regimes."""
         if self.regime is not Regime.FL:
             return None
-        own = ("value_input", "gate_permutation", "teacher_checkpoint", "probe", "probe_every")
+        own = ("value_input", "gate_permutation", "teacher_checkpoint", "teacher_epochs", "probe", "probe_every")
         plain = {name: _DEFAULTS[name] for name in own}
-        return self.replace(regime=Regime.RELU, **plain)
+        return self.replace(regime=Regime.RELU, **plain | {"epochs": self.teacher_epochs or self.epochs})
 
     def replace(self, **changes: Any) -> RunSpec:
         """A copy with some fields changed, validated anew."""

@@ -99,7 +99,12 @@ RUNS: tuple[RunSpec, ...] = tuple(
     for optimiser, regime, variant in product(("sgd", "adam"), Regime, VARIANTS)
     if regime is not Regime.RELU or not variant
 )
-"""What the fused kernel takes, all of it."""
+"""What the fused kernel takes, with biases."""
+
+UNBIASED: tuple[RunSpec, ...] = tuple(
+    spec.replace(bias=False) for spec in RUNS if spec.gate_permutation is None and spec.value_input != "noise"
+)
+"""The same without."""
 
 TWO_CLASSES = {"classes": [4, 7], "loss": "squared-error"}
 OTHERS: tuple[RunSpec, ...] = tuple(
@@ -113,11 +118,12 @@ OTHERS: tuple[RunSpec, ...] = tuple(
         {"regime": "FL", "optimiser": "sgd", "learning_rate": 0.01, "bias": False, **TWO_CLASSES},
     )
 )
-"""What it leaves to the others: RMSprop, the squared error, no biases."""
+"""What it leaves to the others: RMSprop and the squared error."""
 
 
 def name(spec: RunSpec) -> str:
     """A short name for a test's report."""
     order = "".join(map(str, spec.gate_permutation or ()))
     loss = "" if spec.loss == "cross-entropy" else spec.loss
-    return " ".join(filter(None, (spec.optimiser, spec.regime, spec.value_input, order, loss)))
+    bias = "" if spec.bias else "no biases"
+    return " ".join(filter(None, (spec.optimiser, spec.regime, spec.value_input, order, loss, bias)))

@@ -14,6 +14,7 @@ from runs import (
     RUNS,
     STEPS,
     TOLERANCE,
+    UNBIASED,
     advance,
     apart,
     begin,
@@ -66,6 +67,14 @@ def agree(
 def test_weights_agree_after_twenty_steps(backend, spec):
     start, end = agree(backend, spec)
     assert apart(end.model.value, start.model.value) > 1000 * TOLERANCE  # and it was no small way
+
+
+@each_other
+@pytest.mark.parametrize("spec", UNBIASED, ids=name)
+def test_weights_agree_without_biases(backend, spec):
+    start, end = agree(backend, spec)
+    assert not [n for n in end.model.value if n.startswith("bias")]
+    assert apart(end.model.value, start.model.value) > 1000 * TOLERANCE
 
 
 @pytest.mark.parametrize("spec", OTHERS, ids=name)

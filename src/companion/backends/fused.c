@@ -40,6 +40,7 @@ typedef struct {
     float rate, beta1, beta2, epsilon;
     float gate_beta, gate_scale;
     float first_rate;       /* factor on the rate of the first layer's weights, see fused.py on constant inputs */
+    int64_t biased;         /* 0: biases are zero and stay so */
     int64_t batch;
     int64_t examples;       /* length of order */
     const int64_t *order;
@@ -144,7 +145,7 @@ static void multiply(int64_t m, int64_t n, int64_t depth, const float *a, int64_
 
 /* The optimiser's constants for one step. */
 typedef struct {
-    int adam;
+    int adam, biased;
     float rate, beta1, beta2, epsilon;
 } Step;
 
@@ -180,6 +181,7 @@ static void descend(Step s, float weight_rate, int64_t rows, int64_t in, int64_t
         TILES(in, out, UPDATE)
     }
 #undef UPDATE
+    if (!s.biased) return;
     for (int64_t j = 0; j < out; j += LANES) {
         vec g = splat(0);
         for (int64_t b = 0; b < rows; b++) g += *(const vec *)(dq + b * out + j);
@@ -322,7 +324,7 @@ int64_t companion_epoch(Epoch *e) {
             for (int64_t b = 0; b < n; b++)
                 memcpy(feature.z[0] + b * e->image_size, e->images + order[b] * e->image_size,
                        e->image_size * sizeof(float));
-        Step s = {adam, e->rate, e->beta1, e->beta2, e->epsilon};
+        Step s = {adam, (int)e->biased, e->rate, e->beta1, e->beta2, e->epsilon};
         e->step++;
         if (adam) {
             const double unbias = sqrt(1 - pow(e->beta2, (double)e->step));

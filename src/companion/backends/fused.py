@@ -46,6 +46,7 @@ class _Epoch(ctypes.Structure):
         ("optimiser", ctypes.c_int64),
         *((name, ctypes.c_float) for name in ("rate", "beta1", "beta2", "epsilon")),
         *((name, ctypes.c_float) for name in ("gate_beta", "gate_scale", "first_rate")),
+        ("biased", ctypes.c_int64),
         ("batch", ctypes.c_int64),
         ("examples", ctypes.c_int64),
         ("order", ctypes.c_void_p),
@@ -72,9 +73,9 @@ class FusedBackend:
     def supports(self, spec: RunSpec) -> bool:
         """Dense layers in float32, where a C compiler works."""
         dense = all(isinstance(layer, (Dense, Flatten)) for layer in spec.network.layers)
-        biased = spec.bias and spec.network.depth <= MOST_LAYERS
+        shallow = spec.network.depth <= MOST_LAYERS
         usual = spec.optimiser in ("sgd", "adam") and spec.loss == "cross-entropy"
-        return dense and biased and usual and spec.precision == "float32" and _library() is not None
+        return dense and shallow and usual and spec.precision == "float32" and _library() is not None
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs may go together: threads run over models."""
@@ -101,7 +102,10 @@ class _Engine:
 
 
 class _Run:
-    """One run in the kernel's layout: weights ``[in, out padded]`` and a bias row, layer after layer."""
+    """One run in the kernel's layout: weights ``[in, out padded]`` and a bias row, layer after layer.
+
+    A network without biases has the row all the same; it is zero and stays so.
+    """
 
     def __init__(self, spec: RunSpec, state: TrainState, data: Examples, inputs: Tensor) -> None:
         self.spec, self.start = spec, state
@@ -157,6 +161,7 @@ class _Run:
             gate_beta=spec.gate_beta,
             gate_scale=1 + spec.gate_eps,
             first_rate=self.d_in if self.ones else 1,
+            biased=int(spec.bias),
             batch=spec.batch_size,
             x=self.x.data_ptr(),
             x_stride=self.x.shape[1] if self.x.dim() == 2 else 0,
@@ -192,9 +197,10 @@ class _Run:
         pieces = []
         for part in ("value", "feature"):
             for l, rows in enumerate(self.rows[part]):
-                weight, bias = tensors.get(f"{part}/weight.{l}"), tensors.get(f"{part}/bias.{l}")
-                if weight is None or bias is None:
+                weight = tensors.get(f"{part}/weight.{l}")
+                if weight is None:
                     continue
+                bias = tensors.get(f"{part}/bias.{l}", weight.new_zeros(weight.shape[1]))
                 if rows < len(weight):
                     weight = weight.sum(0, keepdim=True) if summed else weight[:1]
                 block = torch.cat([weight, bias[None]])
@@ -210,7 +216,9 @@ class _Run:
                     continue
                 shape = self.trainable[name].shape
                 block = flat[at : at + (rows + 1) * padded(shape[1])].view(rows + 1, -1)[:, : shape[1]].clone()
-                tensors[name], tensors[f"{part}/bias.{l}"] = block[:-1].expand(shape).clone(), block[-1].clone()
+                tensors[name] = block[:-1].expand(shape).clone()
+                if self.spec.bias:
+                    tensors[f"{part}/bias.{l}"] = block[-1].clone()
                 at += (rows + 1) * padded(shape[1])
         return tensors
 

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from companion.architectures import Conv
 from companion.backends import optimisers
 from companion.backends.base import EpochResult, TrainState
 from companion.backends.gate_cache import GateCache
@@ -79,7 +78,7 @@ class StackedEngine:
     def __init__(self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str) -> None:
         self.specs, self.initial, self.device = list(specs), list(states), device
         self.spec, self.step = specs[0], states[0].step
-        self.convolutional = any(isinstance(layer, Conv) for layer in self.spec.network.layers)
+        self.convolutional = self.spec.network.convolutional
         if self.convolutional and device == "cpu":
             keep_freed_memory()
         layout = torch.channels_last if self.convolutional else torch.contiguous_format
