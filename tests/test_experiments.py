@@ -107,7 +107,7 @@ def test_two_processes_on_one_grid_train_every_run_once(tmp_path):
 
 def test_a_backend_that_cannot_train_one_of_the_runs_stops_it_before_anything_is_written(lab):
     with pytest.raises(ValueError, match="valid here are"):
-        lab.run(tiny(), tiny(bias=False), backend="fused")
+        lab.run(tiny(), tiny(optimiser="rmsprop"), backend="fused")
     with pytest.raises(ValueError, match="unknown backend"):
         lab.run(tiny(), backend="jax")
     assert not lab.store.folder.exists()

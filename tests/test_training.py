@@ -269,6 +269,88 @@ def test_the_checkpoint_of_a_student_of_other_weights_is_not_used(tmp_path):
     assert broken.content(spec) == whole.content(spec)
 
 
+# Runs that are one run with several ends
+
+
+def trajectory() -> list[RunSpec]:
+    """Four lengths of one ReLU run, and students of two of them."""
+    relu = [tiny(epochs=epochs, optimiser="adam", learning_rate=0.01) for epochs in (6, 2, 5, 3)]
+    student = relu[0].replace(regime="FL", epochs=3)
+    return [*relu, student.replace(teacher_epochs=2), student.replace(teacher_epochs=5, teacher_checkpoint="last")]
+
+
+def test_runs_that_differ_in_their_length_are_trained_once(tmp_path):
+    specs = trajectory()
+    lab = Laboratory(tmp_path / "together")
+    assert lab.run(*specs) == 6
+    for spec in specs[:4]:
+        assert [p.epoch for p in lab.progress if p.spec == spec] == list(range(1, spec.epochs + 1))
+        assert [p.seconds > 0 for p in lab.progress if p.spec == spec] == [spec is specs[0]] * spec.epochs
+    for spec in specs[:4]:
+        alone = Laboratory(tmp_path / f"alone {spec.epochs}")
+        alone.run(spec)
+        assert lab.content(spec) == alone.content(spec)
+    short, long = (lab.content(spec)["teacher"] for spec in specs[4:])
+    assert (short["key"], long["key"]) == (specs[1].key, specs[2].key)
+    assert (short["epoch"] <= 2, long["epoch"]) == (True, 5)
+    assert long["weights"] == lab.content(specs[2])["weights"]["last"]
+
+
+def test_lengths_of_one_run_survive_a_kill(tmp_path):
+    specs = trajectory()
+    whole, broken = Laboratory(tmp_path / "whole"), Laboratory(tmp_path / "broken")
+    whole.run(*specs)
+    killed(broken, specs, "reference", after=4 * 2 + 3 + 2)  # in the fourth epoch: two lengths are recorded
+    assert {spec.epochs for spec in specs[:4] if spec in broken.store} == {2, 3}
+    broken.run(*specs)
+    assert [p.epoch for p in broken.progress if p.spec == specs[0]] == [4, 5, 6]
+    assert [broken.content(spec) for spec in specs] == [whole.content(spec) for spec in specs]
+
+
+def test_a_run_that_diverges_ends_all_its_lengths(lab):
+    specs = [tiny(learning_rate=1e30, epochs=epochs) for epochs in (4, 9)]
+    assert lab.run(*specs) == 2
+    assert [lab.content(spec)["status"] for spec in specs] == ["diverged"] * 2
+
+
+def test_a_fitted_run_stops_when_its_spec_says_so(lab, monkeypatch):
+    monkeypatch.setattr("companion.spec.FITTED", 60.0)
+    full, stopped = tiny(epochs=30), tiny(epochs=30, early_stop=3)
+    assert lab.run(full, stopped) == 2
+    fitted = [accuracy >= 60.0 for accuracy in lab.content(full)["curves"]["train_accuracy"]]
+    end = next(epoch for epoch in range(3, 30) if all(fitted[epoch - 3 : epoch]))
+    curves = lab.content(stopped)["curves"]
+    assert 3 < end < 30
+    assert curves == {name: values[:end] for name, values in lab.content(full)["curves"].items()}
+    assert lab.content(stopped)["status"] == "finished"
+    assert lab.workspace.load_weights(stopped.key, "last").epoch == end
+
+
+def test_a_shorter_curve_is_a_record_only_of_a_run_that_was_fitted(lab, monkeypatch):
+    monkeypatch.setattr("companion.spec.FITTED", 60.0)
+    spec = tiny(epochs=30, early_stop=3)
+    lab.run(spec)
+    assert lab.store.verify() == [(lab.store.path(spec.key), None)]
+    monkeypatch.setattr("companion.spec.FITTED", 99.0)
+    ((_, reason),) = lab.store.verify()
+    assert "one value for each of 30 epochs" in reason
+
+
+def test_a_fitted_run_ends_all_its_lengths(lab, monkeypatch):
+    monkeypatch.setattr("companion.spec.FITTED", 0.0)
+    specs = [tiny(epochs=epochs, early_stop=3) for epochs in (20, 10, 4)]
+    assert lab.run(*specs) == 3
+    assert {len(lab.content(spec)["curves"]["train_accuracy"]) for spec in specs} == {3}
+
+
+def test_a_teacher_may_train_longer_than_its_student(lab):
+    spec = tiny("FL", epochs=2, teacher_epochs=7, teacher_checkpoint="last")
+    assert spec.teacher == tiny(epochs=7)
+    assert lab.run(spec) == 2
+    assert lab.content(spec)["teacher"]["epoch"] == 7
+    assert tiny("FL", epochs=2, teacher_epochs=2) == tiny("FL", epochs=2)
+
+
 # Diverged runs
 
 
@@ -382,7 +464,8 @@ def test_training_without_the_teacher_names_it(lab):
 
 
 def test_the_first_backend_that_can_is_chosen():
-    assert choose_backend(tiny(bias=False)).name == "stacked"
+    assert choose_backend(tiny(optimiser="rmsprop")).name == "stacked"
+    assert choose_backend(tiny(architecture="C4GAP", depth=2)).name == "lanes"
     assert choose_backend(tiny(precision="bfloat16")).name == "stacked"
     assert choose_backend(tiny(), "reference").name == "reference"
     assert choose_backend(tiny(), device="cuda:0").name in ("cuda", "stacked")
@@ -393,7 +476,8 @@ def test_the_first_backend_that_can_is_chosen():
     [
         (tiny(), "jax", "cpu", ("unknown backend 'jax'", "auto, fused")),
         (tiny(precision="bfloat16"), "reference", "cpu", ("bfloat16", "valid here are stacked")),
-        (tiny(bias=False), "fused", "cpu", ("without biases", "stacked, reference")),
+        (tiny(bias=False, optimiser="rmsprop"), "fused", "cpu", ("without biases", "stacked, reference")),
+        (tiny(), "lanes", "cpu", ("lanes cannot train", "fused, stacked, reference")),
         (tiny(), "fused", "cuda", ("fused cannot train", "on cuda")),
         (tiny(), "cuda", "cpu", ("cuda cannot train", "on cpu")),
     ],
@@ -440,7 +524,7 @@ def test_probes_are_recorded_every_so_many_epochs_from_the_beginning(lab):
 def test_convolutions_train_through_the_same_loop(lab):
     spec = tiny("FR-DI", architecture="C4GAP", width=2, depth=3, epochs=2, learning_rate=0.05)
     lab.run(spec, backend="auto")
-    assert lab.record(spec).content["provenance"]["backend"] == "stacked"
+    assert lab.record(spec).content["provenance"]["backend"] == "lanes"
     other = Laboratory(lab.store.folder.parent / "reference")
     other.run(spec)
     assert lab.record(spec).curves["train_loss"] == pytest.approx(other.record(spec).curves["train_loss"], rel=1e-4)

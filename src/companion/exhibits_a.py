@@ -24,7 +24,7 @@ FITTED = 10
 """Epochs at 99.9% training accuracy after which the long runs on CIFAR-10 stop."""
 
 CPU_FC = {"train_size": 10_000, "epochs": 30}
-CPU_CONV = {"width": 8, "train_size": 4000, "test_size": 2000, "epochs": 15}
+CPU_CONV = {"width": 8, "train_size": 4000, "test_size": 2000, "epochs": 12}
 """An eighth of the papers' width, so that Adam's step may be larger (1e-3)."""
 QUICK = {"dataset": "digits", "width": 32, "depth": 4, "epochs": 30, "batch_size": 16}
 QUICK_ADAM = {**QUICK, "optimiser": "adam", "learning_rate": 1e-3}
@@ -126,7 +126,7 @@ F2_STAGES = make(
     "a_f2_stages",
     {
         "quick": stages({**QUICK_ADAM, "train_size": 600}, 2, 10),
-        "cpu": stages(CPU_GCONV_ADAM, 3, 15),
+        "cpu": stages(CPU_GCONV_ADAM, 2, 12),
         "paper": stages(GCONV_ADAM, 10, 80),
     },
 )

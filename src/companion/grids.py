@@ -64,8 +64,8 @@ class Row:
 
     def spec(self, regime: Regime, seed: int) -> RunSpec:
         """The run of a regime and a seed."""
-        stop = {"early_stop": self.early_stop} if seed and self.early_stop else {}
-        return RunSpec(**self.fields, **stop, regime=regime, seed=seed)
+        stop = {"early_stop": self.early_stop} if seed else {}
+        return RunSpec.from_dict({**self.fields, **stop, "regime": regime, "seed": seed})
 
 
 @dataclass(frozen=True)
@@ -118,5 +118,5 @@ def make(
     """
     rows = MappingProxyType({name: tuple(part) for name, part in profiles.items()})
     own = MappingProxyType({name: {**SEEDS, **(seeds or {})}[name] for name in rows})
-    parameters = MappingProxyType({"seeds": None, "rows": None, "overrides": {}})
-    return Exhibit(id, title, id[0], chapter, rows, own, parameters)
+    parameters: dict[str, Any] = {"seeds": None, "rows": None, "overrides": {}}
+    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters))

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_type_hints
@@ -233,6 +233,11 @@ class RunSpec:
         own = ("value_input", "gate_permutation", "teacher_checkpoint", "teacher_epochs", "probe", "probe_every")
         plain = {name: _DEFAULTS[name] for name in own}
         return self.replace(regime=Regime.RELU, **plain | {"epochs": self.teacher_epochs or self.epochs})
+
+    def fitted(self, train_accuracy: Sequence[float]) -> bool:
+        """Whether a run with these training accuracies in percent, one an epoch, may stop by its ``early_stop``."""
+        last = train_accuracy[-self.early_stop :]
+        return 0 < self.early_stop <= len(last) and min(last) >= FITTED
 
     def replace(self, **changes: Any) -> RunSpec:
         """A copy with some fields changed, validated anew."""

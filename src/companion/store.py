@@ -117,7 +117,8 @@ class Record:
         if missing := set(CURVES) - content["curves"].keys():
             raise RecordError(f"curves are missing: {', '.join(sorted(missing))}")
         lengths = {name: len(content["curves"][name]) for name in CURVES}
-        if self.finished and set(lengths.values()) != {spec.epochs}:
+        ended = spec.fitted(content["curves"]["train_accuracy"])
+        if self.finished and set(lengths.values()) != {spec.epochs} and (len(set(lengths.values())) > 1 or not ended):
             raise RecordError(f"curves of lengths {lengths} do not have one value for each of {spec.epochs} epochs")
         curve = content["curves"]["test_accuracy"]
         if not all(isinstance(v, (int, float)) and math.isfinite(v) for c in content["curves"].values() for v in c):

@@ -2,6 +2,9 @@
 
 It groups runs that a backend can train together, trains epoch by epoch, evaluates, keeps the best weights, saves
 checkpoints and resumes from them.  A backend supplies one epoch and nothing else.
+
+Runs that differ only in their number of epochs are one run that ends at several times: it is trained once, and each of
+them is recorded as it passes.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from companion.backends import (
     CudaBackend,
     EpochResult,
     FusedBackend,
+    LanesBackend,
     ReferenceBackend,
     StackedBackend,
     TrainState,
@@ -39,11 +43,11 @@ __all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "epo
 log = logging.getLogger(__name__)
 
 BACKENDS: dict[str, Backend] = {
-    b.name: b for b in (FusedBackend(), CudaBackend(), StackedBackend(), ReferenceBackend())
+    b.name: b for b in (FusedBackend(), CudaBackend(), LanesBackend(), StackedBackend(), ReferenceBackend())
 }
 """In order of preference."""
 
-ONLY_ON = {"fused": "cpu", "cuda": "cuda"}
+ONLY_ON = {"fused": "cpu", "lanes": "cpu", "cuda": "cuda"}
 """Backends that serve one type of device only."""
 
 CHECKPOINT_SECONDS = 60
@@ -112,7 +116,7 @@ def train(
     """
     jobs = [_Job(spec, workspace, choose_backend(spec, backend, device)) for spec in specs]
     groups: dict[object, list[_Job]] = {}
-    for job in jobs:
+    for job in _leaders(jobs):
         s = job.spec
         shared = (s.dataset, s.classes, s.train_size, s.test_size, s.holdout, s.network, s.epochs)
         noise = (s.label_noise, s.seed if s.label_noise else None)  # the noise of a seed is its own
@@ -149,6 +153,7 @@ class _Job:
                 "epoch": weights.epoch,
                 "weights": weights_digest(weights.params),
             }
+        self.followers: list[_Job] = []
         saved = workspace.load_checkpoint(spec.key)
         if saved is not None and saved.teacher == self.teacher:
             self.checkpoint = saved
@@ -157,7 +162,20 @@ class _Job:
 
     @property
     def done(self) -> bool:
-        return self.checkpoint.diverged or self.checkpoint.epoch >= self.spec.epochs
+        return self.checkpoint.diverged or self.checkpoint.epoch >= self.spec.epochs or self.fitted
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the run may stop early by the rule of its spec."""
+        return self.spec.fitted(self.checkpoint.curves["train_accuracy"])
+
+    def passed(self) -> list[_Job]:
+        """The followers whose last epoch this is, taken off the list; with the run itself all others end too."""
+        ended = [job for job in self.followers if self.done or job.spec.epochs == self.checkpoint.epoch]
+        self.followers = [job for job in self.followers if job not in ended]
+        for job in ended:
+            job.checkpoint = self.checkpoint
+        return ended
 
     def advance(self, state: TrainState, result: EpochResult, accuracies: dict[str, float], seconds: float) -> None:
         """Take note of one more epoch."""
@@ -215,6 +233,26 @@ class _Job:
         )
 
 
+def _leaders(jobs: Iterable[_Job]) -> list[_Job]:
+    """The jobs that train; every other one follows a longer job that will pass its last epoch."""
+    leaders: list[_Job] = []
+    for job in sorted(jobs, key=lambda job: -job.spec.epochs):
+        for leader in leaders:
+            ahead = leader.checkpoint.epoch < job.spec.epochs and job.checkpoint.epoch == 0
+            if ahead and leader.teacher == job.teacher and _endless(leader.spec) == _endless(job.spec):
+                leader.followers.append(job)
+                break
+        else:
+            leaders.append(job)
+    return leaders
+
+
+def _endless(spec: RunSpec) -> RunSpec:
+    """The run without its number of epochs; the teacher, whose length may hang on it, is another matter."""
+    own = {"teacher_epochs": None} if spec.regime is Regime.FL else {}
+    return spec.replace(epochs=10**9, **own)
+
+
 def _train_group(
     jobs: list[_Job],
     on_record: Callable[[Record], None],
@@ -244,10 +282,15 @@ def _train_group(
             job.probe(data)
             if on_progress:
                 on_progress(Progress(job.spec, job.checkpoint.epoch, backend.name, share))
+                for follower in job.followers:
+                    on_progress(Progress(follower.spec, job.checkpoint.epoch, backend.name, 0.0))
+            for follower in job.passed():
+                on_record(follower.record(device, threads))
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             for job in active:
                 job.workspace.save_checkpoint(job.spec.key, job.checkpoint)
             saved = time.monotonic()
     for job in jobs:
-        on_record(job.record(device, threads))
+        for ended in (*job.passed(), job):
+            on_record(ended.record(device, threads))
         job.workspace.drop_checkpoint(job.spec.key)

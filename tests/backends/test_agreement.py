@@ -26,7 +26,15 @@ from runs import (
     order,
 )
 
-from companion.backends import Backend, EpochResult, FusedBackend, ReferenceBackend, StackedBackend, TrainState
+from companion.backends import (
+    Backend,
+    EpochResult,
+    FusedBackend,
+    LanesBackend,
+    ReferenceBackend,
+    StackedBackend,
+    TrainState,
+)
 from companion.networks import forward
 from companion.notation import Regime
 from companion.spec import RunSpec
@@ -243,15 +251,31 @@ CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.parametrize("backend", [StackedBackend(), LanesBackend()], ids=lambda backend: backend.name)
 @pytest.mark.parametrize("spec", CONVOLUTIONS, ids=lambda spec: f"{spec.architecture} {spec.regime}")
-def test_stacked_convolutions_agree(spec):
+def test_convolutions_agree(spec, backend):
     permuted = {"gate_permutation": [1, 0, *range(2, spec.network.gated_layers)], "value_input": "ones"}
     specs = [spec, spec.replace(seed=1)] + ([] if spec.regime is Regime.RELU else [spec.replace(**permuted)])
     orders = [order(s, 3, seed=i) for i, s in enumerate(specs)]
-    states, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
+    states, _ = advance(backend, specs, [initial(s) for s in specs], orders)
     for one, own, state in zip(specs, orders, states, strict=True):
         (alone,), _ = advance(REFERENCE, [one], [initial(one)], [own])
         assert difference(state, alone) < TOLERANCE
+
+
+def test_lanes_train_runs_of_all_kinds_side_by_side_and_threads_change_nothing():
+    specs = CONVOLUTIONS[:5]
+    orders = [order(spec, 3, seed=i) for i, spec in enumerate(specs)]
+    ends = []
+    for threads in (1, 3):
+        engine = LanesBackend().start(specs, [initial(s) for s in specs], data(specs[0]), "cpu", threads)
+        results = engine.epoch(orders)
+        ends.append((engine.states(), results))
+    for one, own, state, result, other in zip(specs, orders, *ends[0], ends[1][0], strict=True):
+        (alone,), (expected,) = advance(REFERENCE, [one], [initial(one)], [own])
+        assert difference(state, alone) < TOLERANCE
+        assert difference(state, other) == 0
+        assert result.correct == expected.correct
 
 
 def test_gates_that_do_not_fit_the_cache_are_computed_anew(monkeypatch):

@@ -3,6 +3,7 @@
 from companion.backends.base import Backend, Engine, EpochResult, TrainState
 from companion.backends.cuda import CudaBackend
 from companion.backends.fused import FusedBackend
+from companion.backends.lanes import LanesBackend
 from companion.backends.reference import ReferenceBackend
 from companion.backends.stacked import StackedBackend
 
@@ -12,6 +13,7 @@ __all__ = [
     "Engine",
     "EpochResult",
     "FusedBackend",
+    "LanesBackend",
     "ReferenceBackend",
     "StackedBackend",
     "TrainState",

@@ -2,7 +2,7 @@
 
 A frozen feature network gives an example the same gates in every epoch.  Packed into bytes, those of all of MNIST take
 5 MB a network, those of C4GAP on all of CIFAR-10 3.3 GB; models that differ only in gate permutation or value input
-share them.
+share them.  Channels are the last axis of what is packed, as convolutions have them in memory.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class GateCache:
             packed = packed[:, order]
         flat = ((packed[..., None] >> self.bits) & 1).flatten(1)
         return [
-            flat[:, 8 * start : 8 * start + math.prod(shape)].view(len(batch), *shape)
+            flat[:, 8 * start : 8 * start + math.prod(shape)].view(len(batch), *shape[1:], shape[0]).movedim(-1, 1)
             for start, shape in zip(self.starts, self.shapes, strict=False)
         ]
 
@@ -76,7 +76,7 @@ def _pack(stack: Sequence[Tensor]) -> Tensor:
     """Gates ``L x [n, ...]`` as bytes ``[n, bytes]``, the first unit in the lowest bit, each layer in whole bytes."""
     packed = []
     for layer in stack:
-        bits = layer.flatten(1).to(torch.uint8)
+        bits = layer.movedim(1, -1).flatten(1).to(torch.uint8)
         bits = torch.nn.functional.pad(bits, (0, -bits.shape[1] % 8)).view(len(bits), -1, 8)
         weights = 2 ** torch.arange(8, device=bits.device)
         packed.append((bits * weights).sum(-1).to(torch.uint8))

@@ -67,7 +67,7 @@ class StackedBackend:
 
 
 class StackedEngine:
-    """Some like runs in the middle of their training.
+    """Some like runs in the middle of their training; they may use a ``share`` of the memory for cached gates.
 
     Parameters are leaves ``[M, ...]`` for dense networks (one *bundle* of ``M`` models), and plain ones for each
     model of a convolutional network (``M`` bundles of one).
@@ -75,7 +75,14 @@ class StackedEngine:
 
     capturable = False
 
-    def __init__(self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str) -> None:
+    def __init__(
+        self,
+        specs: Sequence[RunSpec],
+        states: Sequence[TrainState],
+        data: Examples,
+        device: str,
+        share: float = 1.0,
+    ) -> None:
         self.specs, self.initial, self.device = list(specs), list(states), device
         self.spec, self.step = specs[0], states[0].step
         self.convolutional = self.spec.network.convolutional
@@ -91,7 +98,8 @@ class StackedEngine:
         self.features, self.cache = features, None
         if self.spec.regime.frozen:
             networks = len({(spec.seed) for spec in specs})
-            if networks * GateCache.size(self.spec, len(self.inputs)) <= GATE_BUDGET[torch.device(device).type]:
+            budget = share * GATE_BUDGET[torch.device(device).type]
+            if networks * GateCache.size(self.spec, len(self.inputs)) <= budget:
                 self.cache = GateCache(self.specs, features, self.inputs)
 
     def _bundle(self, models: Sequence[dict[str, Tensor]], leaves: bool = False) -> list[dict[str, Tensor]]:
