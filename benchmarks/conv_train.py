@@ -9,12 +9,14 @@ from torch.nn import functional as F
 
 from benchmarks import roofs
 from benchmarks.networks import convolutional, engine, examples, optimiser, orders
-from companion.backends import Backend, CudaBackend, StackedBackend
+from companion.backends import Backend, CudaBackend, LanesBackend
 from companion.bench import Benchmark, Options, Step, Variant
 from companion.costs import training_flops
 from companion.spec import RunSpec
 
 SIZE = 512
+WIDE, NARROW = 128, 16
+"""Filters of the papers' network, and of one for two cores."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -69,12 +71,13 @@ def vmapped(spec: RunSpec, models: int, device: str) -> Step:
 
 def variants(options: Options) -> list[Variant]:
     """All ways on the CPU and, where there is one, on the GPU, in both precisions."""
-    ways = _ways(options, "cpu", StackedBackend(), models=2)
-    return [*ways, *_ways(options, "cuda", CudaBackend(), models=8)] if torch.cuda.is_available() else ways
+    ways = [way for width in (WIDE, NARROW) for way in _ways(options, "cpu", LanesBackend(), 2, width)]
+    return [*ways, *_ways(options, "cuda", CudaBackend(), 8, WIDE)] if torch.cuda.is_available() else ways
 
 
-def _ways(options: Options, device: str, backend: Backend, models: int) -> list[Variant]:
-    width = 4 if options.tiny else 128
+def _ways(options: Options, device: str, backend: Backend, models: int, width: int) -> list[Variant]:
+    narrow = "" if width == WIDE else f", {width} filters"
+    width = 4 if options.tiny else width
     found = []
     for precision, dtype in DTYPES.items():
         spec = RunSpec(
@@ -89,12 +92,12 @@ def _ways(options: Options, device: str, backend: Backend, models: int) -> list[
             return engine(backend, spec, models, examples("cifar10", SIZE), 1, options.threads, device)
 
         if device == "cpu":
-            roof = f"convolution peak, {precision}"
+            roof = f"convolution peak, {precision}{narrow}"
             most, most_step = roofs.convolution(width, spec.batch_size, 32, dtype)
         else:
             roof = f"matrix product peak, {precision}, GPU"
             most, most_step = roofs.matrix_product(256 if options.tiny else 8192, dtype, device)
-        label = f"{models} models, {precision}" + (", GPU" if device == "cuda" else "")
+        label = f"{models} models, {precision}{narrow}" + (", GPU" if device == "cuda" else "")
         steps: dict[str, Callable[[], Step]] = {
             f"eager, one after the other, {label}": lambda spec=spec: loop(spec, models, device),
             f"torch.func.vmap, {label}": lambda spec=spec: vmapped(spec, models, device),

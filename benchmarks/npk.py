@@ -9,8 +9,9 @@ from torch import Tensor
 
 from benchmarks.networks import examples
 from companion.bench import Benchmark, Options, Step, Variant
+from companion.gates import HardGate
 from companion.kernels import npk, relu_network
-from companion.networks import Params, pre_activations
+from companion.networks import Params, gate_stack
 from companion.regimes import initial_model
 from companion.spec import RunSpec
 
@@ -20,7 +21,7 @@ SIZES = (200, 1000, 10_000)
 def whole(spec: RunSpec, params: Params, x: Tensor) -> Tensor:
     """The product of whole Gram matrices, one a layer, as the formula reads."""
     with torch.no_grad():
-        stack = [(q > 0).float() for q in pre_activations(spec.network, params, x)]
+        stack = gate_stack(spec.network, params, x, HardGate())
     flat = x.flatten(1)
     return reduce(torch.mul, [G @ G.T for G in stack], flat @ flat.T)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from companion.exhibits import Cell, cells
-from companion.scorecard import Entry, numbers
+from companion.published import numbers
+from companion.scorecard import Entry
 from companion.spec import RunSpec
 from companion.store import Record, Store
 
@@ -21,8 +22,15 @@ Score = Callable[[Cell], float | str | None]
 """Best test accuracy of a run; ``"diverged"`` (after one epoch) or ``"diverged at once"``; ``None``: not recorded."""
 
 
-def record(spec: RunSpec, best: float | str, last: float | None = None) -> Record:
-    """A record that verifies, with ``best`` at the second epoch (where there are three) and ``last`` at the end."""
+def record(spec: RunSpec, best: float | str, last: float | None = None, selected: float | None = None) -> Record:
+    """A record that verifies, with ``best`` at the second epoch (where there are three) and ``last`` at the end.
+
+    Args:
+        spec: the run.
+        best: best test accuracy, or how the run diverged.
+        last: test accuracy at the end.
+        selected: test accuracy at the epoch that held-out images chose.
+    """
     diverged = isinstance(best, str)
     if isinstance(best, str):
         test = [55.0] if best == "diverged" else []
@@ -42,7 +50,7 @@ def record(spec: RunSpec, best: float | str, last: float | None = None) -> Recor
         best_test=max(test, default=None),
         best_epoch=min(2, len(test)) or None,
         last_test=test[-1] if test else None,
-        selected_test=None,
+        selected_test=selected,
         selected_epoch=None,
         teacher=None,
         weights={},
@@ -101,6 +109,20 @@ def like_the_paper(shift: float = 0.0, std: float = 0.02) -> Score:
     table = numbers().query("exhibit == 'A-T2' and cited == 'no'")
     means = zip(table["row"], table["column"], table["mean"], strict=True)
     return spread({(row, column): mean + shift for row, column, mean in means}, std)
+
+
+STAIRS = (67.09, 72.29, 74.42, 77.0, 78.4, 78.7, 79.43)
+"""Paper A's accuracies with gates from the seven stages of a teacher's training."""
+
+
+def stairs(means: Sequence[float | None] = STAIRS, std: float = 0.02) -> Score:
+    """Five seeds round the mean of a stage, teachers a point above; ``None``: not recorded."""
+
+    def score(cell: Cell) -> float | None:
+        mean = means[int(cell.row.removeprefix("stage-"))]
+        return None if mean is None else mean + (cell.column == "ReLU") + std * OFFSETS[cell.spec.seed]
+
+    return score
 
 
 grid_of = cache(cells)

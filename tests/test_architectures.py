@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.architectures import (
-    ARCHITECTURES,
     Architecture,
     CircularConv,
     Conv,
@@ -18,11 +17,8 @@ from companion.architectures import (
     GlobalAveragePool,
     GlobalMaxPool,
     Skip,
-    build,
-    circular_cnn,
-    fully_connected,
-    residual,
 )
+from companion.families import ARCHITECTURES, build, circular_cnn, fully_connected, residual
 
 SIZES = st.integers(1, 9)
 
@@ -103,8 +99,8 @@ def test_descriptions_can_be_compared_and_hashed():
         (lambda: circular_cnn(3, 2, 2, 0, 1), "at least 1"),
         (lambda: circular_cnn(3, 2, 2, 1, 0), "at least 1"),
         (lambda: Architecture((4,), (GlobalAveragePool(),), 1), "positions"),
-        (lambda: Architecture((4,), (Skip((Dense(3),)),), 1), "keep the width 4"),
-        (lambda: Architecture((4,), (Skip(()),), 1), "keep the width 4"),
+        (lambda: Architecture((4,), (Skip((Dense(3),)),), 1), "keep the shape .4,."),
+        (lambda: Architecture((4,), (Skip(()),), 1), "keep the shape .4,."),
         (lambda: residual(4, 3, 2, [1], [1, 2]), "1 and 2"),
         (lambda: residual(4, 3, 0, [1], [1]), "at least one"),
     ],

@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, live, open_chapter, pick
 from companion.exhibits import Cell, cells
+from companion.grids import HOLDOUT
 from companion.spec import SpecError
 from companion.stats import Verdict
-from companion.store import Store
-from synthetic import MNIST, fill, grid_of, like_the_paper, main_cells
+from companion.store import Record, Store
+from synthetic import MNIST, OFFSETS, Shelf, fill, grid_of, like_the_paper, main_cells, record, spread
 
 ROW = MNIST[0]
 VARIANT = "step 3e-4"
@@ -38,7 +39,8 @@ def gappy(cell: Cell) -> float | None:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    some = [c for c in cells("A-T2", "paper", rows=MNIST) if not (c.variant and c.column != "DL")]
+    grid = cells("A-T2", "paper", rows=MNIST)
+    some = [c for c in grid if not c.variant or (c.variant, c.column) == (VARIANT, "DL")]
     return fill(tmp_path_factory.mktemp("gappy") / "results", some, gappy)
 
 
@@ -64,7 +66,7 @@ def grid(
 
 @pytest.fixture(scope="module")
 def chapter(downloads: Path) -> Chapter:
-    return open_chapter("A-T2", seeds=5)
+    return open_chapter("A-T2")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,14 @@ class TestThePaperBesideOurs:
         near = "Fixed learnt gates do almost as well as ReLU"
         assert claims[near, MNIST[1]] is Verdict.PENDING
         assert claims[near, ROW] is Verdict.NOT_REPRODUCED
-        assert len(claims) == 18
+        assert len(claims) == 3 * 6 + 2
+        gains = {row: verdict for (claim, row), verdict in claims.items() if claim.startswith("Global average pooling")}
+        assert gains == {"SGD/CIFAR-10": Verdict.PENDING, "Adam/CIFAR-10": Verdict.PENDING}
+
+    def test_the_title_of_the_claims_says_whose_they_are(self, chapter: Chapter) -> None:
+        assert chapter.claims().caption == (
+            "Claims about A-T2, profile paper, decided by paired differences over seeds"
+        )
 
     def test_rows_without_records_show_the_paper_alone(self, chapter: Chapter) -> None:
         block = lines(chapter.table(), "GCONV/Adam/CIFAR-10")
@@ -115,11 +124,52 @@ class TestThePaperBesideOurs:
         assert (block["n"]["DL"], block["verdict"]["DL"]) == (2, Verdict.PENDING)
         assert block["measured"]["FL"] == "–"
 
+    def test_held_out_images_have_a_table_of_their_choice(self, chapter: Chapter, tmp_path: Path) -> None:
+        """The best test epoch has no part in it: it is 99 everywhere."""
+        store = Store(tmp_path / "results")
+        held = [c for c in grid_of("A-T2", "paper") if (c.row, c.column, c.variant) == (ROW, "FL", HOLDOUT)]
+        for cell in held:
+            store.write(record(cell.spec, 99.0, selected=97.1 + 0.02 * OFFSETS[cell.spec.seed]))
+        made = Chapter(chapter.exhibit, "paper", grid_of("A-T2", "paper"), store, own=True)
+        table = made.table(variant=HOLDOUT, name="held")
+        assert set(table.frame["row"]) - {""} == {*MNIST, "GCONV/Adam/CIFAR-10"}
+        block = lines(table, ROW)
+        assert (block["measured"]["FL"], block["95% interval"]["FL"]) == ("97.10 ± 0.02", "± 0.03")
+        assert block["verdict"]["FL"] is Verdict.REPRODUCED
+
     def test_what_the_selection_is_worth(self, chapter: Chapter) -> None:
         table = chapter.selection().frame.to_dict("records")
         assert table[0] == {"row": ROW, "regime": "ReLU", "measured": "0.25 ± 0.00", "95% interval": "± 0.00", "n": 5}
         assert [line["n"] for line in table if line["regime"] == "FL"] == [5, 2]
         assert {line["row"] for line in table} == set(MNIST)
+
+    def test_what_an_early_stop_would_have_cost(self, chapter: Chapter) -> None:
+        """Two seeds of full length: one fits from its 20th epoch on and gains half a point later, one never fits."""
+        some = [c for c in grid_of("A-T2", "paper") if (c.row, c.column, c.variant) == (ROW, "ReLU", "")][:2]
+        gains = [90.0] * 40 + [90.5] * 260
+        records = {
+            cell.spec: Record({"status": "finished", "curves": {"train_accuracy": train, "test_accuracy": gains}})
+            for cell, train in zip(some, ([90.0] * 19 + [99.9] * 281, [99.8] * 300), strict=True)
+        }
+        shelf = Shelf([], lambda cell: None)
+        shelf.records = dict(records)
+        made = Chapter(chapter.exhibit, "paper", [*some], shelf, own=False)
+        assert made.stopping().frame.to_dict("records") == [
+            {
+                "row": ROW,
+                "regime": "ReLU",
+                "n": 2,
+                "would stop": "1 of 2",
+                "in epoch": "29 to 29",
+                "best-test accuracy lost at most": "0.50",
+            }
+        ]
+        assert "10 epochs at 99.9%" in made.stopping().caption
+        shelf.records = {some[1].spec: records[some[1].spec]}
+        (line,) = made.stopping().frame.to_dict("records")
+        assert (line["n"], line["would stop"], line["in epoch"]) == (1, "0 of 1", "never")
+        shelf.records = {}
+        assert made.stopping().frame.empty
 
     def test_numbers_for_the_prose_are_words(self, chapter: Chapter) -> None:
         assert chapter.facts() == {
@@ -140,6 +190,13 @@ class TestFigures:
         other = Chapter(chapter.exhibit, "paper", main_cells(), store, own=False)
         assert diamonds(other.accuracy_figure()) == 0
         assert diamonds(Chapter(chapter.exhibit, "cpu", main_cells(), store, own=True).accuracy_figure()) == 0
+
+    def test_a_figure_says_exhibit_profile_and_device(self, chapter: Chapter, tmp_path: Path) -> None:
+        for figure in (chapter.accuracy_figure(), chapter.curve_figure()):
+            assert figure.get_suptitle() == "A-T2, profile paper, a made-up <device>"
+        small = Chapter(chapter.exhibit, "cpu", grid_of("A-T2", "cpu"), Store(tmp_path), own=True)
+        for figure in (small.accuracy_figure(), small.curve_figure()):
+            assert figure.get_suptitle() == "A-T2, profile cpu, no records yet"
 
     def test_rows_without_records_are_left_out(self, chapter: Chapter) -> None:
         titles = [ax.get_title() for ax in chapter.accuracy_figure().axes]
@@ -169,9 +226,33 @@ class TestOtherRunsThanTheExhibitsOwn:
         table = chapter.table()
         assert table.caption == f"{title}: test accuracy in percent, mean ± std"
         assert list(table.frame.columns) == ["row", "regime", "measured", "95% interval", "n"]
-        assert chapter.claims().frame.empty
-        assert chapter.claims().caption == "Claims about A-T2, decided by its own paper runs alone"
         assert set(chapter.facts().values()) == {"0"}
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"seeds": 3},
+            {"seeds": 7, "rows": [ROW]},
+            {"rows": [ROW], "overrides": {"epochs": 9}},
+            {"profile": "cpu", "seeds": 2},
+            {"profile": "cpu", "overrides": {"epochs": 9}},
+            {"profile": "quick"},
+        ],
+    )
+    def test_they_decide_no_claim(self, downloads: Path, given: dict[str, Any]) -> None:
+        chapter = open_chapter("A-T2", **given)
+        assert not chapter.decides
+        table = chapter.claims()
+        assert table.frame.empty
+        assert table.caption == f"Claims about A-T2, profile {chapter.profile}, decided by its own runs alone"
+
+    def test_the_exhibits_own_number_of_seeds_in_so_many_words_changes_nothing(self, downloads: Path) -> None:
+        for profile, seeds in (("paper", 5), ("cpu", 3), ("quick", 5)):
+            plain, told = open_chapter("A-T2", profile=profile), open_chapter("A-T2", profile=profile, seeds=seeds)
+            assert told.own
+            assert told.cells == plain.cells
+            assert told.table().caption == plain.table().caption
+            assert repr(told.footer()) == repr(plain.footer()) == f"companion run A-T2 --profile {profile}"
 
     def test_fewer_seeds_use_the_same_records_and_say_so(self, downloads: Path) -> None:
         table = open_chapter("A-T2", seeds=2).summary("t").frame.set_index(["row", "regime"])
@@ -197,6 +278,12 @@ class TestOtherRunsThanTheExhibitsOwn:
         mine = chapter.claims().frame.to_dict("records")
         assert mine == [line for line in whole.claims().frame.to_dict("records") if line["row"] == ROW]
 
+    def test_a_claim_across_rows_needs_all_of_them(self, downloads: Path) -> None:
+        pair = ["VCONV/SGD/CIFAR-10", "GCONV/SGD/CIFAR-10"]
+        assert set(open_chapter("A-T2", rows=pair).claims().frame["row"]) == {*pair, "SGD/CIFAR-10"}
+        for row in pair:
+            assert set(open_chapter("A-T2", rows=[row]).claims().frame["row"]) == {row}
+
     @pytest.mark.parametrize(
         ("given", "words"),
         [
@@ -213,6 +300,43 @@ class TestOtherRunsThanTheExhibitsOwn:
     ) -> None:
         with pytest.raises(SpecError, match=re.escape(words)):
             open_chapter(**{"name": "A-T2", **given})
+
+
+class TestTheProfileForTwoCores:
+    """Its own runs decide claims too, but no number of the paper stands beside them."""
+
+    @pytest.fixture
+    def small(self, chapter: Chapter) -> Chapter:
+        means = {"FR-II": 94.0, "FR-DI": 94.0, "DL": 97.0, "FL": 96.0, "ReLU": 97.0}
+        grid = grid_of("A-T2", "cpu")
+        return Chapter(chapter.exhibit, "cpu", grid, Shelf([c for c in grid if c.row == ROW], spread(means)), own=True)
+
+    def test_three_seeds_decide_claims(self, small: Chapter) -> None:
+        table = small.claims()
+        assert table.caption == "Claims about A-T2, profile cpu, decided by paired differences over seeds"
+        found = {line["claim"]: line for line in table.frame.to_dict("records") if line["row"] == ROW}
+        assert {title: line["verdict"] for title, line in found.items()} == {
+            "Random gates are outperformed by gates that learn": Verdict.REPRODUCED,
+            "Independent and dependent initialisation do not differ": Verdict.REPRODUCED,
+            "Fixed learnt gates do almost as well as ReLU": Verdict.NOT_REPRODUCED,
+        }
+        others = table.frame[table.frame["row"] != ROW]
+        assert (len(others), set(others["verdict"])) == (3 * 5 + 2, {Verdict.PENDING})
+
+    def test_nothing_of_the_paper_stands_beside_them(self, small: Chapter) -> None:
+        assert small.entries == []
+        claims = small.claims().frame
+        assert set(claims["paper's gap"]) == set(claims["rule on the paper's own numbers"]) == {"–"}
+        assert list(small.table().frame.columns) == ["row", "regime", "measured", "95% interval", "n"]
+
+    def test_files_say_whose_they_are(self, small: Chapter, chapter: Chapter, downloads: Path) -> None:
+        paper = {name: chapter.download(name) for name in ("accuracy.csv", "claims.csv", "accuracy.svg")}
+        chapter.table(), chapter.claims(), chapter.accuracy_figure()
+        before = {name: path.read_bytes() for name, path in paper.items()}
+        small.table(), small.claims(), small.accuracy_figure()
+        assert {name: path.read_bytes() for name, path in paper.items()} == before
+        assert {"accuracy-cpu.csv", "claims-cpu.csv", "accuracy-cpu.svg"} <= {path.name for path in downloads.iterdir()}
+        assert small.download("") == chapter.download("") == downloads
 
 
 class TestDownloadsAndFooter:

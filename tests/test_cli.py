@@ -156,7 +156,7 @@ def test_list(say: Any) -> None:
     assert {"exhibit", "title", "paper", "profiles", "parameters", "chapter"} <= lines[0].keys()
     assert lines[0]["exhibit"] == "A-T2"
     assert lines[0]["profiles"] == ["quick", "cpu", "paper"]
-    assert lines[0]["parameters"]["seeds"] == 5
+    assert lines[0]["parameters"]["seeds"] is None
     assert "A-T2" in say("list").out
 
 
@@ -164,8 +164,9 @@ def test_status_counts_what_is_there_and_estimates_the_rest(say: Any, checkout: 
     _some_records(checkout.results, 7)
     lines = {line["profile"]: line for line in say("status --json").json if line["exhibit"] == "A-T2"}
     assert list(lines["quick"]) == ["exhibit", "profile", "expected", "recorded", "missing", "seconds"]
-    assert (lines["quick"]["expected"], lines["quick"]["recorded"], lines["quick"]["missing"]) == (50, 7, 43)
-    assert (lines["paper"]["expected"], lines["paper"]["missing"]) == (175, 175)
+    assert (lines["quick"]["expected"], lines["quick"]["recorded"], lines["quick"]["missing"]) == (75, 7, 68)
+    assert (lines["cpu"]["expected"], lines["cpu"]["missing"]) == (6 * 5 * 3, 90)
+    assert (lines["paper"]["expected"], lines["paper"]["missing"]) == (10 * 5 * 5, 250)
     assert 0 < lines["quick"]["seconds"] < lines["cpu"]["seconds"] < lines["paper"]["seconds"]
     assert "paper" in say("status").out
 
@@ -275,7 +276,7 @@ def test_interrupted_training_ends_with_130_and_says_how_to_go_on(
     monkeypatch.setattr("companion.run.train_missing", interrupt)
     said = say("run A-T2 -p seeds 1 --store", str(tmp_path / "store"))
     assert (said.code, said.out) == (130, "")
-    assert "0 of 10 are recorded" in said.err
+    assert "0 of 15 are recorded" in said.err
     assert "same command" in said.err
 
 

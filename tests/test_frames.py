@@ -10,8 +10,8 @@ import pytest
 
 from companion import frames
 from companion.exhibits import Cell, cells
-from companion.store import RecordError, Store
-from synthetic import fill, main_cells, record
+from companion.store import Record, RecordError, Store
+from synthetic import Shelf, fill, main_cells, record
 
 ROW = "FC/Adam/MNIST"
 GRID = [c for c in cells("A-T2", "paper", seeds=3) if c.row == ROW and c.column in ("ReLU", "FR-II")]
@@ -123,6 +123,74 @@ class TestBands:
         bands = frames.bands(frames.curves(MAIN, Store(tmp_path / "none")))
         assert bands.empty
         assert list(bands.columns) == ["row", "column", "epoch", "mean", "low", "high", "n"]
+
+
+class TestPoints:
+    def test_mean_and_range_over_seeds_at_each_point(self, store: Store) -> None:
+        frame = frames.runs(GRID, store)
+        points = frames.points(frame.assign(x=frame["variant"].str.len(), label=frame["column"]))
+        assert points.set_index(["label", "x"]).loc[("ReLU", 0)].to_dict() == {
+            "mean": 96.5,
+            "low": 95.5,
+            "high": 97.5,
+            "n": 3,
+        }
+        assert list(points["label"].unique()) == ["ReLU", "FR-II"]
+        assert len(points) == 2 * 3
+        assert points.loc[points["x"] == len("holdout"), "mean"].to_list() == [96.75, 96.25]
+
+    def test_another_statistic(self, store: Store) -> None:
+        frame = frames.runs(MAIN, store).assign(x=1, label="all")
+        assert frames.points(frame, "last_test")["high"].to_list() == [97.25]
+        assert frames.points(frame, "selected_test").empty
+
+    def test_runs_without_a_score_do_not_count_and_points_without_runs_are_none(self, tmp_path: Path) -> None:
+        fates: dict[int, float | str | None] = {0: None, 1: "diverged", 2: 96.0}
+        store = fill(tmp_path / "results", MAIN, lambda c: fates[c.spec.seed] if c.column == "ReLU" else None)
+        frame = frames.runs(MAIN, store)
+        points = frames.points(frame.assign(x=1, label=frame["column"]))
+        assert points.to_dict("records") == [{"label": "ReLU", "x": 1, "mean": 96.0, "low": 96.0, "high": 96.0, "n": 1}]
+
+
+class TestStopping:
+    """Runs of full length, by their curve of training accuracy."""
+
+    def stop(self, cell: Cell, train: list[float], status: str = "finished") -> pd.DataFrame:
+        shelf = Shelf([], score)
+        test = [90.0 + epoch / 10 for epoch in range(len(train))]
+        shelf.records[cell.spec] = Record(
+            {"status": status, "curves": {"train_accuracy": train, "test_accuracy": test}}
+        )
+        return frames.stopping([cell], shelf, 10)
+
+    @pytest.mark.parametrize(
+        ("train", "stop"),
+        [
+            ([90.0] * 40 + [99.9] * 60, 50),
+            ([99.9] * 9 + [99.8] + [99.9] * 90, 20),
+            ([90.0] * 89 + [99.9] * 11, 99),
+            ([90.0] * 90 + [99.9] * 10, None),
+            ([99.9] * 5 + [90.0] * 95, None),
+        ],
+        ids=["from epoch 41", "after an interruption", "just before the end", "only at the end", "not for long enough"],
+    )
+    def test_a_run_stops_after_ten_epochs_on_end_unless_it_is_over(self, train: list[float], stop: int | None) -> None:
+        (line,) = self.stop(MAIN[0], train).to_dict("records")
+        assert (line["row"], line["column"], line["seed"]) == (ROW, "ReLU", 0)
+        if stop is None:
+            assert pd.isna(line["stop"])
+            assert line["moved"] == 0
+        else:
+            assert line["stop"] == stop
+            assert line["moved"] == pytest.approx((100 - stop) / 10)
+
+    def test_runs_that_may_stop_and_runs_that_diverged_tell_nothing(self) -> None:
+        fitted = [99.9] * 100
+        may = replace(MAIN[0], spec=MAIN[0].spec.replace(early_stop=10))
+        assert self.stop(may, fitted).empty
+        assert self.stop(MAIN[0], fitted, status="diverged").empty
+        assert len(self.stop(MAIN[0], fitted)) == 1
+        assert list(self.stop(may, fitted).columns) == list(self.stop(MAIN[0], fitted).columns)
 
 
 class TestScores:

@@ -15,10 +15,8 @@ from companion.architectures import (
     Flatten,
     GlobalAveragePool,
     GlobalMaxPool,
-    circular_cnn,
-    fully_connected,
-    residual,
 )
+from companion.families import circular_cnn, fully_connected, residual
 from companion.gates import SoftGate, permute, tile
 from companion.kernels import DeepGatedNetwork, relu_network, tiled
 from companion.kernels.layers import WeightLayerKernel

@@ -19,13 +19,10 @@ from companion.architectures import (
     GlobalAveragePool,
     GlobalMaxPool,
     Skip,
-    build,
-    circular_cnn,
-    fully_connected,
-    residual,
 )
-from companion.gates import SoftGate
-from companion.networks import Params, forward, hidden_only, initialise, pre_activations, trace
+from companion.families import build, circular_cnn, fully_connected, residual
+from companion.gates import HardGate, SoftGate
+from companion.networks import Params, forward, gate_stack, hidden_only, initialise, trace
 
 IMAGE = (2, 5, 4)
 NETWORKS: dict[str, Architecture] = {
@@ -182,11 +179,11 @@ def test_gates_of_another_network_multiply_the_pre_activations(network):
 
 
 @each_network
-def test_pre_activations_need_no_output_layer(network):
+def test_a_stack_of_gates_needs_no_output_layer(network):
     params, x = draw(network, 3), examples(network)
     hidden = hidden_only(network, params)
     assert len(params) - len(hidden) == 1 + network.bias
-    for a, b in zip(pre_activations(network, hidden, x), trace(network, params, x).q, strict=True):
+    for a, b in zip(gate_stack(network, hidden, x, HardGate()), trace(network, params, x).G, strict=True):
         assert torch.equal(a, b)
 
 

@@ -11,10 +11,8 @@ from companion.architectures import (
     Flatten,
     GlobalAveragePool,
     GlobalMaxPool,
-    circular_cnn,
-    fully_connected,
-    residual,
 )
+from companion.families import circular_cnn, fully_connected, residual
 from companion.gates import HardGate, SoftGate
 from companion.networks import initialise, trace
 from companion.neural_paths import (

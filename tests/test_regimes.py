@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.gates import SoftGate
-from companion.networks import Params, forward, initialise, pre_activations
+from companion.networks import Params, forward, initialise, trace
 from companion.notation import Regime, ValueInput
 from companion.regimes import RULES, Model, gates, initial_model, output, value_input
 from companion.spec import RunSpec, stream
@@ -32,6 +32,11 @@ def model(s: RunSpec) -> Model:
 
 def images(n: int = 7) -> torch.Tensor:
     return torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(5))
+
+
+def pre_activations(s: RunSpec, feature: Params) -> tuple[torch.Tensor, ...]:
+    """``q`` of the gated layers of a feature network, which has no output layer."""
+    return trace(s.network, feature, images(), layers=s.network.gated_layers).q
 
 
 def same(a: Params, b: Params) -> bool:
@@ -81,7 +86,7 @@ def test_the_value_network_of_fl_is_not_its_teachers_beginning(seed):
 def test_the_gates_of_fl_are_hard_and_its_teachers():
     s = spec(Regime.FL)
     m = model(s)
-    q = pre_activations(s.network, teacher(), images())
+    q = pre_activations(s, teacher())
     for G, q_l in zip(gates(s, m.feature, images()), q, strict=True):
         assert torch.equal(G, (q_l > 0).float())
     assert same(m.feature, teacher())
@@ -106,7 +111,7 @@ def test_only_dl_has_soft_gates(regime):
     m = model(s)
     values = torch.cat([G.flatten() for G in gates(s, m.feature, images())])
     if regime is Regime.DL:
-        expected = [SoftGate(4.0, 0.1)(q) for q in pre_activations(s.network, m.feature, images())]
+        expected = [SoftGate(4.0, 0.1)(q) for q in pre_activations(s, m.feature)]
         assert torch.equal(values, torch.cat([G.flatten() for G in expected]))
     else:
         assert set(values.tolist()) == {0.0, 1.0}
@@ -115,7 +120,7 @@ def test_only_dl_has_soft_gates(regime):
 def test_beta_and_epsilon_reach_the_gate():
     s = spec(Regime.DL, gate_beta=10, gate_eps=0)
     m = model(s)
-    (q, *_), (G, *_) = pre_activations(s.network, m.feature, images()), gates(s, m.feature, images())
+    (q, *_), (G, *_) = pre_activations(s, m.feature), gates(s, m.feature, images())
     torch.testing.assert_close(G, torch.sigmoid(10 * q))
 
 

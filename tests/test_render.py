@@ -1,22 +1,18 @@
-"""Tables and figures show what they are given: text to the letter, figures by their artists, pictures byte for byte."""
+"""Tables show what they are given, text to the letter."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex, to_rgb
 
-from companion import render
+from companion import figures, render
 from companion.claims import RowResult
-from companion.notation import Regime
 from companion.scorecard import Entry
 from companion.stats import Summary, Verdict
 
@@ -66,6 +62,19 @@ class TestText:
     )
     def test_mean_and_deviation(self, mean: float | None, std: float | None, text: str) -> None:
         assert render.plus_minus(mean, std) == text
+
+    @pytest.mark.parametrize(
+        ("line", "text"),
+        [
+            ({"difference": 0.123, "low": -0.034, "high": 0.267}, "+0.12 (-0.03 to +0.27)"),
+            ({"difference": -2.0, "low": -12.5, "high": 8.5}, "-2.00 (-12.50 to +8.50)"),
+            ({"difference": 0.0, "low": 0.0, "high": 0.0}, "+0.00 (+0.00 to +0.00)"),
+            ({"difference": None}, "–"),
+            ({"verdict": "pending"}, "–"),
+        ],
+    )
+    def test_a_difference_has_its_sign_and_its_interval(self, line: dict[str, float | None], text: str) -> None:
+        assert render.signed(line) == text
 
     def test_html_is_escaped_in_every_place(self) -> None:
         evil = "<script>alert('&')</script>"
@@ -150,6 +159,12 @@ class TestOtherTables:
             ["a < b", "FC/SGD/MNIST", "-0.00 (-0.19 to +1.19)", "? inconclusive", "–", "… pending"],
         ]
 
+    def test_a_claim_that_the_papers_numbers_cannot_decide_has_dashes_in_their_place(self) -> None:
+        ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), 0.01, "rule")
+        assert cells(render.claim_table([("t", ours, None)], "c")) == [
+            ["t", "r", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
+        ]
+
     def test_summaries(self) -> None:
         lines: list[tuple[dict[str, str], Summary | str]] = [
             ({"row": "r", "regime": "FL"}, Summary(97.0, 0.1, 3, 0.25)),
@@ -173,168 +188,10 @@ class TestOtherTables:
             assert {str(dtype) for dtype in table.frame.dtypes} == {"object"}
 
 
-def runs(fates: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
-    lines = [
-        {"row": row, "column": column, "seed": seed, "best_test": score}
-        for (row, column), scores in fates.items()
-        for seed, score in enumerate(scores)
-    ]
-    return pd.DataFrame(lines, columns=["row", "column", "seed", "best_test"])
-
-
-NAN = float("nan")
-RUNS = runs(
-    {
-        ("FC/SGD/MNIST", "FL"): [97.1, 97.3, 97.2],
-        ("FC/SGD/MNIST", "ReLU"): [97.8, 97.9, NAN],
-        ("FC/Adam/MNIST", "FL"): [97.7, 97.7, 97.7],
-        ("FC/Adam/MNIST", "ReLU"): [NAN, NAN, NAN],
-    }
-)
-PAPER = pd.DataFrame(
-    [("FC/SGD/MNIST", "FL", 97.1, 0.09), ("FC/SGD/MNIST", "ReLU", 97.85, NAN), ("elsewhere", "FL", 50.0, 1.0)],
-    columns=["row", "column", "mean", "std"],
-)
-BANDS = pd.DataFrame(
-    [
-        (row, column, epoch, 90.0 + epoch + shift, 89.0 + epoch + shift, 91.5 + epoch + shift, n)
-        for row, column, shift, n in (("a", "ReLU", 0, 5), ("a", "FR-II", -2, 5), ("b", "FL", 1, 3), ("b", "DL", 0, 5))
-        for epoch in range(1, 5)
-    ],
-    columns=["row", "column", "epoch", "mean", "low", "high", "n"],
-)
-
-
-class TestAccuracyFigure:
-    def test_each_panel_names_its_row_and_n_and_each_axis_its_unit(self) -> None:
-        first, second = render.accuracy_figure(RUNS, PAPER).axes
-        assert first.get_title() == "FC/SGD/MNIST (n = 2 to 3)"
-        assert second.get_title() == "FC/Adam/MNIST (n = 0 to 3)"
-        for ax in (first, second):
-            assert ax.get_xlabel() == "test accuracy [%]"
-            assert [label.get_text() for label in ax.get_yticklabels()] == ["ReLU", "FL"]
-
-    def test_dots_are_the_runs_and_diamonds_the_papers_means(self) -> None:
-        first, _ = render.accuracy_figure(RUNS, PAPER).axes
-        dots = {to_hex(l.get_color()): l.get_xdata() for l in first.lines if l.get_marker() == "o"}
-        assert {colour: list(x) for colour, x in dots.items()} == {
-            render.COLOURS["ReLU"]: [97.8, 97.9],
-            render.COLOURS["FL"]: [97.1, 97.3, 97.2],
-        }
-        (diamonds,) = [l for l in first.lines if l.get_marker() == "D"]
-        assert sorted(diamonds.get_xdata()) == [97.1, 97.85]
-        legend = first.get_legend()
-        assert legend is not None
-        assert [text.get_text() for text in legend.get_texts()] == ["paper, mean ± std"]
-
-    def test_dots_lie_on_their_regimes_line_and_apart(self) -> None:
-        first, _ = render.accuracy_figure(RUNS, PAPER).axes
-        for place, column in enumerate(("ReLU", "FL")):
-            (dots,) = [l for l in first.lines if l.get_marker() == "o" and l.get_color() == render.COLOURS[column]]
-            heights = list(dots.get_ydata())
-            assert all(abs(y - place) < 0.2 for y in heights)
-            assert len(set(heights)) == len(heights)
-            assert np.mean(heights) == pytest.approx(place)
-
-    def test_without_numbers_of_a_paper_there_is_no_diamond(self) -> None:
-        for ax in render.accuracy_figure(RUNS, PAPER.iloc[:0]).axes:
-            assert {line.get_marker() for line in ax.lines} == {"o"}
-            assert ax.get_legend() is None
-
-    @pytest.mark.filterwarnings("error")
-    def test_a_first_panel_without_runs_leaves_the_legend_to_the_next(self) -> None:
-        frame = pd.concat([RUNS.iloc[-3:].assign(row="nothing yet"), RUNS])
-        first, second, _ = render.accuracy_figure(frame, PAPER).axes
-        assert first.get_title() == "nothing yet"
-        assert first.get_legend() is None
-        assert second.get_legend() is not None
-
-    def test_no_runs_at_all(self) -> None:
-        (ax,) = render.accuracy_figure(runs({}), PAPER).axes
-        assert ax.get_title() == "no records yet"
-        assert not ax.lines
-
-
-class TestCurveFigure:
-    def test_each_panel_names_its_row_and_n_and_each_axis_its_unit(self) -> None:
-        first, second = render.curve_figure(BANDS).axes
-        assert (first.get_title(), second.get_title()) == ("a (n = 5)", "b (n = 3 to 5)")
-        for ax in (first, second):
-            assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "test accuracy [%]")
-        (ax, _) = render.curve_figure(BANDS, unit="training loss [nats]").axes
-        assert ax.get_ylabel() == "training loss [nats]"
-
-    def test_lines_are_the_means_and_bands_the_ranges(self) -> None:
-        first, _ = render.curve_figure(BANDS).axes
-        lines = {str(line.get_label()): line for line in first.lines}
-        assert set(lines) == {"ReLU", "FR-II"}
-        assert list(lines["FR-II"].get_ydata()) == [89.0, 90.0, 91.0, 92.0]
-        assert all(to_hex(line.get_color()) == render.COLOURS[name] for name, line in lines.items())
-        band = first.collections[0].get_paths()[0].get_extents()
-        assert (band.ymin, band.ymax) == (90.0, 95.5)
-
-    def test_no_curves_at_all(self) -> None:
-        (ax,) = render.curve_figure(BANDS.iloc[:0]).axes
-        assert ax.get_title() == "no records yet"
-
-
-class TestPictures:
-    @pytest.mark.parametrize("draw", [lambda: render.accuracy_figure(RUNS, PAPER), lambda: render.curve_figure(BANDS)])
-    def test_an_svg_is_the_same_every_time(self, draw, tmp_path: Path) -> None:
-        pictures = []
-        for i in range(2):
-            np.random.seed(i)  # noqa: NPY002  a library that draws from the global stream would show here
-            render.save_svg(draw(), tmp_path / f"{i}.svg")
-            pictures.append((tmp_path / f"{i}.svg").read_bytes())
-        assert pictures[0] == pictures[1]
-        assert b"<dc:date>" not in pictures[0]
-        assert ElementTree.fromstring(pictures[0]).tag.endswith("svg")
-
-    def test_figures_are_white_and_closed(self) -> None:
-        for figure in (render.accuracy_figure(RUNS, PAPER), render.curve_figure(BANDS)):
-            assert to_hex(figure.get_facecolor()) == "#ffffff"
-            assert all(to_hex(ax.get_facecolor()) == "#ffffff" for ax in figure.axes)
-        assert plt.get_fignums() == []
-
-    def test_drawing_leaves_no_setting_behind(self) -> None:
-        before = dict(plt.rcParams)
-        render.curve_figure(BANDS)
-        assert dict(plt.rcParams) == before
-
-
-BLINDNESS = {
-    "none": np.eye(3),
-    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-}
-"""How linear RGB looks without one kind of cone (Machado, Oliveira and Fernandes 2009, full severity)."""
-
-
-def lab(colour: str, blindness: str) -> np.ndarray:
-    """CIE L*a*b* of a colour as seen, white point D65."""
-    rgb = np.array(to_rgb(colour))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(np.array(BLINDNESS[blindness]) @ linear, 0, 1)
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    x, y, z = np.cbrt(np.maximum(to_xyz @ seen / to_xyz.sum(axis=1), 0.008856))
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-class TestColours:
-    def test_every_regime_has_one(self) -> None:
-        assert list(render.COLOURS) == [str(regime) for regime in Regime]
-
-    @pytest.mark.parametrize("blindness", BLINDNESS)
-    def test_colour_blind_readers_can_tell_them_apart(self, blindness: str) -> None:
-        for a, b in combinations(render.COLOURS, 2):
-            distance = np.linalg.norm(lab(render.COLOURS[a], blindness) - lab(render.COLOURS[b], blindness))
-            assert distance > 10, (a, b)
-
-
-def test_render_neither_computes_nor_reads() -> None:
-    """It imports nothing that trains, tests, loads or averages."""
-    tree = ast.parse(Path(render.__file__).read_text())
+@pytest.mark.parametrize("module", [render, figures])
+def test_neither_tables_nor_figures_compute_or_read(module: ModuleType) -> None:
+    """They import nothing that trains, tests, loads or averages."""
+    tree = ast.parse(Path(str(module.__file__)).read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not {name.split(".")[0] for name in imported} & {"torch", "numpy", "scipy"}

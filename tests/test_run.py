@@ -45,7 +45,7 @@ def few(checkout: Project, tmp_path: Path) -> Plan:
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"overrides": 3}, "overrides must map"),
         ({"overrides": {"seed": 1}}, "overrides must map"),
-        ({"seeds": 2}, "seeds of A-T2 differs .* --store DIR"),
+        ({"seeds": 3}, "seeds of A-T2 differs .* --store DIR"),
         ({"epochs": 2, "seeds": 2}, "seeds, overrides of A-T2 differ .* --store DIR"),
     ],
 )
@@ -70,7 +70,7 @@ def test_unknown_exhibit_and_backend(checkout: Project, tmp_path: Path) -> None:
 def test_only_the_exhibits_own_runs_belong_into_the_results(checkout: Project, tmp_path: Path) -> None:
     own = plan(checkout, "A-T2", {"profile": "quick"})
     assert own.store == checkout.results
-    assert len(own.specs) == len(own.missing) == 50
+    assert len(own.specs) == len(own.missing) == 3 * 5 * 5
     assert plan(checkout, "A-T2", {"profile": "quick", "rows": ["FC/SGD/digits"]}).store == checkout.results
     for inside in (checkout.results, checkout.root / "mine"):
         with pytest.raises(SpecError, match="outside the work tree"):
@@ -78,6 +78,15 @@ def test_only_the_exhibits_own_runs_belong_into_the_results(checkout: Project, t
     changed = plan(checkout, "A-T2", FEW, store=tmp_path / "store")
     assert {spec.epochs for spec in changed.specs} == {1}
     assert changed.values["overrides"] == {"epochs": 1}
+
+
+@pytest.mark.parametrize(("profile", "seeds"), [("quick", 5), ("cpu", 3), ("paper", 5)])
+def test_the_profiles_own_number_of_seeds_in_so_many_words_is_no_change(
+    checkout: Project, profile: str, seeds: int
+) -> None:
+    told = plan(checkout, "A-T2", {"profile": profile, "seeds": seeds, "train": False})
+    assert told.specs == plan(checkout, "A-T2", {"profile": profile, "train": False}).specs
+    assert told.store == checkout.results
 
 
 def test_the_output_must_be_a_notebook_elsewhere(checkout: Project) -> None:

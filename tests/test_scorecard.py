@@ -16,15 +16,32 @@ from scipy.stats import ttest_ind_from_stats
 
 from companion.exhibits import Cell
 from companion.frames import runs
-from companion.scorecard import Entry, claim_results, headline, number_entries, numbers, scorecard, statements
+from companion.grids import HOLDOUT
+from companion.published import numbers, statements
+from companion.scorecard import Entry, claim_results, headline, number_entries, scorecard, trend_results
 from companion.stats import Verdict
-from companion.store import RecordError, Store
-from synthetic import MNIST, OFFSETS, Shelf, by_id, fill, grid_of, like_the_paper, main_cells
+from companion.store import Record, RecordError, Store
+from companion.trends import TRENDS
+from synthetic import (
+    MNIST,
+    OFFSETS,
+    STAIRS,
+    Shelf,
+    by_id,
+    fill,
+    grid_of,
+    like_the_paper,
+    main_cells,
+    record,
+    spread,
+    stairs,
+)
 
 GRID = main_cells()
 MNIST_GRID = [cell for cell in GRID if cell.row in MNIST]
 ROW = MNIST[0]
 RELU = [cell for cell in GRID if (cell.row, cell.column) == (ROW, "ReLU")]
+HELD = [c for c in grid_of("A-T2", "paper") if (c.row, c.column, c.variant) == (ROW, "ReLU", HOLDOUT)]
 NUMBER = f"A-T2:{ROW}:ReLU"
 
 
@@ -129,6 +146,31 @@ class TestANumber:
         assert (found.verdict, found.mean, found.n) == (Verdict.NOT_REPRODUCED, None, 0)
 
 
+class TestHeldOutImages:
+    """The variant ``holdout`` is judged at the epoch that held-out images chose, not at the best test epoch."""
+
+    def entries(self, folder: Path, score: float, selected: float | None) -> dict[str, Entry]:
+        store = Store(folder)
+        for cell in HELD:
+            store.write(record(cell.spec, score, selected=selected))
+        return by_id(number_entries("A-T2", runs([*RELU, *HELD], store)))
+
+    def test_the_chosen_epoch_stands_beside_the_papers_number(self, tmp_path: Path) -> None:
+        found = self.entries(tmp_path, 99.0, selected=97.85)
+        held, main = found[f"{NUMBER}:holdout"], found[NUMBER]
+        assert (held.verdict, held.mean, held.n) == (Verdict.REPRODUCED, 97.85, 5)
+        assert (held.statistic, held.variant) == ("selected_test", "holdout")
+        assert (main.verdict, main.statistic, main.n) == (Verdict.PENDING, "best_test", 0)
+
+    def test_the_best_test_epoch_does_not_stand_in_for_it(self, tmp_path: Path) -> None:
+        held = self.entries(tmp_path, 97.85, selected=90.0)[f"{NUMBER}:holdout"]
+        assert (held.verdict, held.mean) == (Verdict.NOT_REPRODUCED, 90.0)
+
+    def test_without_a_choice_it_is_pending(self, tmp_path: Path) -> None:
+        held = self.entries(tmp_path, 97.85, selected=None)[f"{NUMBER}:holdout"]
+        assert (held.verdict, held.mean, held.n) == (Verdict.PENDING, None, 0)
+
+
 class TestOnlyTheExhibitsOwnRunsCount:
     def test_nothing_else_stands_in_the_papers_column(self, tmp_path: Path) -> None:
         changes: list[dict[str, Any]] = [
@@ -182,7 +224,8 @@ class TestTheWhole:
     def test_every_printed_number_claim_row_and_statement_is_there_once(self, empty: list[Entry]) -> None:
         main = Counter(e.kind for e in empty if not e.variant)
         assert main["number"] == len(printed("no")) + len(printed("yes"))
-        assert sum(e.kind == "claim" and e.exhibit == "A-T2" for e in empty) == 3 * 6
+        assert sum(e.kind == "claim" and e.exhibit == "A-T2" for e in empty) == 3 * 6 + 2
+        assert sum(e.kind == "claim" and e.exhibit == "A-F2-stages" for e in empty) == 3
         assert main["statement"] == len(statements())
 
     def test_without_records_nothing_is_decided(self, empty: list[Entry]) -> None:
@@ -267,6 +310,71 @@ class TestStatements:
         assert found["A-Claim2"].rule == "all rows must be: 5 of 6 reproduced, 0 pending"
 
 
+class TestClaimsAboutViews:
+    """Claims whose rows and columns are not those of the table."""
+
+    def test_what_pooling_gains_is_judged_by_optimiser(self, full: list[Entry]) -> None:
+        found = {e.row: e for e in full if e.id.startswith("A-T2:GAP-gains-ten:")}
+        assert list(found) == ["SGD/CIFAR-10", "Adam/CIFAR-10"]
+        sgd, adam = found.values()
+        assert (sgd.verdict, sgd.mean, sgd.n) == (Verdict.NOT_REPRODUCED, pytest.approx(78.52 - 63.06), 5)
+        assert (adam.verdict, adam.mean, adam.n) == (Verdict.NOT_REPRODUCED, pytest.approx(66.42 - 64.86), 5)
+        assert sgd.column is not None
+        assert sgd.column.startswith("VCONV FR-II, VCONV FR-DI")
+
+    @pytest.mark.parametrize(
+        ("last", "verdict", "reproduced"),
+        [(79.43, Verdict.REPRODUCED, 3), (78.0, Verdict.PARTLY, 2), (67.0, Verdict.NOT_REPRODUCED, 0)],
+    )
+    def test_three_claims_make_the_statement_about_stages(self, last: float, verdict: Verdict, reproduced: int) -> None:
+        store = Shelf(grid_of("A-F2-stages", "paper"), stairs([*STAIRS[:6], last]))
+        found = by_id(scorecard(store, {}))
+        mine = [e for e in found.values() if e.id.startswith("A-F2-stages:") and e.kind == "claim"]
+        assert [e.n for e in mine] == [5, 5, 5]
+        assert sum(e.verdict is Verdict.REPRODUCED for e in mine) == reproduced
+        assert found["A-F2-stages"].verdict is verdict
+        assert found["A-F2-stages"].rule == f"all rows must be: {reproduced} of 3 reproduced, 0 pending"
+
+    def test_a_paper_without_deviations_decides_nothing_itself(self, tmp_path: Path) -> None:
+        results = claim_results("A-F2-stages", runs(grid_of("A-F2-stages", "paper"), Store(tmp_path)))
+        assert [claim.id for claim, _, _ in results] == [
+            "A-F2-stages:rises",
+            "A-F2-stages:never-falls",
+            "A-F2-stages:crosses",
+        ]
+        assert {theirs for _, _, theirs in results} == {None}
+
+
+class TestOtherProfiles:
+    """The small runs for two cores decide claims too, but no number of the paper stands beside them."""
+
+    def test_three_seeds_decide_and_the_paper_has_no_say(self) -> None:
+        grid = grid_of("A-T2", "cpu")
+        means = {"FR-II": 60.0, "FR-DI": 60.0, "DL": 70.0, "FL": 70.0, "ReLU": 70.0}
+        store = Shelf([c for c in grid if c.row == ROW], spread(means))
+        results = claim_results("A-T2", runs(grid, store), "cpu")
+        assert len(results) == 3 * 6 + 2
+        assert {theirs for _, _, theirs in results} == {None}
+        assert {ours.verdict for _, ours, _ in results if ours.row == ROW} == {Verdict.REPRODUCED}
+        assert {ours.verdict for _, ours, _ in results if ours.row != ROW} == {Verdict.PENDING}
+
+    def test_the_quoted_line_is_for_networks_of_the_papers_size_alone(self, tmp_path: Path) -> None:
+        found = claim_results("A-F2-stages", runs(grid_of("A-F2-stages", "cpu"), Store(tmp_path)), "cpu")
+        assert [claim.id for claim, _, _ in found] == ["A-F2-stages:rises", "A-F2-stages:never-falls"]
+
+    def test_a_trend_is_decided_by_the_profiles_own_number_of_seeds(self) -> None:
+        grid = grid_of("A-F2-nu", "cpu")
+        store = Shelf(grid, lambda cell: 99.0)
+        for spec, made in list(store.records.items()):
+            falling = {"epoch": [0, 20], "nu": [1000.0, 10.0 + spec.seed]}
+            store.records[spec] = made and Record({**made.content, "probes": falling})
+        falls = next(trend for trend in TRENDS if trend.exhibit == "A-F2-nu")
+        assert [result.verdict for result in trend_results(falls, store, "cpu")] == [Verdict.REPRODUCED]
+        assert {result.verdict for result in trend_results(falls, store)} == {Verdict.PENDING}
+        del store.records[next(cell.spec for cell in grid if not cell.variant)]
+        assert [result.verdict for result in trend_results(falls, store, "cpu")] == [Verdict.PENDING]
+
+
 class TestTheDataFiles:
     def test_each_paper_cell_has_its_number_and_each_number_its_cells(self) -> None:
         places = [(line["row"], line["column"]) for line in printed("no") if line["exhibit"] == "A-T2"]
@@ -283,10 +391,13 @@ class TestTheDataFiles:
 
     def test_claims_beside_what_the_same_rule_says_of_the_paper(self, tmp_path: Path) -> None:
         results = claim_results("A-T2", runs(GRID, Store(tmp_path)))
-        assert len(results) == 18
+        assert len(results) == 3 * 6 + 2
         for _, ours, theirs in results:
+            assert theirs is not None
             assert ours.row == theirs.row
             assert ours.verdict is Verdict.PENDING
             assert theirs.verdict is not Verdict.PENDING
-        (gap,) = (t.difference for c, _, t in results if (c.id, t.row) == ("A-T2:FL-near-ReLU", "GCONV/Adam/CIFAR-10"))
+        (gap,) = (
+            t.difference for c, _, t in results if t and (c.id, t.row) == ("A-T2:FL-near-ReLU", "GCONV/Adam/CIFAR-10")
+        )
         assert gap == pytest.approx(80.32 - 79.28)  # of the table, not of the README's other numbers

@@ -1,19 +1,20 @@
 """Descriptions of networks: which layers, how wide, how deep.  Frozen, hashable, without a single tensor.
 
 A network is a tuple of layers followed by an output layer.  Every layer with weights is *gated*, except the output
-layer. So a network of depth ``d`` (the papers count weight layers) has ``L = d - 1`` gated layers.
+layer. So a network of depth ``d`` (the papers count weight layers) has ``L = d - 1`` gated layers.  A local maximum
+pool is a gate too, one-hot in each of its windows (Paper B, Definition 2.2).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 __all__ = [
-    "ARCHITECTURES",
+    "RUNNING",
+    "TRAINED",
     "Architecture",
     "CircularConv",
     "Conv",
@@ -22,12 +23,12 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalMaxPool",
     "Layer",
+    "MaxPool",
+    "Shape",
     "Skip",
     "WeightLayer",
-    "build",
-    "circular_cnn",
-    "fully_connected",
-    "residual",
+    "WeightShape",
+    "require",
 ]
 
 Shape = tuple[int, ...]
@@ -42,10 +43,14 @@ class Dense:
 
 @dataclass(frozen=True)
 class Conv:
-    """Two-dimensional convolution, stride 1, zero padding that keeps the size.  Weight ``[out, in, k, k]``."""
+    """Two-dimensional convolution, stride 1, zero padding that keeps the size.  Weight ``[out, in, k, k]``.
+
+    With ``norm`` there is no bias: pre-activations are normalised over the batch, then scaled and shifted per channel.
+    """
 
     channels: int
     kernel: int = 3
+    norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,16 @@ class GlobalMaxPool:
 
 
 @dataclass(frozen=True)
+class MaxPool:
+    """Maximum over square windows of ``size`` positions: ``[..., C, H, W] -> [..., C, H / size, W / size]``.
+
+    Given gates, it adds up what they let through in each window.
+    """
+
+    size: int
+
+
+@dataclass(frozen=True)
 class Flatten:
     """``[..., *shape] -> [..., prod(shape)]``."""
 
@@ -78,13 +93,16 @@ class Flatten:
 class Skip:
     """A block with a skip connection: ``z -> post * (z + block(pre * z))`` (Paper B, Figure 1)."""
 
-    layers: tuple[Dense, ...]
+    layers: tuple[Dense | Conv, ...]
     pre: float = 1.0
     post: float = 1.0
 
 
+TRAINED, RUNNING = ("scale", "shift"), ("mean", "variance")
+"""Of a layer with normalisation: what trains, and the running statistics that stand in for a batch's in testing."""
+
 WeightLayer = Dense | Conv | CircularConv
-Layer = WeightLayer | GlobalAveragePool | GlobalMaxPool | Flatten | Skip
+Layer = WeightLayer | GlobalAveragePool | GlobalMaxPool | MaxPool | Flatten | Skip
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,12 @@ class WeightShape:
     fan_in: int
     fan_out: int
     macs: int
+    norm: bool = False
+
+    @property
+    def per_channel(self) -> tuple[str, ...]:
+        """Names of what a layer with normalisation has instead of a bias, each shaped like a bias."""
+        return (*TRAINED, *RUNNING) if self.norm else ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +132,7 @@ class Architecture:
         layers: everything between the input and the output layer; those with weights are gated.
         classes: outputs ``C`` of the last, ungated, dense layer.
         bias: whether weight layers have biases.  The theory needs ``False``; the experiments have them.
+        output_scale: a constant factor on the outputs.
 
     Raises:
         ValueError: where a layer does not fit the shape that reaches it.
@@ -117,6 +142,7 @@ class Architecture:
     layers: tuple[Layer, ...]
     classes: int
     bias: bool = True
+    output_scale: float = 1.0
 
     def __post_init__(self) -> None:
         self.weight_shapes()
@@ -136,25 +162,42 @@ class Architecture:
         """Whether any layer is a two-dimensional convolution."""
         return any(isinstance(layer, Conv) for layer in self.layers)
 
+    @property
+    def normalised(self) -> bool:
+        """Whether any layer normalises over the batch."""
+        return any(layer.norm for layer in self.weight_shapes())
+
+    @property
+    def pooled(self) -> bool:
+        """Whether any gate is that of a local maximum pool."""
+        return len(self.gate_shapes()) > self.gated_layers
+
     def weight_shapes(self) -> tuple[WeightShape, ...]:
         """Every weight layer in order; the last is the output layer."""
         return self._weight_shapes
 
     @cached_property
     def _weight_shapes(self) -> tuple[WeightShape, ...]:
-        return tuple(_walk(self.input_shape, (*self.layers, Dense(self.classes))))
+        found = _walk(self.input_shape, (*self.layers, Dense(self.classes)))
+        return tuple(shape for shape in found if isinstance(shape, WeightShape))
 
     def gate_shapes(self) -> tuple[Shape, ...]:
-        """Shape of one example's gates in each of the ``L`` gated layers."""
-        return tuple(layer.output for layer in self.weight_shapes()[:-1])
+        """Shape of one example's gates: of the ``L`` gated layers and of local maximum pools, in their order."""
+        return self._gate_shapes
+
+    @cached_property
+    def _gate_shapes(self) -> tuple[Shape, ...]:
+        found = _walk(self.input_shape, self.layers)
+        return tuple(shape.output if isinstance(shape, WeightShape) else shape for shape in found)
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        """Name to shape: ``weight.0``, ``bias.0``, ..., the output layer last."""
+        """Name to shape: ``weight.0``, ``bias.0``, ..., the output layer last, running statistics among them."""
         shapes: dict[str, Shape] = {}
         for i, layer in enumerate(self.weight_shapes()):
             shapes[f"weight.{i}"] = layer.weight
-            if self.bias:
+            if self.bias and not layer.norm:
                 shapes[f"bias.{i}"] = layer.bias
+            shapes |= {f"{name}.{i}": layer.bias for name in layer.per_channel}
         return shapes
 
     def macs(self) -> int:
@@ -162,13 +205,13 @@ class Architecture:
         return sum(layer.macs for layer in self.weight_shapes())
 
 
-def _walk(shape: Shape, layers: tuple[Layer, ...]) -> Iterator[WeightShape]:
-    """Yield the weight layers while following the shape of one example through the network."""
+def _walk(shape: Shape, layers: tuple[Layer, ...]) -> Iterator[WeightShape | Shape]:
+    """Yield the weight layers, and what enters a local pool, while following one example through the network."""
     for layer in layers:
         match layer:
             case Dense(width):
-                _require(width >= 1, f"a dense layer needs a width of at least 1, not {width}")
-                _require(
+                require(width >= 1, f"a dense layer needs a width of at least 1, not {width}")
+                require(
                     len(shape) == 1,
                     f"a dense layer needs a flat input, not {shape}: put Flatten or a pool before it",
                 )
@@ -176,150 +219,38 @@ def _walk(shape: Shape, layers: tuple[Layer, ...]) -> Iterator[WeightShape]:
                 shape = (width,)
             case Conv(channels, k) | CircularConv(channels, k):
                 axes = 2 if isinstance(layer, Conv) else 1
-                _require(len(shape) == axes + 1, f"{layer} needs an input with {axes + 1} axes, not {shape}")
-                _require(channels >= 1 and k >= 1, f"{layer} needs at least 1 channel and a kernel of at least 1")
-                _require(axes == 1 or k % 2 == 1, f"{layer} keeps the size only with an odd kernel")
-                _require(
-                    axes == 2 or k <= shape[-1], f"{layer} needs a kernel no longer than its {shape[-1]} positions"
-                )
+                require(len(shape) == axes + 1, f"{layer} needs an input with {axes + 1} axes, not {shape}")
+                require(channels >= 1 and k >= 1, f"{layer} needs at least 1 channel and a kernel of at least 1")
+                require(axes == 1 or k % 2 == 1, f"{layer} keeps the size only with an odd kernel")
+                require(axes == 2 or k <= shape[-1], f"{layer} needs a kernel no longer than its {shape[-1]} positions")
                 field, output = k**axes, (channels, *shape[1:])
                 macs = field * shape[0] * math.prod(output)
                 weight = (channels, shape[0], *(k,) * axes)
-                yield WeightShape(weight, (channels,), output, field * shape[0], field * channels, macs)
+                norm = isinstance(layer, Conv) and layer.norm
+                yield WeightShape(weight, (channels,), output, field * shape[0], field * channels, macs, norm)
                 shape = output
+            case MaxPool(size):
+                require(
+                    len(shape) == 3 and size >= 1 and not any(n % size for n in shape[1:]),
+                    f"a maximum pool of {size} needs an image whose sides are multiples of it, not {shape}",
+                )
+                yield shape
+                shape = (shape[0], *(n // size for n in shape[1:]))
             case GlobalAveragePool() | GlobalMaxPool():
-                _require(len(shape) > 1, f"a global pool needs positions to pool over, not {shape}")
+                require(len(shape) > 1, f"a global pool needs positions to pool over, not {shape}")
                 shape = shape[:1]
             case Flatten():
                 shape = (math.prod(shape),)
             case Skip(inner):
-                _require(
-                    bool(inner) and inner[-1].width == shape[-1],
-                    f"a skip over {inner} must keep the width {shape[-1]}",
+                found = list(_walk(shape, inner))
+                require(
+                    bool(found) and isinstance(found[-1], WeightShape) and found[-1].output == shape,
+                    f"a skip over {inner} must keep the shape {shape}",
                 )
-                yield from _walk(shape, inner)
+                yield from found
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """Raise ``ValueError`` with the message unless the condition holds."""
     if not condition:
         raise ValueError(message)
-
-
-def fully_connected(input_shape: Shape, width: int, depth: int, classes: int = 1, *, bias: bool = True) -> Architecture:
-    """``depth`` weight layers, all hidden ones ``width`` wide (Paper A, Table 1)."""
-    hidden: tuple[Layer, ...] = (Dense(width),) * (depth - 1)
-    flatten: tuple[Layer, ...] = (Flatten(),) if len(input_shape) > 1 else ()
-    return Architecture(input_shape, flatten + hidden, classes, bias)
-
-
-def circular_cnn(
-    d_in: int, w_cv: int, w: int, d_cv: int, d_fc: int, pool: GlobalAveragePool | GlobalMaxPool | None = None
-) -> Architecture:
-    """Paper B's CNN: ``d_cv`` circular convolutions with ``w`` filters of size ``w_cv``, a pool, ``d_fc`` dense layers.
-
-    One input channel of ``d_in`` positions, one output, no biases; ``pool`` is the global average unless given.
-
-    Raises:
-        ValueError: no convolution, or no dense layer (the output layer is the last of the ``d_fc``).
-    """
-    _require(d_cv >= 1 and d_fc >= 1, f"d_cv and d_fc must be at least 1, not {d_cv} and {d_fc}")
-    convolutions: tuple[Layer, ...] = (CircularConv(w, w_cv),) * d_cv
-    dense: tuple[Layer, ...] = (Dense(w),) * (d_fc - 1)
-    return Architecture((1, d_in), (*convolutions, pool or GlobalAveragePool(), *dense), 1, bias=False)
-
-
-def residual(d_in: int, w: int, d_blk: int, pre: Sequence[float], post: Sequence[float]) -> Architecture:
-    """Paper B's ResNet (Figure 1): ``b + 2`` blocks of ``d_blk`` weight layers, skips over the ``b`` inner ones.
-
-    One output, no biases; the last layer of the last block is the output layer.
-
-    Args:
-        d_in: input size.
-        w: width of every hidden layer.
-        d_blk: weight layers of a block.
-        pre: the ``b`` constants before the inner blocks.
-        post: the ``b`` constants after their skips.
-
-    Raises:
-        ValueError: ``pre`` and ``post`` of different lengths, or an empty block.
-    """
-    _require(len(pre) == len(post), f"each skip has one pre and one post, not {len(pre)} and {len(post)} in all")
-    _require(d_blk >= 1, f"a block has at least one weight layer, not {d_blk}")
-    block = (Dense(w),) * d_blk
-    skips: tuple[Layer, ...] = tuple(Skip(block, a, c) for a, c in zip(pre, post, strict=True))
-    return Architecture((d_in,), (*block, *skips, *block[1:]), 1, bias=False)
-
-
-def _fc(input_shape: Shape, classes: int, width: int, depth: int, bias: bool) -> Architecture:
-    return fully_connected(input_shape, width, depth, classes, bias=bias)
-
-
-def _conv_stack(end: Layer) -> Callable[[Shape, int, int, int, bool], Architecture]:
-    def make(input_shape: Shape, classes: int, width: int, depth: int, bias: bool) -> Architecture:
-        convs = (Conv(width), Conv(width), Conv(2 * width), Conv(2 * width))
-        return Architecture(input_shape, (*convs, end, Dense(4 * width), Dense(4 * width)), classes, bias)
-
-    return make
-
-
-def _c4gap(input_shape: Shape, classes: int, width: int, depth: int, bias: bool) -> Architecture:
-    convs = (Conv(width),) * (depth - 1)
-    return Architecture(input_shape, (*convs, GlobalAveragePool()), classes, bias)
-
-
-@dataclass(frozen=True)
-class Family:
-    """A named network of the papers with its own width and depth."""
-
-    title: str
-    make: Callable[[Shape, int, int, int, bool], Architecture]
-    width: int
-    depth: int
-    fixed_depth: bool
-    image: bool
-
-
-ARCHITECTURES: Mapping[str, Family] = MappingProxyType(
-    {
-        "FC": Family("fully connected", _fc, width=128, depth=6, fixed_depth=False, image=False),
-        "VCONV": Family("4 convolutions, flatten, 2 dense (Paper A)", _conv_stack(Flatten()), 64, 7, True, True),
-        "GCONV": Family(
-            "4 convolutions, global average pool, 2 dense (Paper A)",
-            _conv_stack(GlobalAveragePool()),
-            64,
-            7,
-            True,
-            True,
-        ),
-        "C4GAP": Family("convolutions and global average pool (Papers B, C)", _c4gap, 128, 5, False, True),
-    }
-)
-"""The networks that are trained.  ``width`` scales all layers: VCONV and GCONV have ``w, w, 2w, 2w, 4w, 4w``."""
-
-
-def build(
-    name: str,
-    input_shape: Shape,
-    classes: int,
-    *,
-    width: int | None = None,
-    depth: int | None = None,
-    bias: bool = True,
-) -> Architecture:
-    """The architecture of a family; ``None`` means the paper's own width or depth.
-
-    Raises:
-        ValueError: unknown name, or a width or depth that the family cannot have.
-    """
-    if name not in ARCHITECTURES:
-        raise ValueError(f"unknown architecture {name!r}: valid are {', '.join(ARCHITECTURES)}")
-    family = ARCHITECTURES[name]
-    width = family.width if width is None else width
-    depth = family.depth if depth is None else depth
-    _require(width >= 1, f"width must be at least 1, not {width}")
-    _require(depth >= 2, f"depth counts weight layers and must be at least 2, not {depth}")
-    _require(
-        not family.fixed_depth or depth == family.depth,
-        f"{name} has depth {family.depth} and no other, not {depth}",
-    )
-    return family.make(input_shape, classes, width, depth, bias)

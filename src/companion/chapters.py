@@ -16,12 +16,15 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from companion import frames, render
+from companion import figures, frames, render
+from companion.claims import Claim
 from companion.exhibits import Cell, Exhibit, cells, exhibit
+from companion.exhibits_a import FITTED_EPOCHS
 from companion.experiments import run_missing
 from companion.project import downloads_folder, store_folder, workspace_folder
+from companion.published import numbers
 from companion.render import Table
-from companion.scorecard import Entry, claim_results, number_entries, numbers
+from companion.scorecard import Entry, claim_results, number_entries
 from companion.stats import Summary, summarise
 from companion.store import Store, canonical
 from companion.workspace import Workspace
@@ -72,6 +75,12 @@ class Chapter:
         return {c.row for c in cells(self.exhibit.id, self.profile)} - {c.row for c in self.cells}
 
     @property
+    def place(self) -> str:
+        """Exhibit, profile and device, for the title of a figure."""
+        devices = sorted(set(self.runs["device"].dropna()))
+        return f"{self.exhibit.id}, profile {self.profile}, {', '.join(devices) or 'no records yet'}"
+
+    @property
     def _title(self) -> str:
         changes = ", ".join(f"{name} = {value}" for name, value in self.changed.items())
         return f"{self.exhibit.id}, profile {self.profile}{changes and f' with {changes}'}"
@@ -91,7 +100,8 @@ class Chapter:
         return table
 
     def _half_width(self, entry: Entry) -> float | None:
-        found = frames.scores(self.runs, entry.row or "", entry.column or "", entry.variant)
+        place = entry.row or "", entry.column or "", entry.variant, entry.statistic or "best_test"
+        found = frames.scores(self.runs, *place)
         return summarise(found.to_list()).half_width if len(found) else None
 
     def summary(self, title: str, variant: str = "", statistic: str = "best_test") -> Table:
@@ -109,15 +119,26 @@ class Chapter:
         return render.summary_table(lines, title)
 
     def claims(self) -> Table:
-        """The exhibit's claims row by row, with their verdicts."""
-        results = claim_results(self.exhibit.id, self.runs) if self.entries else []
-        how = "decided by paired differences over seeds" if self.entries else "decided by its own paper runs alone"
+        """The exhibit's claims row by row, with their verdicts, by the runs of this profile."""
+        results = claim_results(self.exhibit.id, self.runs, self.profile) if self.decides else []
+        how = "decided by paired differences over seeds" if self.decides else "decided by its own runs alone"
         table = render.claim_table(
-            [(claim.title, ours, paper) for claim, ours, paper in results if ours.row not in self._left_out],
-            f"Claims about {self.exhibit.id}, {how}",
+            [(claim.title, ours, paper) for claim, ours, paper in results if ours.row in self._rows_of(claim)],
+            f"Claims about {self.exhibit.id}, profile {self.profile}, {how}",
         )
         table.frame.to_csv(self.download("claims.csv"), index=False)
         return table
+
+    def _rows_of(self, claim: Claim) -> set[str]:
+        """Rows of the claim's view that are made of nothing but rows that were asked for."""
+        places = [(c.row, c.column, c.row in self._left_out) for c in cells(self.exhibit.id, self.profile)]
+        seen = claim.view(pd.DataFrame(places, columns=["row", "column", "left_out"]))
+        return {str(row) for row, left_out in seen.groupby("row")["left_out"] if not left_out.any()}
+
+    @property
+    def decides(self) -> bool:
+        """Whether claims are put to these runs: the exhibit's own, on a real dataset."""
+        return self.own and self.profile != "quick"
 
     def selection(self) -> Table:
         """What choosing the epoch on the test set is worth: best-test minus last-epoch accuracy."""
@@ -128,21 +149,42 @@ class Chapter:
             lines.append(({"row": str(row), "regime": str(column)}, summarise(gains)))
         return render.summary_table(lines, "Best-test minus last-epoch accuracy in points, mean ± std over seeds")
 
+    def stopping(self) -> Table:
+        """What stopping early would have changed in the runs of full length."""
+        found = frames.stopping([cell for cell in self.cells if not cell.variant], self.store, FITTED_EPOCHS)
+        lines = []
+        for (row, column), part in found.groupby(["row", "column"], sort=False):
+            stops = part["stop"].dropna()
+            when = f"{stops.min():.0f} to {stops.max():.0f}" if len(stops) else "never"
+            lines.append(
+                {
+                    "row": row,
+                    "regime": column,
+                    "n": len(part),
+                    "would stop": f"{len(stops)} of {len(part)}",
+                    "in epoch": when,
+                    "best-test accuracy lost at most": f"{part['moved'].max():.2f}",
+                }
+            )
+        title = f"{self._title}: runs of full length, if they had stopped after {FITTED_EPOCHS} epochs at 99.9%"
+        return Table(pd.DataFrame(lines, dtype=object), title)
+
     def accuracy_figure(self) -> Figure:
         """Every run as a dot, beside the paper's mean if it is a run of the paper; rows without record are left out."""
         frame = self.runs[self.runs["variant"] == ""]
         recorded = frame.loc[frame["best_test"].notna(), "row"].unique()
         paper = numbers()[(numbers()["exhibit"] == self.exhibit.id) & (numbers()["cited"] == "no")]
         paper = paper if self.entries else paper.iloc[:0]
-        return self._figure("accuracy", render.accuracy_figure(frame[frame["row"].isin(recorded)], paper))
+        return self.keep("accuracy", figures.accuracy_figure(frame[frame["row"].isin(recorded)], paper, self.place))
 
     def curve_figure(self) -> Figure:
         """Test accuracy against the epoch."""
         main = self.curves[self.curves["variant"] == ""]
-        return self._figure("curves", render.curve_figure(frames.bands(main)))
+        return self.keep("curves", figures.curve_figure(frames.bands(main), self.place))
 
-    def _figure(self, name: str, figure: Figure) -> Figure:
-        render.save_svg(figure, self.download(f"{name}.svg"))
+    def keep(self, name: str, figure: Figure) -> Figure:
+        """The figure, which is also left as an SVG file among the chapter's downloads."""
+        figures.save_svg(figure, self.download(f"{name}.svg"))
         return figure
 
     @cached_property
@@ -151,10 +193,11 @@ class Chapter:
         return frames.probes(self.cells, self.store)
 
     def download(self, name: str) -> Path:
-        """Where a file that the chapter offers goes."""
+        """Where a file that the chapter offers goes; its name tells the profile where that is not the paper's."""
         folder = downloads_folder() / self.exhibit.chapter
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / name
+        path = folder / name
+        return path if self.profile == "paper" or not name else path.with_stem(f"{path.stem}-{self.profile}")
 
     def findings(self) -> Findings:
         """What the records say, in sentences with numbers from the store."""
@@ -265,7 +308,7 @@ def open_chapter(
             [cell.spec for cell in grid], store, workspace, device=pick(device), threads=torch.get_num_threads()
         )
     own = not overrides and seeds in (None, chosen.seeds[profile])
-    given = {"seeds": seeds, "rows": rows and list(rows)}
+    given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
     changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
     return Chapter(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
 

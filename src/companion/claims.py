@@ -1,8 +1,8 @@
 """Claims about a table as a whole, and the rules that turn scores into their verdicts.
 
-A claim compares columns within each row.  Runs are paired by seed: the runs of one seed share their random streams and
-the order of their data.  The same rules are also put to the paper's own means and deviations, to show whether a claim
-follows from the paper's own table.
+A claim compares columns within each row of the table, or of a view of it (:mod:`companion.views`).  Runs are paired by
+seed: the runs of one seed share their random streams and the order of their data.  The same rules are also put to the
+paper's own means and deviations, to show whether a claim follows from the paper's own table.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from companion.stats import (
     rules,
     welch_difference,
 )
+from companion.views import CNTK, as_printed, pooled, staged
 
 __all__ = ["CLAIMS", "Claim", "Relation", "RowResult", "combine", "evaluate", "own_differences", "paper_differences"]
 
@@ -41,6 +42,8 @@ class Relation(StrEnum):
     """``a = b``: the 90% interval of ``b - a`` lies inside the margin."""
     NEAR = "near"
     """``a`` is almost as good as ``b``: the one-sided 95% upper bound of ``b - a`` is below the margin."""
+    ABOUT_TEN = "about ten points more"
+    """``b - a`` is about ten points: its 90% interval lies inside :data:`TEN`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Claim:
         title: in our words.
         relation: of each pair.
         pairs: columns ``(a, b)``.
+        view: the table in which these are columns.
+        profiles: those whose runs can decide it.
     """
 
     id: str
@@ -62,7 +67,12 @@ class Claim:
     title: str
     relation: Relation
     pairs: tuple[tuple[str, str], ...]
+    view: Callable[[pd.DataFrame], pd.DataFrame] = as_printed
+    profiles: tuple[str, ...] = ("paper", "cpu")
 
+
+TEN = (5.0, 15.0)
+"""What "about 10%" may mean, in percentage points; fixed before the first convolutional record was made."""
 
 RANDOM, LEARNT = ("FR-II", "FR-DI"), ("DL", "FL", "ReLU")
 
@@ -91,6 +101,43 @@ CLAIMS = (
         Relation.NEAR,
         (("FL", "ReLU"),),
     ),
+    Claim(
+        "A-T2:GAP-gains-ten",
+        "A-T2",
+        None,
+        "Global average pooling improves every regime by about ten points",
+        Relation.ABOUT_TEN,
+        tuple((f"VCONV {column}", f"GCONV {column}") for column in (*RANDOM, *LEARNT)),
+        pooled,
+    ),
+    Claim(
+        "A-F2-stages:rises",
+        "A-F2-stages",
+        "A-F2-stages",
+        "Gates of a trained network are worth more than random ones",
+        Relation.MUCH_LESS,
+        (("stage-0", "stage-6"),),
+        staged,
+    ),
+    Claim(
+        "A-F2-stages:never-falls",
+        "A-F2-stages",
+        "A-F2-stages",
+        "Gates of a later stage are at least almost as good as those of the stage before",
+        Relation.NEAR,
+        tuple((f"stage-{i + 1}", f"stage-{i}") for i in range(6)),
+        staged,
+    ),
+    Claim(
+        "A-F2-stages:crosses",
+        "A-F2-stages",
+        "A-F2-stages",
+        "Random gates stay below the convolutional tangent kernel, gates of the last stage rise above it",
+        Relation.MUCH_LESS,
+        (("stage-0", CNTK), (CNTK, "stage-6")),
+        staged,
+        ("paper",),
+    ),
 )
 
 
@@ -116,7 +163,13 @@ class RowResult:
 
 
 def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test") -> Differences:
-    """Paired differences of our runs (a frame of :func:`companion.frames.runs`); only where all ``seeds`` are there."""
+    """Paired differences of our runs, only where all ``seeds`` are there.
+
+    Args:
+        frame: of :func:`companion.frames.runs`, or a view of it.
+        seeds: how many make a cell complete.
+        statistic: what is compared.
+    """
 
     def difference(row: str, a: str, b: str) -> Difference | None:
         left, right = scores(frame, row, a, statistic=statistic), scores(frame, row, b, statistic=statistic)
@@ -183,6 +236,7 @@ def _row(
         Relation.MUCH_LESS: lambda d: d.mean,
         Relation.SAME: lambda d: -abs(d.mean),
         Relation.NEAR: lambda d: -d.mean,
+        Relation.ABOUT_TEN: lambda d: -abs(d.mean - sum(TEN) / 2),
     }
 
     def judge(place: tuple[str, str, str], d: Difference) -> Verdict:
@@ -191,6 +245,8 @@ def _row(
             return equivalence(d, within)
         if claim.relation is Relation.NEAR:
             return _three_way(high < within, low > within)
+        if claim.relation is Relation.ABOUT_TEN:
+            return _three_way(TEN[0] < low and high < TEN[1], high < TEN[0] or low > TEN[1])
         return _three_way(adjusted[place] < alpha, high < within)
 
     judged = [(_WORST_FIRST.index(judge(place, d)), size[claim.relation](d), place, d) for place, d in present]
@@ -202,6 +258,11 @@ def _row(
         rule = f"equivalence: {rule}"
     elif claim.relation is Relation.NEAR:
         rule = f"almost as good, upper bound below the margin: {rule}"
+    elif claim.relation is Relation.ABOUT_TEN:
+        rule = (
+            f"{TEN[0]:g} to {TEN[1]:g} points in every regime; farthest from ten: {b} - {a} = {worst.mean:.2f} points, "
+            f"90% interval {low:.2f} to {high:.2f}"
+        )
     else:
         p = max(adjusted[place] for place, _ in present)
         rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {rule}"

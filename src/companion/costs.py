@@ -155,7 +155,7 @@ def estimate_seconds(
 def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
     """Train ReLU networks of this kind on random numbers for a moment; operations per second over all of them."""
     plain = RunSpec.from_dict({name: getattr(spec, name) for name in ALIKE} | {"learning_rate": 1e-6})
-    models = {"fused": threads}.get(backend.name, 1 if device == "cpu" else 4)  # fused gives each thread a model
+    models = threads if backend.name in ("fused", "lanes") else 1 if device == "cpu" else 4  # one model a thread
     each = training_flops(plain)
     size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))
     info = DATASETS[spec.dataset]

@@ -12,7 +12,7 @@ from typing import Any
 from companion.grids import HOLDOUT, Exhibit, Row, make
 from companion.notation import Regime
 
-__all__ = ["PAPER_A", "STAGES"]
+__all__ = ["AT_STAGE_END", "FITTED_EPOCHS", "PAPER_A", "STAGES"]
 
 Fields = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ RELU, FR_II, FR_DI, DL, FL = Regime.RELU, Regime.FR_II, Regime.FR_DI, Regime.DL,
 
 FC_SGD = {"optimiser": "sgd", "learning_rate": 1e-2, "epochs": 300}
 FC_ADAM = {"optimiser": "adam", "learning_rate": 1e-4, "epochs": 100}
-FITTED = 10
+FITTED_EPOCHS = 10
 """Epochs at 99.9% training accuracy after which the long runs on CIFAR-10 stop."""
 
 CPU_FC = {"train_size": 10_000, "epochs": 30}
@@ -88,10 +88,10 @@ T2 = make(
             Row("FC/SGD/MNIST", FC_SGD),
             Row("FC/Adam/MNIST", FC_ADAM),
             Row("FC/Adam/MNIST", {**FC_ADAM, "learning_rate": 3e-4}, "step 3e-4"),
-            Row("VCONV/SGD/CIFAR-10", conv("VCONV", "sgd", 1e-2, 80), early_stop=FITTED),
-            Row("VCONV/Adam/CIFAR-10", conv("VCONV", "adam", 3e-4, 80), early_stop=FITTED),
-            Row("GCONV/SGD/CIFAR-10", conv("GCONV", "sgd", 1e-1, 100), early_stop=FITTED),
-            Row("GCONV/Adam/CIFAR-10", GCONV_ADAM, early_stop=FITTED),
+            Row("VCONV/SGD/CIFAR-10", conv("VCONV", "sgd", 1e-2, 80), early_stop=FITTED_EPOCHS),
+            Row("VCONV/Adam/CIFAR-10", conv("VCONV", "adam", 3e-4, 80), early_stop=FITTED_EPOCHS),
+            Row("GCONV/SGD/CIFAR-10", conv("GCONV", "sgd", 1e-1, 100), early_stop=FITTED_EPOCHS),
+            Row("GCONV/Adam/CIFAR-10", GCONV_ADAM, early_stop=FITTED_EPOCHS),
             *holdout_rows("FC/SGD/MNIST", FC_SGD, 5000),
             *holdout_rows("FC/Adam/MNIST", FC_ADAM, 5000),
             *holdout_rows("GCONV/Adam/CIFAR-10", GCONV_ADAM, 5000),
@@ -278,7 +278,7 @@ S_WIDTH = make(
     "a_s_width",
     {
         "quick": against("FC/Adam/digits", QUICK_ADAM, widths(8, 16, 64), (RELU, FR_II)),
-        "cpu": against("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM, widths(4, 16), (RELU, FR_II)),
+        "cpu": against("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM, widths(2, 4), (RELU, FR_II)),
         "paper": against("FC/Adam/MNIST", FC_ADAM, widths(32, 64, 256, 512), (RELU, FR_II)),
     },
     seeds={"paper": 3},

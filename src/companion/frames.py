@@ -11,7 +11,7 @@ import pandas as pd
 from companion.exhibits import Cell
 from companion.store import Record, Store
 
-__all__ = ["STATISTICS", "bands", "curves", "probes", "runs", "scores"]
+__all__ = ["STATISTICS", "bands", "curves", "points", "probes", "runs", "scores", "stopping"]
 
 STATISTICS = ("best_test", "last_test", "selected_test")
 PLACE = ("exhibit", "profile", "row", "column", "variant")
@@ -80,6 +80,25 @@ def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*PLACE, "seed", "epoch"])
 
 
+def stopping(cells: Iterable[Cell], store: Store, epochs: int) -> pd.DataFrame:
+    """What an early stop would have changed, for every finished run that could have stopped and did not.
+
+    Columns: ``exhibit, profile, row, column, variant, seed``, ``stop``, the epoch at which training accuracy had been
+    at least 99.9% for so many ``epochs`` (none if never), and ``moved``, the points of best test accuracy that came
+    later.
+    """
+    lines = []
+    for cell, record in _records(cells, store):
+        if record is None or not record.finished or cell.spec.early_stop:
+            continue
+        rule = cell.spec.replace(early_stop=min(epochs, cell.spec.epochs - 1))
+        train, test = record.curves["train_accuracy"], record.curves["test_accuracy"]
+        stop = next((e for e in range(1, len(train)) if rule.fitted(train[:e])), None)
+        moved = 0.0 if stop is None else max(test) - max(test[:stop])
+        lines.append(_place(cell) | {"seed": cell.spec.seed, "stop": stop, "moved": moved})
+    return pd.DataFrame(lines, columns=[*PLACE, "seed", "stop", "moved"])
+
+
 def bands(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:
     """A frame of :func:`curves` over its seeds: one row per cell and epoch.
 
@@ -90,6 +109,16 @@ def bands(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:
     result = grouped.agg(mean="mean", low="min", high="max").reset_index()
     seeds = frame.groupby(["row", "column"])["seed"].nunique().rename("n").reset_index()
     return result.merge(seeds, on=["row", "column"], how="left")
+
+
+def points(frame: pd.DataFrame, statistic: str = "best_test") -> pd.DataFrame:
+    """A frame of :func:`runs` that has ``label`` and ``x`` too, over seeds: one row per label and ``x`` with a record.
+
+    Columns: ``label, x``, ``mean``, ``low`` and ``high`` of the statistic in percent, and ``n``.
+    """
+    done = frame[frame[statistic].notna()]
+    grouped = done.groupby(["label", "x"], sort=False)[statistic]
+    return grouped.agg(mean="mean", low="min", high="max", n="size").reset_index()
 
 
 def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statistic: str = "best_test") -> pd.Series:

@@ -53,6 +53,7 @@ class Row:
         regimes: a column each.
         column: the column's name where it is not the regime's.
         early_stop: field ``early_stop`` of all seeds but the first, which shows what stopping would have changed.
+        full_length: regimes in which it would have changed too much, so that no seed stops.
     """
 
     name: str
@@ -61,10 +62,11 @@ class Row:
     regimes: tuple[Regime, ...] = REGIMES
     column: str | None = None
     early_stop: int = 0
+    full_length: tuple[Regime, ...] = ()
 
     def spec(self, regime: Regime, seed: int) -> RunSpec:
         """The run of a regime and a seed."""
-        stop = {"early_stop": self.early_stop} if seed else {}
+        stop = {"early_stop": self.early_stop} if seed and regime not in self.full_length else {}
         return RunSpec.from_dict({**self.fields, **stop, "regime": regime, "seed": seed})
 
 

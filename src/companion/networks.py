@@ -18,6 +18,8 @@ import torch
 from torch.nn import functional as F
 
 from companion.architectures import (
+    RUNNING,
+    TRAINED,
     Architecture,
     CircularConv,
     Conv,
@@ -26,13 +28,14 @@ from companion.architectures import (
     GlobalAveragePool,
     GlobalMaxPool,
     Layer,
+    MaxPool,
     Skip,
     WeightLayer,
 )
 from companion.gates import Gate, HardGate
 from companion.notation import Float, Tensor
 
-__all__ = ["Params", "Trace", "forward", "hidden_only", "initialise", "pre_activations", "trace"]
+__all__ = ["Params", "Trace", "forward", "gate_stack", "hidden_only", "initialise", "running", "trace"]
 
 Params = dict[str, Tensor]
 
@@ -58,7 +61,7 @@ def initialise(
     sigma: float | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Params:
-    """Draw parameters on the CPU, layer by layer, biases zero.
+    """Draw parameters on the CPU, layer by layer; biases and shifts are zero, scales and running variances one.
 
     Args:
         architecture: the network.
@@ -85,9 +88,17 @@ def initialise(
         else:
             weight = sigma * (2 * torch.randint(2, layer.weight, generator=generator) - 1).double()
         params[f"weight.{i}"] = weight.to(dtype)
-        if architecture.bias:
+        if architecture.bias and not layer.norm:
             params[f"bias.{i}"] = torch.zeros(layer.bias, dtype=dtype)
+        for name in layer.per_channel:
+            start = torch.ones if name in ("scale", "variance") else torch.zeros
+            params[f"{name}.{i}"] = start(layer.bias, dtype=dtype)
     return params
+
+
+def running(params: Params) -> Params:
+    """The running statistics among some parameters: they follow the data and not a gradient."""
+    return {name: value for name, value in params.items() if name.partition(".")[0] in RUNNING}
 
 
 def trace(
@@ -123,17 +134,36 @@ def forward(
     x: Float[Tensor, "..."],
     gates: Sequence[Tensor] | None = None,
     gate: Gate | None = None,
+    training: bool = False,
 ) -> Float[Tensor, "*M N C"]:
-    """The network's outputs (logits); arguments as in :func:`trace`."""
-    return _pass(architecture, params, x, gates, gate or HardGate(), keep=False)[1]
+    """The network's outputs (logits); arguments as in :func:`trace`.
+
+    With ``training``, layers that normalise do so by this very batch, and move their running statistics in ``params``
+    towards its own, in place; otherwise they use those.
+    """
+    return _pass(architecture, params, x, gates, gate or HardGate(), keep=False, training=training)[1]
 
 
-def pre_activations(architecture: Architecture, params: Params, x: Float[Tensor, "..."]) -> tuple[Tensor, ...]:
-    """``q`` of the ``L`` gated layers of a ReLU network: what a feature network hands to its value network.
+def gate_stack(
+    architecture: Architecture, params: Params, x: Float[Tensor, "..."], gate: Gate, training: bool = False
+) -> list[Tensor]:
+    """What a ReLU network hands to a value network: the gates of its layers, and the masks of its local pools.
 
     The output layer is neither needed in ``params`` nor computed.
+
+    Args:
+        architecture: the network.
+        params: one model, or ``M`` stacked models.
+        x: examples, as in :func:`trace`.
+        gate: from pre-activations to gates; masks of pools are hard whatever it is.
+        training: as in :func:`forward`.
+
+    Returns:
+        One tensor for each of :meth:`~companion.architectures.Architecture.gate_shapes`.
     """
-    return tuple(_pass(architecture, params, x, None, HardGate(), architecture.gated_layers)[0].q)
+    run = _Run(architecture, params, None, HardGate(), None, keep=True, training=training)
+    run(architecture.layers, x)
+    return [value if pooled else gate(value) for value, pooled in run.stack]
 
 
 def hidden_only(architecture: Architecture, params: Params) -> Params:
@@ -150,15 +180,19 @@ def _pass(
     gate: Gate,
     layers: int | None = None,
     keep: bool = True,
+    training: bool = False,
 ) -> tuple[_Run, Tensor]:
     """What a pass went through, if it is to be kept, and its output."""
     if layers is not None and not 0 <= layers <= architecture.gated_layers:
         raise ValueError(f"layers must be from 0 to the {architecture.gated_layers} gated layers, not {layers}")
-    if gates is not None and len(gates) != architecture.gated_layers:
-        raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
-    run = _Run(architecture, params, gates, gate, layers, keep)
-    output = run(architecture.layers, x)
-    return run, output if layers is not None else run.affine(Dense(architecture.classes), output)
+    if gates is not None and len(gates) != (wanted := len(architecture.gate_shapes())):
+        raise ValueError(f"{wanted} gated layers need as many gates, not {len(gates)}")
+    run = _Run(architecture, params, gates, gate, layers, keep, training)
+    z = run(architecture.layers, x)
+    if layers is not None:
+        return run, z
+    output = run.affine(Dense(architecture.classes), z)
+    return run, output if architecture.output_scale == 1 else output * architecture.output_scale
 
 
 class _Run:
@@ -172,14 +206,17 @@ class _Run:
         gate: Gate,
         layers: int | None,
         keep: bool,
+        training: bool,
     ) -> None:
-        self.params, self.gates, self.gate = params, gates, gate
+        self.params, self.gate, self.training = params, gate, training
+        self.given = None if gates is None else iter(gates)
         self.limit = architecture.depth if layers is None else layers  # the pool after the last gated layer runs too
         self.stacked = params["weight.0"].dim() > len(architecture.weight_shapes()[0].weight)
         self.shape = len(architecture.input_shape)
         self.keep, self.done = keep, 0  # gated layers behind us
         self.q: list[Tensor] = []
         self.z: list[Tensor] = []
+        self.stack: list[tuple[Tensor, bool]] = []  # pre-activations, and masks of pools (True), in their order
         self.inputs: list[Tensor] = []
         self.index: Iterator[int] = iter(range(architecture.depth))
 
@@ -190,11 +227,12 @@ class _Run:
             match layer:
                 case Dense() | Conv() | CircularConv():
                     q = self.affine(layer, z)
-                    z = self.gate.gated(q) if self.gates is None else _multiply(q, self.gates[self.done])
+                    z = self.gate.gated(q) if self.given is None else _multiply(q, next(self.given))
                     self.done += 1
                     if self.keep:
                         self.q.append(q)
                         self.z.append(z)
+                        self.stack.append((q, False))
                     del q  # training needs the memory
                 case GlobalAveragePool():
                     positions = math.prod(z.shape[1 - self.shape :])
@@ -203,6 +241,8 @@ class _Run:
                 case GlobalMaxPool():
                     z = z.flatten(1 - self.shape).amax(-1)
                     self.shape = 1
+                case MaxPool(size):
+                    z = self.pool(z, size)
                 case Flatten():
                     z = z.flatten(-self.shape)
                     self.shape = 1
@@ -210,6 +250,16 @@ class _Run:
                     block = self(inner, pre * z)
                     z = block if self.done == self.limit else post * (z + block)  # stopped inside: no skip
         return z
+
+    def pool(self, z: Tensor, size: int) -> Tensor:
+        """The largest of each window, or, given a mask, the sum of what it lets through."""
+        if self.given is not None:
+            return F.avg_pool2d(_multiply(z, next(self.given)), size, divisor_override=1)
+        pooled, places = F.max_pool2d(z, size, return_indices=True)
+        if self.keep:
+            mask = torch.zeros_like(z).flatten(-2).scatter(-1, places.flatten(-2), 1.0).view(z.shape)
+            self.stack.append((mask, True))
+        return pooled
 
     def affine(self, layer: WeightLayer, z: Tensor) -> Tensor:
         i = next(self.index)
@@ -222,12 +272,25 @@ class _Run:
             z = z.expand(len(weight), *z.shape[-2:])  # [M, N, in]
             return z @ weight if bias is None else torch.baddbmm(bias[:, None], z, weight)
         convolve = _convolve if isinstance(layer, Conv) else _convolve_circular
+        normalised = isinstance(layer, Conv) and layer.norm
         if not self.stacked:
-            return convolve(z, weight, bias)
+            q = convolve(z, weight, bias)
+            return self.normalise(q, i) if normalised else q
+        if normalised:
+            raise ValueError("layers that normalise over the batch cannot be stacked: pass the models one by one")
         shared = z.dim() == weight.dim() - 1  # the input itself: no model axis yet
         return torch.stack(
             [convolve(z if shared else z[m], weight[m], None if bias is None else bias[m]) for m in range(len(weight))]
         )
+
+    def normalise(self, q: Tensor, i: int) -> Tensor:
+        """Mean 0 and variance 1 over the batch or the running statistics, then scale and shift."""
+        scale, shift, mean, variance = (self.params[f"{name}.{i}"] for name in (*TRAINED, *RUNNING))
+        return F.batch_norm(q, mean, variance, scale, shift, self.training, MOMENTUM, EPSILON)
+
+
+MOMENTUM, EPSILON = 0.1, 1e-5
+"""Of batch normalisation: how far running statistics move at a step, and what is added to the variance."""
 
 
 def _multiply(q: Tensor, G: Tensor) -> Tensor:

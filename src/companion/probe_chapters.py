@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters import Chapter
-from companion.render import Table, probe_figure, save_svg
+from companion.figures import probe_figure
+from companion.render import Table
 from companion.scorecard import trend_results
 from companion.trends import TRENDS
 
@@ -44,27 +45,29 @@ class ProbeChapter:
                 last = mine[mine["epoch"] == mine["epoch"].max()][column].median()
                 line[column] = f"{first:.2e} → {last:.2e}"
             lines.append(line)
-        table = Table(pd.DataFrame(lines), f"{self._place}: medians over seeds, first → last measurement")
+        table = Table(pd.DataFrame(lines), f"{self.chapter.place}: medians over seeds, first → last measurement")
         table.frame.to_csv(self.chapter.download("ends.csv"), index=False)
         return table
 
     def verdicts(self) -> Table:
-        """The exhibit's claims with their verdicts; they are decided by its own paper runs alone."""
-        own = self.chapter.own and self.chapter.profile == "paper"
+        """The exhibit's claims with their verdicts, by its own runs of this profile."""
         lines = [
             {"claim": trend.title, "row": result.row, "verdict": result.verdict, "rule": result.rule}
             for trend in TRENDS
-            if own and trend.exhibit == self.chapter.exhibit.id
-            for result in trend_results(trend, self.chapter.store)
+            if self.chapter.decides and trend.exhibit == self.chapter.exhibit.id
+            for result in trend_results(trend, self.chapter.store, self.chapter.profile)
         ]
-        return Table(pd.DataFrame(lines, dtype=object), f"Claims about {self.chapter.exhibit.id}")
+        caption = f"Claims about {self.chapter.exhibit.id}, profile {self.chapter.profile}"
+        return Table(pd.DataFrame(lines, dtype=object), caption)
 
-    def figure(self, panels: Mapping[str, Sequence[str]], lines: Mapping[str, float] | None = None) -> Figure:
+    def figure(
+        self, panels: Mapping[str, Sequence[str]], lines: Mapping[str, Mapping[str, float]] | None = None
+    ) -> Figure:
         """Quantities against the epoch, median over seeds and the range between the lowest and the highest.
 
         Args:
             panels: title of a panel to the quantities in it; ``VARIANT: QUANTITY`` is that of a variant's runs.
-            lines: label to height of a reference line in every panel.
+            lines: title of a panel to the labels and heights of its reference lines.
         """
         parts = []
         for title, quantities in panels.items():
@@ -78,12 +81,6 @@ class ProbeChapter:
                     parts.append(part.assign(panel=title, label=name.replace("_", " ")))
         frame = pd.concat(parts) if parts else pd.DataFrame(columns=["row", "epoch", "panel", "label"])
         rows = list(dict.fromkeys(cell.row for cell in self.chapter.cells))
-        title = f"{self._place}, n = {self.probes['seed'].nunique()} seeds"
+        title = f"{self.chapter.place}, n = {self.probes['seed'].nunique()} seeds"
         figure = probe_figure(frame, rows, list(panels), lines or {}, title)
-        save_svg(figure, self.chapter.download("probes.svg"))
-        return figure
-
-    @property
-    def _place(self) -> str:
-        devices = sorted(set(self.chapter.runs["device"].dropna()))
-        return f"{self.chapter.exhibit.id}, profile {self.chapter.profile}, {', '.join(devices) or 'no records yet'}"
+        return self.chapter.keep("probes", figure)

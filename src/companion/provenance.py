@@ -22,6 +22,7 @@ PACKAGE = Path(__file__).parent
 TRAINING_PATH = (
     "notation.py",
     "architectures.py",
+    "families.py",
     "gates.py",
     "products.py",
     "data",

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import torch
 
 from companion.gates import permute
-from companion.networks import Params, forward, hidden_only, initialise, pre_activations
+from companion.networks import Params, forward, gate_stack, hidden_only, initialise, running
 from companion.notation import Float, Regime, Tensor, ValueInput
 from companion.spec import RunSpec, stream
 
@@ -62,10 +62,22 @@ class Model:
         parts: list[tuple[str, Params]] = [("value", self.value)]
         if RULES[regime].trains_feature and self.feature is not None:
             parts.append(("feature", self.feature))
-        return {f"{part}/{name}": tensor for part, params in parts for name, tensor in params.items()}
+        return {
+            f"{part}/{name}": tensor
+            for part, params in parts
+            for name, tensor in params.items()
+            if name not in running(params)
+        }
+
+    def following(self, regime: Regime) -> dict[str, Tensor]:
+        """The running statistics of the networks that train, named like :meth:`trainable`."""
+        parts: list[tuple[str, Params]] = [("value", self.value)]
+        if RULES[regime].trains_feature and self.feature is not None:
+            parts.append(("feature", self.feature))
+        return {f"{part}/{name}": tensor for part, params in parts for name, tensor in running(params).items()}
 
     def updated(self, trainable: Mapping[str, Tensor]) -> Model:
-        """The same model with the parameters that :meth:`trainable` names replaced."""
+        """The same model with some of the tensors that :meth:`trainable` and :meth:`following` name replaced."""
         parts: dict[str, Params] = {"value": dict(self.value), "feature": dict(self.feature or {})}
         for name, tensor in trainable.items():
             part, parameter = name.split("/")
@@ -116,18 +128,26 @@ def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..
     return noise.to(x).expand_as(x)
 
 
-def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."]) -> list[Tensor]:
-    """The stack of ``L`` gates that the feature network hands over, in the order in which the value network uses it."""
-    stack = [spec.gate(q) for q in pre_activations(spec.network, feature, x)]
+def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
+    """The stack of gates that the feature network hands over, in the order in which the value network uses it."""
+    stack = gate_stack(spec.network, feature, x, spec.gate, training)
     return stack if spec.gate_permutation is None else permute(stack, spec.gate_permutation)
 
 
 def output(
-    spec: RunSpec, model: Model, x: Float[Tensor, "N ..."], stack: list[Tensor] | None = None
+    spec: RunSpec, model: Model, x: Float[Tensor, "N ..."], stack: list[Tensor] | None = None, training: bool = False
 ) -> Float[Tensor, "*M N C"]:
-    """Logits of a run's model for images ``x``; ``stack`` are its gates where they are known already."""
+    """Logits of a run's model for images ``x``.
+
+    Args:
+        spec: the run.
+        model: its parameters.
+        x: images.
+        stack: its gates where they are known already.
+        training: whether layers that normalise take the statistics of this batch, in the networks that train.
+    """
     if model.feature is None:
-        return forward(spec.network, model.value, x)
+        return forward(spec.network, model.value, x, training=training)
     if stack is None:
-        stack = gates(spec, model.feature, x)
-    return forward(spec.network, model.value, value_input(spec, x), stack)
+        stack = gates(spec, model.feature, x, training and RULES[spec.regime].trains_feature)
+    return forward(spec.network, model.value, value_input(spec, x), stack, training=training)

@@ -119,7 +119,8 @@ def plan(
             choose_backend(spec, backend, device)
         except ValueError as error:
             raise SpecError(str(error)) from None
-    changed = [n for n in values if n not in (*COMMON, "rows") and values[n] != chosen.parameters[n]]
+    plain = {**values, "seeds": None} if values["seeds"] == chosen.seeds[values["profile"]] else values
+    changed = [n for n in plain if n not in (*COMMON, "rows") and plain[n] != chosen.parameters[n]]
     target = store.expanduser().absolute() if store else project.results
     if changed and project.holds(target):
         raise SpecError(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import pandas as pd
@@ -15,6 +12,8 @@ from companion.check_store import FOLDER, load_checks
 from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_differences, paper_differences
 from companion.exhibits import EXHIBITS, cells
 from companion.frames import probes, runs, scores
+from companion.grids import HOLDOUT
+from companion.published import numbers, statements
 from companion.stats import Verdict, equivalence, margin, rules, summarise, welch_difference
 from companion.store import Store
 from companion.trends import TRENDS, Trend, evaluate_trend
@@ -24,9 +23,7 @@ __all__ = [
     "claim_results",
     "headline",
     "number_entries",
-    "numbers",
     "scorecard",
-    "statements",
     "trend_results",
 ]
 
@@ -78,19 +75,6 @@ class Entry:
         return asdict(self) | {"verdict": str(self.verdict)}
 
 
-@cache
-def numbers() -> pd.DataFrame:
-    """The papers' numbers (``papers/numbers.csv``), one row each."""
-    with resources.files("companion.papers").joinpath("numbers.csv").open() as file:
-        return pd.read_csv(file, keep_default_na=False, na_values={"mean": [""], "std": [""], "n_runs": [""]})
-
-
-@cache
-def statements() -> list[dict[str, Any]]:
-    """The papers' numbered statements (``papers/statements.json``)."""
-    return json.loads(resources.files("companion.papers").joinpath("statements.json").read_text())
-
-
 def scorecard(store: Store, checks: Mapping[str, bool] | None = None) -> list[Entry]:
     """All entries, in the order numbers, claims, statements.
 
@@ -127,33 +111,48 @@ def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     return [entry for line in lines for entry in _number(line, frame)]
 
 
-def claim_results(exhibit: str, frame: pd.DataFrame) -> list[tuple[Claim, RowResult, RowResult]]:
-    """Each claim about an exhibit row by row: our result, and what the same rule says of the paper's own numbers."""
-    places = {cell.row: cell.spec.dataset for cell in cells(exhibit, PROFILE) if not cell.variant}
+def claim_results(
+    exhibit: str, frame: pd.DataFrame, profile: str = PROFILE
+) -> list[tuple[Claim, RowResult, RowResult | None]]:
+    """Each claim about an exhibit row by row: our result, and what the same rule says of the paper's own numbers.
+
+    Args:
+        exhibit: its id.
+        frame: the profile's runs, of :func:`companion.frames.runs`.
+        profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
+            prints no deviation.
+    """
+    grid = pd.DataFrame([(c.row, c.column, c.spec.dataset) for c in cells(exhibit, profile) if not c.variant])
+    grid.columns = pd.Index(["row", "column", "dataset"])
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
-    ours = own_differences(frame, EXHIBITS[exhibit].seeds[PROFILE])
-    return [
-        (claim, *pair)
-        for claim in CLAIMS
-        if claim.exhibit == exhibit
-        for pair in zip(
-            evaluate(claim, list(places.items()), ours),
-            evaluate(claim, list(places.items()), paper_differences(printed)),
-            strict=True,
-        )
-    ]
+    results: list[tuple[Claim, RowResult, RowResult | None]] = []
+    for claim in CLAIMS:
+        if claim.exhibit != exhibit or profile not in claim.profiles:
+            continue
+        seen = claim.view(grid)
+        rows = list(dict(zip(seen["row"], seen["dataset"], strict=True)).items())
+        ours = evaluate(claim, rows, own_differences(claim.view(frame), EXHIBITS[exhibit].seeds[profile]))
+        theirs = evaluate(claim, rows, paper_differences(claim.view(printed)))
+        known = profile == PROFILE
+        results += [
+            (claim, mine, its if known and its.verdict is not Verdict.PENDING else None)
+            for mine, its in zip(ours, theirs, strict=True)
+        ]
+    return results
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
-    """The entry of one printed number, and one for each variant of its run."""
+    """The entry of one printed number, and one for each variant of its run; one alone for a number that is cited."""
     mine = None if frame is None else frame[(frame["row"] == line["row"]) & (frame["column"] == line["column"])]
-    variants = [""] if mine is None or mine.empty else list(dict.fromkeys(mine["variant"]))
+    variants = [""]
+    if mine is not None and not mine.empty and line["cited"] == "no":
+        variants = list(dict.fromkeys(mine["variant"]))
     for variant in variants:
         yield _number_entry(line, variant, None if mine is None else mine[mine["variant"] == variant])
 
 
 def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
-    statistic = line["statistic"] or None
+    statistic = "selected_test" if variant == HOLDOUT else line["statistic"] or None
     std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
     expected = 0 if mine is None else len(mine)
     found = [] if mine is None or not expected else mine[statistic or "best_test"].dropna().to_list()
@@ -214,7 +213,7 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=min(len(scores(frame, result.row, column)) for pair in claim.pairs for column in pair),
+            n=min(len(scores(claim.view(frame), result.row, column)) for pair in claim.pairs for column in pair),
             profile=PROFILE,
             verdict=result.verdict,
             rule=result.rule,
@@ -223,11 +222,11 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     return [entry(claim, ours) for claim, ours, _ in claim_results(exhibit, frame)]
 
 
-def trend_results(trend: Trend, store: Store) -> list[RowResult]:
-    """A trend in each row of its exhibit's paper profile."""
-    grid = cells(trend.exhibit, PROFILE)
+def trend_results(trend: Trend, store: Store, profile: str = PROFILE) -> list[RowResult]:
+    """A trend in each row of its exhibit."""
+    grid = cells(trend.exhibit, profile)
     rows = list(dict.fromkeys(cell.row for cell in grid))
-    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].seeds[PROFILE])
+    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile])
 
 
 def _trend_entries(trend: Trend, store: Store) -> list[Entry]:

@@ -19,8 +19,9 @@ from typing import Any, get_type_hints
 
 import torch
 
-from companion.architectures import ARCHITECTURES, Architecture, build
+from companion.architectures import Architecture
 from companion.data import DATASETS
+from companion.families import ARCHITECTURES, build
 from companion.gates import Gate, HardGate, SoftGate, check_permutation
 from companion.notation import Regime, ValueInput
 
@@ -50,7 +51,7 @@ class RunSpec:
 
     Args:
         dataset: name in :data:`companion.data.DATASETS`.
-        architecture: name in :data:`companion.architectures.ARCHITECTURES`.
+        architecture: name in :data:`companion.families.ARCHITECTURES`.
         width: width of the hidden layers; ``None`` is the architecture's own (so is writing that number).
         depth: weight layers ``d``; ``None`` is the architecture's own.
         bias: whether layers have biases.
@@ -181,6 +182,8 @@ class RunSpec:
             raise SpecError("probe kernel-norms needs regime DL")
         if self.probe is None and self.probe_every != 1:
             raise SpecError("probe_every has no effect without a probe: leave it at 1")
+        if not (self.bias or ARCHITECTURES[self.architecture].biased):
+            raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
             raise SpecError(f"{self.architecture} needs images, {self.dataset} has none")
         try:
@@ -191,6 +194,8 @@ class RunSpec:
         if order == tuple(range(layers)):
             order = None
         object.__setattr__(self, "gate_permutation", order)
+        if order is not None and self.network.pooled:
+            raise SpecError(f"gate_permutation is not defined in {self.architecture}, whose pools are gates too")
         shapes = self.network.gate_shapes()
         if order is not None and any(shapes[l] != shapes[source] for l, source in enumerate(order)):
             raise SpecError(f"gate_permutation {list(order)} exchanges layers of unlike shape in {self.architecture}")

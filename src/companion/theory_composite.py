@@ -12,7 +12,8 @@ from itertools import permutations
 import pandas as pd
 import torch
 
-from companion.architectures import Architecture, circular_cnn, fully_connected
+from companion.architectures import Architecture
+from companion.families import circular_cnn, fully_connected
 from companion.gates import permute
 from companion.kernels import beta_cnn, gram, npk, npk_from_gates, relu_network
 from companion.networks import trace

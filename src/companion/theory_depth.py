@@ -13,7 +13,7 @@ from math import pi
 import pandas as pd
 import torch
 
-from companion.architectures import fully_connected
+from companion.families import fully_connected
 from companion.kernels import angles, co_activity, layer_kernels, next_angle
 from companion.networks import Trace, trace
 from companion.notation import Float, Int, Tensor

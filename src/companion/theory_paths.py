@@ -13,7 +13,8 @@ from math import prod
 import pandas as pd
 import torch
 
-from companion.architectures import GlobalAveragePool, GlobalMaxPool, circular_cnn, fully_connected, residual
+from companion.architectures import GlobalAveragePool, GlobalMaxPool
+from companion.families import circular_cnn, fully_connected, residual
 from companion.networks import Params, trace
 from companion.neural_paths import activity, bundle_values, count_paths, enumerate_paths, neural_path_values, pool_mask
 from companion.notation import Bool, Tensor

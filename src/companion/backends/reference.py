@@ -69,7 +69,7 @@ class _Run:
         loss_sum, correct = 0.0, 0
         for batch in order.to(self.device).split(self.spec.batch_size):
             x, y = self.inputs[batch], self.labels[batch]
-            logits = output(self.spec, self.model, x)
+            logits = output(self.spec, self.model, x, training=True)
             loss = losses(self.spec, logits, y).mean()
             self.optimiser.zero_grad()
             loss.backward()
@@ -88,4 +88,5 @@ class _Run:
             out({name: moments[which] for name, moments in known.items() if which in moments})
             for which in ("first", "second")
         )
-        return TrainState(self.model.updated(out(self.trainable)), first, second, self.step)
+        following = self.model.following(self.spec.regime)
+        return TrainState(self.model.updated(out(self.trainable | following)), first, second, self.step)

@@ -18,11 +18,11 @@ from companion.backends.gate_cache import GateCache
 from companion.backends.memory import keep_freed_memory
 from companion.examples import Examples
 from companion.gates import permute
-from companion.networks import Params, forward, pre_activations
+from companion.networks import Params, forward, gate_stack
 from companion.notation import Float, Int, Tensor, ValueInput
 from companion.objectives import losses, predictions
 from companion.products import fast_products
-from companion.regimes import RULES, value_input
+from companion.regimes import RULES, gates, value_input
 from companion.spec import RunSpec
 
 __all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
@@ -92,6 +92,9 @@ class StackedEngine:
         self.inputs = data.inputs.to(device).contiguous(memory_format=layout)
         self.labels = data.labels.to(device)
         self.bundles = self._bundle([state.model.trainable(self.spec.regime) for state in states], leaves=True)
+        # Running statistics of networks that train: each model's own, changed in place by its forward passes.
+        following = [state.model.following(self.spec.regime) for state in states]
+        self.following = [{n: t.detach().clone().to(device) for n, t in one.items()} for one in following]
         self.optimiser = self._optimiser(states)
         self.sums = torch.zeros(2, len(specs), device=device)
         features = [{} if s.model.feature is None else _to(s.model.feature, device) for s in states]
@@ -166,8 +169,9 @@ class StackedEngine:
         if self.convolutional:
             m = models.start
             spec, bundle, x = self.specs[m], self.bundles[m], self.inputs[batch[m]]
-            G = self._gates(m, bundle, x, batch[m])
-            return forward(network, _part(bundle, "value"), value_input(spec, x), G)[None]
+            everything = bundle | self.following[m]
+            G = self._gates(m, everything, x, batch[m])
+            return forward(network, _part(everything, "value"), value_input(spec, x), G, training=True)[None]
         x = self.inputs[batch]  # [M, n, ...]
         entering = x
         if any(spec.value_input is not ValueInput.IMAGE for spec in self.specs):
@@ -183,8 +187,7 @@ class StackedEngine:
                 if rows[0] is None
                 else [torch.stack(layer) for layer in zip(*(r or [] for r in rows), strict=True)]
             )
-        q = pre_activations(self.spec.network, _part(self.bundles[0], "feature"), x)
-        G = [self.spec.gate(layer) for layer in q]
+        G = gate_stack(self.spec.network, _part(self.bundles[0], "feature"), x, self.spec.gate)
         orders = [spec.gate_permutation for spec in self.specs]
         if not any(orders):
             return G
@@ -200,9 +203,7 @@ class StackedEngine:
             return self.cache.rows(m, batch)
         learns = RULES[spec.regime].trains_feature
         with torch.set_grad_enabled(learns):
-            q = pre_activations(spec.network, _part(bundle, "feature") if learns else self.features[m], x)
-            G = [spec.gate(layer) for layer in q]
-        return G if spec.gate_permutation is None else permute(G, spec.gate_permutation)
+            return gates(spec, _part(bundle, "feature") if learns else self.features[m], x, training=learns)
 
     def states(self) -> list[TrainState]:
         """Where every run stands, on the CPU."""
@@ -211,9 +212,13 @@ class StackedEngine:
             self._separate([{n: moments[which] for n, moments in b.items() if which in moments} for b in known])
             for which in ("first", "second")
         )
+        moved = [
+            leaves | {n: t.detach().cpu().clone() for n, t in following.items()}
+            for leaves, following in zip(self._separate(self.bundles), self.following, strict=True)
+        ]
         return [
-            TrainState(start.model.updated(leaves), a, b, self.step)
-            for start, leaves, a, b in zip(self.initial, self._separate(self.bundles), first, second, strict=True)
+            TrainState(start.model.updated(tensors), a, b, self.step)
+            for start, tensors, a, b in zip(self.initial, moved, first, second, strict=True)
         ]
 
     def _separate(self, bundles: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:

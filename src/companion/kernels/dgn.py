@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from companion.architectures import Architecture, GlobalMaxPool
+from companion.architectures import Architecture, Conv, GlobalMaxPool, Skip
 from companion.gates import Gate, HardGate
 from companion.networks import Params, Trace, trace
 from companion.notation import Float, Tensor
 
-__all__ = ["DeepGatedNetwork", "relu_network"]
+__all__ = ["DeepGatedNetwork", "relu_network", "require_plain"]
 
 
 def _same(x: Tensor) -> Tensor:
@@ -39,7 +39,8 @@ class DeepGatedNetwork:
         feature_architecture: of the feature network where it differs.
 
     Raises:
-        ValueError: separate networks with a maximum pool: whose maximum counts is not defined by the papers.
+        ValueError: separate networks with a maximum pool: whose maximum counts is not defined by the papers.  Layers
+            that the papers' theory does not know: normalisation over a batch, local pools, skips over convolutions.
     """
 
     architecture: Architecture
@@ -52,6 +53,7 @@ class DeepGatedNetwork:
     feature_architecture: Architecture | None = None
 
     def __post_init__(self) -> None:
+        require_plain(self.architecture)
         if not self.coupled and any(isinstance(layer, GlobalMaxPool) for layer in self.architecture.layers):
             raise ValueError("a deep gated network with separate parameters needs an average pool, not a maximum pool")
 
@@ -86,6 +88,17 @@ class DeepGatedNetwork:
     def __call__(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N C"]:
         """The outputs at the examples ``x``."""
         return self.value_trace(x, self.gates(x)).output
+
+
+def require_plain(architecture: Architecture) -> None:
+    """Raise ``ValueError`` for layers that the papers' theory does not know."""
+    skips = [layer for layer in architecture.layers if isinstance(layer, Skip)]
+    convolutional = any(isinstance(inner, Conv) for skip in skips for inner in skip.layers)
+    if architecture.normalised or architecture.pooled or convolutional:
+        raise ValueError(
+            "paths and kernels are defined for dense and convolutional layers, global pools and skips over dense "
+            "layers, not for normalisation over a batch, local pools or skips over convolutions"
+        )
 
 
 def relu_network(architecture: Architecture, params: Params, gate: Gate | None = None) -> DeepGatedNetwork:

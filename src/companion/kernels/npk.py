@@ -29,7 +29,7 @@ from companion.architectures import (
     Skip,
 )
 from companion.kernels.base import gram
-from companion.kernels.dgn import DeepGatedNetwork
+from companion.kernels.dgn import DeepGatedNetwork, require_plain
 from companion.kernels.pairs import Pairs, parallel
 from companion.kernels.tiled import Batch, Kernel
 from companion.notation import Float, Tensor
@@ -49,7 +49,7 @@ def npk(dgn: DeepGatedNetwork, *, normalise: bool = False, pool_factor: bool = F
 
     Example:
         >>> import torch
-        >>> from companion.architectures import fully_connected
+        >>> from companion.families import fully_connected
         >>> from companion.networks import initialise
         >>> network = fully_connected((3,), width=8, depth=3, bias=False)
         >>> theta = initialise(network, torch.Generator().manual_seed(0))
@@ -140,6 +140,7 @@ def _without_skips(architecture: Architecture, J: tuple[int, ...]) -> tuple[tupl
 def _kernel(
     architecture: Architecture, normalise: bool, pool_factor: bool, factors: Callable[[Batch], Batch]
 ) -> Kernel:
+    require_plain(architecture)
     flattens = any(isinstance(layer, Flatten) for layer in architecture.layers)
     convolves = any(isinstance(layer, Conv | CircularConv) for layer in architecture.layers)
     positions = prod(architecture.input_shape[1:])

@@ -43,7 +43,7 @@ def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -
 
     Example:
         >>> import torch
-        >>> from companion.architectures import fully_connected
+        >>> from companion.families import fully_connected
         >>> from companion.kernels import relu_network
         >>> from companion.networks import initialise
         >>> network = fully_connected((3,), width=8, depth=3, classes=2)

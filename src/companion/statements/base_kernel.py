@@ -7,7 +7,7 @@ from math import pi
 import torch
 
 from companion import kernels
-from companion.architectures import fully_connected
+from companion.families import fully_connected
 from companion.kernels import angles, co_activity, next_angle
 from companion.networks import trace
 from companion.notation import Float, Tensor

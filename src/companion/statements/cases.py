@@ -7,15 +7,8 @@ from functools import cache
 
 import torch
 
-from companion.architectures import (
-    Architecture,
-    CircularConv,
-    GlobalAveragePool,
-    GlobalMaxPool,
-    circular_cnn,
-    fully_connected,
-    residual,
-)
+from companion.architectures import Architecture, CircularConv, GlobalAveragePool, GlobalMaxPool
+from companion.families import circular_cnn, fully_connected, residual
 from companion.gates import Gate, HardGate, SoftGate
 from companion.networks import Params, Trace, initialise, trace
 from companion.neural_paths import Paths, enumerate_paths, neural_path_features, neural_path_values, pool_mask

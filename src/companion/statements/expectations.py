@@ -14,7 +14,8 @@ import torch
 from torch.func import jacrev, vmap
 
 from companion import kernels
-from companion.architectures import Architecture, circular_cnn, fully_connected, residual
+from companion.architectures import Architecture
+from companion.families import circular_cnn, fully_connected, residual
 from companion.kernels import beta_residual
 from companion.networks import Params, forward, trace
 from companion.notation import Float, Tensor

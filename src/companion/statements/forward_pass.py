@@ -7,7 +7,8 @@ from math import prod
 
 import torch
 
-from companion.architectures import GlobalAveragePool, GlobalMaxPool, fully_connected
+from companion.architectures import GlobalAveragePool, GlobalMaxPool
+from companion.families import fully_connected
 from companion.gates import HardGate, SoftGate
 from companion.networks import forward, trace
 from companion.neural_paths import pool_mask

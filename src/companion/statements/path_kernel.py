@@ -7,7 +7,7 @@ from itertools import permutations
 
 import torch
 
-from companion.architectures import circular_cnn, fully_connected
+from companion.families import circular_cnn, fully_connected
 from companion.gates import HardGate, permute
 from companion.kernels import (
     DeepGatedNetwork,

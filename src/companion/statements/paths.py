@@ -6,7 +6,7 @@ from math import comb, prod
 
 import torch
 
-from companion.architectures import circular_cnn, fully_connected, residual
+from companion.families import circular_cnn, fully_connected, residual
 from companion.networks import trace
 from companion.neural_paths import count_paths, enumerate_paths, neural_path_values
 from companion.statements import longhand

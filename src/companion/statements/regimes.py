@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from companion.architectures import fully_connected
+from companion.families import fully_connected
 from companion.networks import Params, hidden_only, initialise
 from companion.notation import Float, Regime, Tensor
 from companion.regimes import Model, gates, initial_model, output

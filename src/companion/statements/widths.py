@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from companion import kernels
-from companion.architectures import circular_cnn, fully_connected, residual
+from companion.families import circular_cnn, fully_connected, residual
 from companion.gates import tile
 from companion.kernels import DeepGatedNetwork, relu_network
 from companion.notation import Float, Tensor
