@@ -345,6 +345,25 @@ class TestClaimsAboutViews:
         assert {theirs for _, _, theirs in results} == {None}
 
 
+class TestClaimsAboutDivergedRuns:
+    @pytest.mark.parametrize(
+        ("fate", "verdict"), [("diverged", Verdict.INCONCLUSIVE), (None, Verdict.PENDING), (97.9, Verdict.REPRODUCED)]
+    )
+    def test_a_row_that_is_all_recorded_does_not_wait(self, fate: float | str | None, verdict: Verdict) -> None:
+        paper = like_the_paper()
+
+        def score(cell: Cell) -> float | str | None:
+            return fate if (cell.column, cell.spec.seed) == ("DL", 3) else paper(cell)
+
+        grid = [cell for cell in main_cells() if cell.row == MNIST[0]]
+        results = claim_results("A-T2", runs(grid, Shelf(grid, score)))
+        ours = {claim.id: result for claim, result, _ in results if result.row == MNIST[0]}
+        assert ours["A-T2:gates-learn"].verdict is verdict
+        if fate == "diverged":
+            assert ours["A-T2:gates-learn"].rule == "1 of 25 runs diverged"
+        assert ours["A-T2:II-is-DI"].verdict is Verdict.REPRODUCED  # DL has no part in it
+
+
 class TestOtherProfiles:
     """The small runs for two cores decide claims too, but no number of the paper stands beside them."""
 

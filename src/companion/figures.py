@@ -56,8 +56,8 @@ def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, title: str, statis
     """
     rows = list(dict.fromkeys(frame["row"])) or ["no records yet"]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(rows), figsize=(4.2 * len(rows) + 0.6, 3.6), squeeze=False)
-        for ax, row in zip(axes[0], rows, strict=True):
+        figure, axes = _panels(len(rows), 4.2)
+        for ax, row in zip(axes, rows, strict=True):
             mine = frame[(frame["row"] == row) & frame[statistic].notna()]
             columns = [c for c in COLOURS if c in set(frame.loc[frame["row"] == row, "column"])]
             if mine.empty:
@@ -84,11 +84,21 @@ def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, title: str, statis
             ax.set_yticks(range(len(columns)), columns)
             ax.set_ylim(len(columns) - 0.5, -0.5)
             ax.grid(axis="x", alpha=0.3)
-        _legend(axes[0], loc="lower left")
+        _legend(axes, loc="lower left")
         figure.suptitle(title, fontsize=10)
         figure.tight_layout()
     plt.close(figure)
     return figure
+
+
+def _panels(number: int, width: float) -> tuple[Figure, list[Axes]]:
+    """So many panels of a width in inches, three in a line at most."""
+    across = min(number, 3)
+    lines = -(-number // across)
+    figure, axes = plt.subplots(lines, across, figsize=(width * across + 0.6, 3.5 * lines + 0.1), squeeze=False)
+    for spare in axes.flat[number:]:
+        spare.set_visible(False)
+    return figure, list(axes.flat[:number])
 
 
 def _legend(axes: Iterable[Axes], loc: Literal["lower left", "lower right"]) -> None:
@@ -125,14 +135,14 @@ def curve_figure(bands: pd.DataFrame, title: str, unit: str = "test accuracy [%]
     """
     rows = list(dict.fromkeys(bands["row"])) or ["no records yet"]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(rows), figsize=(4.6 * len(rows) + 0.6, 3.6), squeeze=False)
-        for ax, row in zip(axes[0], rows, strict=True):
+        figure, axes = _panels(len(rows), 4.6)
+        for ax, row in zip(axes, rows, strict=True):
             mine = bands[bands["row"] == row]
             _curves(ax, mine)
             name = row if mine.empty else f"{row} ({_range(mine['n'])})"
             ax.set(title=name, xlabel="epoch", ylabel=unit)
             ax.grid(alpha=0.3)
-        _legend(axes[0], loc="lower right")
+        _legend(axes, loc="lower right")
         figure.suptitle(title, fontsize=10)
         figure.tight_layout()
     plt.close(figure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -129,9 +129,11 @@ def claim_results(
     for claim in CLAIMS:
         if claim.exhibit != exhibit or profile not in claim.profiles:
             continue
-        seen = claim.view(grid)
-        rows = list(dict(zip(seen["row"], seen["dataset"], strict=True)).items())
-        ours = evaluate(claim, rows, own_differences(claim.view(frame), EXHIBITS[exhibit].seeds[profile]))
+        places = claim.view(grid)
+        rows = list(dict(zip(places["row"], places["dataset"], strict=True)).items())
+        seen = claim.view(frame)
+        ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
+        ours = [_with_divergence(claim, result, seen) for result in ours]
         theirs = evaluate(claim, rows, paper_differences(claim.view(printed)))
         known = profile == PROFILE
         results += [
@@ -139,6 +141,16 @@ def claim_results(
             for mine, its in zip(ours, theirs, strict=True)
         ]
     return results
+
+
+def _with_divergence(claim: Claim, result: RowResult, frame: pd.DataFrame) -> RowResult:
+    """A row whose runs are all recorded, but not all finished, waits for nothing: it is inconclusive."""
+    columns = {column for pair in claim.pairs for column in pair}
+    mine = frame[(frame["row"] == result.row) & frame["column"].isin(columns) & (frame["variant"] == "")]
+    diverged = int((mine["status"] == "diverged").sum())
+    if result.verdict is not Verdict.PENDING or not diverged or (mine["status"] == "pending").any():
+        return result
+    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=f"{diverged} of {len(mine)} runs diverged")
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
