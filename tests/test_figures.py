@@ -180,7 +180,7 @@ class TestVariantFigure:
 
 class TestBandFigure:
     def test_lines_are_the_means_by_x_and_bands_the_ranges(self) -> None:
-        (ax,) = figures.band_figure(WIDTHS.iloc[::-1], "width", TITLE).axes
+        (ax,) = figures.band_figure(WIDTHS.iloc[::-1].reset_index(drop=True), "width", TITLE).axes
         lines = {str(line.get_label()): line for line in ax.lines}
         assert set(lines) == {"ReLU (n = 5)", "FL (n = 3 to 5)"}
         line = lines["FL (n = 3 to 5)"]
@@ -262,6 +262,29 @@ class TestProbeFigure:
         assert (line.get_label(), set(line.get_ydata())) == ("a class alone", {5.0})
         band = ax.collections[0].get_paths()[0].get_extents()
         assert (band.ymin, band.ymax) == (7.0, 12.0)
+
+
+class TestPanels:
+    @pytest.mark.parametrize(("rows", "across"), [(1, 1), (2, 2), (3, 3), (4, 3), (6, 3), (7, 3)])
+    @pytest.mark.parametrize("kind", ["accuracy", "curves", "variants"])
+    def test_they_stand_in_lines_of_three_at_most_and_no_frame_is_left_empty(
+        self, kind: str, rows: int, across: int
+    ) -> None:
+        names = [f"row {i}" for i in range(rows)]
+        fates = {(name, "FL"): [90.0 + i] for i, name in enumerate(names)}
+        bands = pd.concat([BANDS[BANDS["row"] == "a"].assign(row=name) for name in names])
+        draw: dict[str, Callable[[], Figure]] = {
+            "accuracy": lambda: figures.accuracy_figure(runs(fates), PAPER, TITLE),
+            "curves": lambda: figures.curve_figure(bands, TITLE),
+            "variants": lambda: figures.variant_figure(
+                runs(fates).assign(label="own").rename(columns={"best_test": "score"}), TITLE
+            ),
+        }
+        shown = [ax for ax in draw[kind]().axes if ax.get_visible()]
+        assert [ax.get_title().split(" (")[0].split(",")[0] for ax in shown] == names
+        assert all(ax.lines for ax in shown)
+        lefts = {round(ax.get_subplotspec().get_position(ax.figure).x0, 3) for ax in shown}
+        assert len(lefts) == across
 
 
 DRAW: dict[str, Callable[[], Figure]] = {

@@ -144,6 +144,10 @@ class TestPoints:
         assert frames.points(frame, "last_test")["high"].to_list() == [97.25]
         assert frames.points(frame, "selected_test").empty
 
+    def test_seeds_with_the_same_score_are_as_many(self, tmp_path: Path) -> None:
+        frame = frames.runs(MAIN, fill(tmp_path / "results", MAIN, lambda c: 96.0)).assign(x=1, label="all")
+        assert frames.points(frame)["n"].to_list() == [len(MAIN)]
+
     def test_runs_without_a_score_do_not_count_and_points_without_runs_are_none(self, tmp_path: Path) -> None:
         fates: dict[int, float | str | None] = {0: None, 1: "diverged", 2: 96.0}
         store = fill(tmp_path / "results", MAIN, lambda c: fates[c.spec.seed] if c.column == "ReLU" else None)

@@ -91,11 +91,11 @@ def accuracy_figure(frame: pd.DataFrame, paper: pd.DataFrame, title: str, statis
     return figure
 
 
-def _panels(number: int, width: float) -> tuple[Figure, list[Axes]]:
-    """So many panels of a width in inches, three in a line at most."""
+def _panels(number: int, width: float, height: float = 3.5) -> tuple[Figure, list[Axes]]:
+    """So many panels of a size in inches, three in a line at most."""
     across = min(number, 3)
     lines = -(-number // across)
-    figure, axes = plt.subplots(lines, across, figsize=(width * across + 0.6, 3.5 * lines + 0.1), squeeze=False)
+    figure, axes = plt.subplots(lines, across, figsize=(width * across + 0.6, height * lines + 0.1), squeeze=False)
     for spare in axes.flat[number:]:
         spare.set_visible(False)
     return figure, list(axes.flat[:number])
@@ -207,9 +207,9 @@ def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
     """
     panels = list(dict.fromkeys(frame[["row", "column"]].itertuples(index=False, name=None)))
     with plt.rc_context(STYLE):
-        size = (3.4 * len(panels) + 1.4, 0.45 * frame["label"].nunique() + 1.9)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
-        for ax, (row, column) in zip(axes[0], panels, strict=True):
+        most = frame.groupby(["row", "column"])["label"].nunique().max()
+        figure, axes = _panels(len(panels), 4.4, 0.45 * most + 1.4)
+        for ax, (row, column) in zip(axes, panels, strict=True):
             mine = frame[(frame["row"] == row) & (frame["column"] == column)]
             labels = list(dict.fromkeys(mine["label"]))
             done = mine[mine["score"].notna()]
