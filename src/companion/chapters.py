@@ -21,6 +21,7 @@ from companion.claims import Claim
 from companion.exhibits import Cell, Exhibit, cells, exhibit
 from companion.exhibits_a import FITTED_EPOCHS
 from companion.experiments import run_missing
+from companion.grids import HOLDOUT
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.published import numbers
 from companion.render import Table
@@ -76,9 +77,9 @@ class Chapter:
 
     @property
     def place(self) -> str:
-        """Exhibit, profile and device, for the title of a figure."""
+        """Exhibit, profile, what was changed, and device, for the title of a figure."""
         devices = sorted(set(self.runs["device"].dropna()))
-        return f"{self.exhibit.id}, profile {self.profile}, {', '.join(devices) or 'no records yet'}"
+        return f"{self._title}, {', '.join(devices) or 'no records yet'}"
 
     @property
     def _title(self) -> str:
@@ -95,7 +96,8 @@ class Chapter:
             chosen = [e for e in self.entries if e.variant == variant and ":README" not in e.id]
             pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self.download(f"{name}.csv"), index=False)
             return render.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, title)
-        table = self.summary(title=title, variant=variant)
+        statistic = "selected_test" if variant == HOLDOUT else "best_test"
+        table = self.summary(title=title, variant=variant, statistic=statistic)
         table.frame.to_csv(self.download(f"{name}.csv"), index=False)
         return table
 

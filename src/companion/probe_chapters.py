@@ -56,6 +56,7 @@ class ProbeChapter:
             for trend in TRENDS
             if self.chapter.decides and trend.exhibit == self.chapter.exhibit.id
             for result in trend_results(trend, self.chapter.store, self.chapter.profile)
+            if result.row in {cell.row for cell in self.chapter.cells}
         ]
         caption = f"Claims about {self.chapter.exhibit.id}, profile {self.chapter.profile}"
         return Table(pd.DataFrame(lines, dtype=object), caption)

@@ -42,7 +42,8 @@ def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: s
     Returns:
         ``mean`` and ``std`` (``ddof = 0``) in percent, ``n`` and ``expected``, ``difference`` in points, its 90%
         interval ``low, high``, and ``verdict``: ``the same`` (the interval lies within the margin of the dataset),
-        ``higher`` or ``lower`` (it lies outside), ``inconclusive``, or ``pending``.  ``None`` where there is nothing.
+        ``higher`` or ``lower`` (it lies outside), ``inconclusive``, how many runs diverged, or ``pending``.  Keys are
+        absent where there is nothing.
     """
     place = (frame["row"] == row) & (frame["column"] == column)
     mine = frame[place & (frame["variant"] == variant)]
@@ -52,9 +53,11 @@ def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: s
         summary = summarise(found.to_list())
         line |= {"mean": summary.mean, "std": summary.std}
     if not variant:
-        return line | {"verdict": "" if len(found) == len(mine) else "pending"}
+        return line | {"verdict": "" if len(found) == len(mine) else _waiting(mine)}
     gap = _paired(own, found, len(mine))
-    return line if gap is None else line | _judged(gap, mine["dataset"].iloc[0])
+    if gap is None:
+        return line | {"verdict": _waiting(frame[place & frame["variant"].isin(["", variant])])}
+    return line | _judged(gap, mine["dataset"].iloc[0])
 
 
 def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: str = "best_test") -> Shift:
@@ -73,7 +76,7 @@ def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: 
     left, right = (scores(frame, row, column, variant, statistic) for column in (a, b))
     found = _paired(left, right, expected)
     if found is None:
-        return {"verdict": "pending"}
+        return {"verdict": _waiting(mine[mine["column"].isin([a, b])])}
     return _judged(found, mine["dataset"].iloc[0])
 
 
@@ -83,6 +86,14 @@ def _paired(a: pd.Series, b: pd.Series, expected: int) -> Difference | None:
     if len(common) < max(expected, 2):
         return None
     return paired_difference(a[common].to_list(), b[common].to_list())
+
+
+def _waiting(mine: pd.DataFrame) -> str:
+    """Why there is nothing to judge: runs are missing, or all are there and some diverged."""
+    diverged = int((mine["status"] == "diverged").sum())
+    return (
+        f"{diverged} of {len(mine)} runs diverged" if diverged and "pending" not in set(mine["status"]) else "pending"
+    )
 
 
 def _judged(found: Difference, dataset: str) -> dict[str, Any]:

@@ -50,10 +50,13 @@ class StageChapter:
 
     def _cell(self, row: str, column: str, variant: str) -> str:
         frame = self.chapter.runs
-        wanted = int(((frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)).sum())
+        mine = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
+        wanted, diverged = len(mine), int((mine["status"] == "diverged").sum())
         found = scores(frame, row, column, variant).to_list()
         if not wanted:
             return ""
+        if diverged and len(found) + diverged == wanted:
+            return f"{diverged} of {wanted} diverged"
         if len(found) < wanted:
             return f"pending: {len(found)} of {wanted}"
         summary = summarise(found)
