@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from companion.backends.gate_cache import GateCache
 from companion.examples import Examples, Split
-from companion.notation import Tensor
 from companion.objectives import predictions
-from companion.regimes import Model, gates, output
+from companion.regimes import Model, output
 from companion.spec import RunSpec
 
 __all__ = ["Evaluator", "evaluate", "evaluate_all"]
@@ -27,40 +27,43 @@ def evaluate_all(evaluators: Sequence[Evaluator], models: Sequence[Model], threa
 
 
 class Evaluator:
-    """Test and holdout accuracy of one run; the gates of a frozen feature network are computed once."""
+    """Test and holdout accuracy of one run; the gates of a frozen feature network are computed once.
 
-    def __init__(self, spec: RunSpec, model: Model, data: Split, device: str) -> None:
+    Args:
+        spec: the run.
+        model: its parameters, of which a frozen feature network stays as it is.
+        data: its examples.
+        device: a torch device.
+        share: the part of the memory for cached gates that this run may take.
+    """
+
+    def __init__(self, spec: RunSpec, model: Model, data: Split, device: str, share: float = 1.0) -> None:
         self.spec, self.device = spec, device
         self.sets = {"test_accuracy": data.test} | ({"holdout_accuracy": data.holdout} if data.holdout else {})
-        small = not spec.network.convolutional
-        self.stacks: dict[str, list[list[Tensor]]] = {}
-        if spec.regime.frozen and small and model.feature is not None:
+        self.caches: dict[str, GateCache | None] = {}
+        if spec.regime.frozen and model.feature is not None:
+            feature = {name: tensor.to(device) for name, tensor in model.feature.items()}
             for name, examples in self.sets.items():
-                batches = examples.inputs.split(EVALUATION_BATCH)
-                self.stacks[name] = [[g.bool() for g in gates(spec, model.feature, batch)] for batch in batches]
+                self.caches[name] = GateCache.within(share, [spec], [feature], examples.inputs.to(device))
 
     def __call__(self, model: Model) -> dict[str, float]:
         """Name of the curve to accuracy in percent."""
         return {
-            name: evaluate(self.spec, model, examples, self.device, self.stacks.get(name))
+            name: evaluate(self.spec, model, examples, self.device, self.caches.get(name))
             for name, examples in self.sets.items()
         }
 
 
 @torch.no_grad()
 def evaluate(
-    spec: RunSpec,
-    model: Model,
-    examples: Examples,
-    device: str = "cpu",
-    stacks: Sequence[list[Tensor]] | None = None,
+    spec: RunSpec, model: Model, examples: Examples, device: str = "cpu", cache: GateCache | None = None
 ) -> float:
-    """Accuracy in percent; ``stacks`` holds each batch's gates where they are known."""
+    """Accuracy in percent; ``cache`` holds the gates of all examples where they are known."""
     feature = None if model.feature is None else {n: t.to(device) for n, t in model.feature.items()}
     model = Model({n: t.to(device) for n, t in model.value.items()}, feature)
-    batches = zip(examples.inputs.split(EVALUATION_BATCH), examples.labels.split(EVALUATION_BATCH), strict=True)
     correct = 0
-    for i, (x, y) in enumerate(batches):
-        logits = output(spec, model, x.to(device), stacks[i] if stacks else None)
-        correct += int((predictions(spec, logits).cpu() == y).sum())
+    for index in torch.arange(len(examples)).split(EVALUATION_BATCH):
+        x = examples.inputs[index[0] : index[-1] + 1].to(device)
+        logits = output(spec, model, x, cache.rows(0, index) if cache else None)
+        correct += int((predictions(spec, logits).cpu() == examples.labels[index]).sum())
     return round(100 * correct / len(examples), 4)

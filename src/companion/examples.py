@@ -39,11 +39,15 @@ class Split:
 def split(spec: RunSpec, dataset: Dataset) -> Split:
     """The examples of a run: classes kept, sizes cut, the holdout taken from the end, label noise in training only.
 
+    For a convolutional network, channels are the last axis of the images in memory, as convolutions want them.
+
     Raises:
         ValueError: the classes that are kept have fewer examples than the run asks for.
     """
     train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
     test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
+    if spec.network.convolutional:
+        train, test = (Examples(e.inputs.contiguous(memory_format=torch.channels_last), e.labels) for e in (train, test))
     for name, wanted, found in (
         ("train_size", spec.train_size, len(train)),
         ("test_size", spec.test_size, len(test)),

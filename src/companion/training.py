@@ -262,7 +262,8 @@ def _train_group(
 ) -> None:
     spec, backend = jobs[0].spec, jobs[0].backend
     data = split(spec, load(spec.dataset))
-    evaluators = {job.spec.key: Evaluator(job.spec, job.checkpoint.state.model, data, device) for job in jobs}
+    share = 1 / len(jobs)
+    evaluators = {job.spec.key: Evaluator(job.spec, job.checkpoint.state.model, data, device, share) for job in jobs}
     for job in jobs:
         job.probe(data)
     engine, members = None, 0
@@ -276,12 +277,12 @@ def _train_group(
         results = engine.epoch([epoch_order(job.spec, job.checkpoint.epoch + 1, len(data.train)) for job in active])
         states = engine.states()
         accuracies = evaluate_all([evaluators[job.spec.key] for job in active], [s.model for s in states], threads)
-        share = (time.monotonic() - start) / len(active)
+        seconds = (time.monotonic() - start) / len(active)
         for job, state, result, accuracy in zip(active, states, results, accuracies, strict=True):
-            job.advance(state, result, accuracy, share)
+            job.advance(state, result, accuracy, seconds)
             job.probe(data)
             if on_progress:
-                on_progress(Progress(job.spec, job.checkpoint.epoch, backend.name, share))
+                on_progress(Progress(job.spec, job.checkpoint.epoch, backend.name, seconds))
                 for follower in job.followers:
                     on_progress(Progress(follower.spec, job.checkpoint.epoch, backend.name, 0.0))
             for follower in job.passed():

@@ -17,9 +17,14 @@ from companion.notation import Int, Tensor
 from companion.regimes import gates
 from companion.spec import RunSpec
 
-__all__ = ["GateCache"]
+__all__ = ["GATE_BUDGET", "GateCache"]
+
+GATE_BUDGET = {"cpu": 2**32, "cuda": 2**35}
+"""Bytes that the cached gates of all runs that train together may take; beyond that they are computed anew each time."""
 
 PACKING_BATCH = 500
+GATHER = 0x0102040810204080
+"""Moves the lowest bit of each byte ``i`` of a 64-bit word to bit ``56 + i`` of its product, without a carry."""
 
 
 class GateCache:
@@ -49,6 +54,14 @@ class GateCache:
         orders = [spec.gate_permutation for spec in specs]
         self.bytes = [None if order is None else self._permuted(order, inputs.device) for order in orders]
 
+    @classmethod
+    def within(
+        cls, share: float, specs: Sequence[RunSpec], features: Sequence[Params], inputs: Tensor
+    ) -> GateCache | None:
+        """The cache, or ``None`` where it would take more than a ``share`` of the budget."""
+        size = len({spec.seed for spec in specs}) * cls.size(specs[0], len(inputs))
+        return cls(specs, features, inputs) if size <= share * GATE_BUDGET[inputs.device.type] else None
+
     @staticmethod
     def size(spec: RunSpec, examples: int) -> int:
         """Bytes that one feature network's gates take."""
@@ -77,7 +90,6 @@ def _pack(stack: Sequence[Tensor]) -> Tensor:
     packed = []
     for layer in stack:
         bits = layer.movedim(1, -1).flatten(1).to(torch.uint8)
-        bits = torch.nn.functional.pad(bits, (0, -bits.shape[1] % 8)).view(len(bits), -1, 8)
-        weights = 2 ** torch.arange(8, device=bits.device)
-        packed.append((bits * weights).sum(-1).to(torch.uint8))
+        words = torch.nn.functional.pad(bits, (0, -bits.shape[1] % 8)).contiguous().view(torch.int64)
+        packed.append(((words * GATHER) >> 56).to(torch.uint8))
     return torch.cat(packed, dim=1)

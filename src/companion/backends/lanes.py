@@ -41,8 +41,6 @@ class LanesBackend:
         self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
     ) -> _Engine:
         """One engine per run; each of its ``threads`` trains one model at a time."""
-        inputs = data.inputs.contiguous(memory_format=torch.channels_last)  # once, for all of them
-        data = Examples(inputs, data.labels)
         share = 1 / len(specs)
         pairs = zip(specs, states, strict=True)
         return _Engine([StackedEngine([spec], [state], data, device, share) for spec, state in pairs], threads)

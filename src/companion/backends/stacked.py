@@ -30,9 +30,6 @@ __all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
 MANY = 4
 """Models from which on the faster library for products pays."""
 
-GATE_BUDGET = {"cpu": 2**32, "cuda": 2**35}
-"""Bytes that the cached gates of one engine may take; beyond that they are computed batch by batch."""
-
 
 def stack(many: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """``M`` dictionaries of like tensors as one, with a leading axis ``M``."""
@@ -100,10 +97,7 @@ class StackedEngine:
         features = [{} if s.model.feature is None else _to(s.model.feature, device) for s in states]
         self.features, self.cache = features, None
         if self.spec.regime.frozen:
-            networks = len({(spec.seed) for spec in specs})
-            budget = share * GATE_BUDGET[torch.device(device).type]
-            if networks * GateCache.size(self.spec, len(self.inputs)) <= budget:
-                self.cache = GateCache(self.specs, features, self.inputs)
+            self.cache = GateCache.within(share, self.specs, features, self.inputs)
 
     def _bundle(self, models: Sequence[dict[str, Tensor]], leaves: bool = False) -> list[dict[str, Tensor]]:
         bundles = list(models) if self.convolutional else [stack(models)]
