@@ -15,7 +15,7 @@ from companion.bench import Benchmark, Options, Unavailable, Variant, keep, load
 from companion.cli import main
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["fc-train", "fc-train-sgd", "fc-growth", "conv-train", "ntk", "npk", "store"]
+QUICK = ["fc-train", "fc-train-sgd", "fc-growth", "conv-train", "cost-model", "ntk", "npk", "store"]
 KEYS = {"variant", "value", "unit", "ratio", "seconds", "spread", "gflops", "of_peak", "reason"}
 
 

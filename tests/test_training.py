@@ -480,6 +480,8 @@ def test_the_first_backend_that_can_is_chosen():
         (tiny(), "lanes", "cpu", ("lanes cannot train", "fused, stacked, reference")),
         (tiny(), "fused", "cuda", ("fused cannot train", "on cuda")),
         (tiny(), "cuda", "cpu", ("cuda cannot train", "on cpu")),
+        (tiny(precision="tf32"), "auto", "cpu", ("in tf32 on cpu", "valid here are none")),
+        (tiny(architecture="C4GAP", depth=2, precision="tf32"), "lanes", "cpu", ("lanes cannot", "in tf32 on cpu")),
     ],
 )
 def test_a_backend_that_cannot_says_which_can(spec, name, device, words):

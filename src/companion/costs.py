@@ -1,9 +1,9 @@
 """What a run costs: its floating-point operations, and how many seconds they take here.
 
-Operations are counted as in the catalogue of protocols: a multiply-add is two, a backward pass costs two forward
-passes less the gradient of the input, and testing after each epoch counts.  Speeds come from records that this machine
-made with the same backend, or, where it has made none, from a calibration of a fraction of a second that is kept in
-the user's cache.
+A multiply-add is two operations, a backward pass costs two forward passes less the gradient of the input, testing after
+each epoch counts, and fixed gates are computed once.  Speeds, and the seconds that a probe takes, come from records that
+this machine made with the same backend, or, where it has made none, from a calibration of a fraction of a second that is
+kept in the user's cache.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -21,12 +21,13 @@ from companion.backends import Backend, TrainState
 from companion.data import DATASETS
 from companion.examples import Examples
 from companion.notation import Regime
+from companion.probes import measure
 from companion.project import user_cache
 from companion.provenance import device_name
 from companion.regimes import initial_model
 from companion.spec import RunSpec
 from companion.store import Record
-from companion.training import choose_backend
+from companion.training import choose_backend, endless
 
 __all__ = ["Speeds", "epoch_flops", "estimate_seconds", "run_flops", "training_flops"]
 
@@ -53,32 +54,41 @@ ALIKE = (
 def training_flops(spec: RunSpec) -> int:
     """Operations of one training step for one example.
 
-    With ``F`` forward multiply-adds, ``F_1`` of them in the first and ``F_out`` in the output layer: ``2 (3F - F_1)``
-    for ReLU; with fixed gates a forward pass through the hidden layers of the feature network is added,
-    ``2 (F - F_out)``; in DL that network trains too.
+    With ``F`` forward multiply-adds, ``F_1`` of them in the first and ``F_out`` in the output layer: ``2 (3F - F_1)``.
+    Fixed gates are known before the first step and add nothing; in DL the feature network trains too and adds
+    ``2 (3 (F - F_out) - F_1)``.
     """
     layers = [layer.macs for layer in spec.network.weight_shapes()]
     full, first, hidden = sum(layers), layers[0], sum(layers[:-1])
-    value = 2 * (3 * full - first)
-    if spec.regime is Regime.RELU:
-        return value
-    return value + (2 * (3 * hidden - first) if spec.regime is Regime.DL else 2 * hidden)
+    learnt = 2 * (3 * hidden - first) if spec.regime is Regime.DL else 0
+    return 2 * (3 * full - first) + learnt
 
 
 def epoch_flops(spec: RunSpec) -> int:
     """Operations of one epoch: every training example once, then every test and holdout example forward."""
-    info = DATASETS[spec.dataset]
-    layers = [layer.macs for layer in spec.network.weight_shapes()]
-    forward = 2 * sum(layers) + (0 if spec.regime is Regime.RELU else 2 * sum(layers[:-1]))
-    kept = len(spec.class_names) / info.classes  # near enough: classes are about equally frequent
-    trained = min(spec.train_size or info.train_size, round(kept * info.train_size)) - spec.holdout
-    tested = min(spec.test_size or info.test_size, round(kept * info.test_size)) + spec.holdout
-    return trained * training_flops(spec) + tested * forward
+    trained, tested = _examples(spec)
+    feature = _feature_macs(spec) if spec.regime is Regime.DL else 0
+    return trained * training_flops(spec) + tested * 2 * (spec.network.macs() + feature)
 
 
 def run_flops(spec: RunSpec) -> int:
-    """Operations of a whole run."""
-    return spec.epochs * epoch_flops(spec)
+    """Operations of a whole run, the gates of a fixed feature network for all examples included."""
+    fixed = sum(_examples(spec)) * 2 * _feature_macs(spec) if spec.regime.frozen else 0
+    return spec.epochs * epoch_flops(spec) + fixed
+
+
+def _examples(spec: RunSpec) -> tuple[int, int]:
+    """How many examples a run trains on, and how many it is tested on after each epoch, the holdout among them."""
+    info = DATASETS[spec.dataset]
+    kept = len(spec.class_names) / info.classes  # near enough: classes are about equally frequent
+    trained = min(spec.train_size or info.train_size, round(kept * info.train_size)) - spec.holdout
+    tested = min(spec.test_size or info.test_size, round(kept * info.test_size)) + spec.holdout
+    return trained, tested
+
+
+def _feature_macs(spec: RunSpec) -> int:
+    """Multiply-adds of one example in a feature network, which has no output layer."""
+    return sum(layer.macs for layer in spec.network.weight_shapes()[:-1])
 
 
 class Speeds:
@@ -115,21 +125,41 @@ class Speeds:
         name = self._name(spec, backend.name, self.threads)
         if name in self.measured:
             return statistics.median(self.measured[name])
-        known = _read(self.cache)
-        if name not in known:
-            known = {**known, name: _calibrate(spec, backend, self.device, self.threads)}
-            _write(self.cache, known)
-        return known[name]
+        return self._known(name, lambda: _calibrate(spec, backend, self.device, self.threads))
 
     def seconds(self, spec: RunSpec) -> float:
         """How long a run takes here, beside others of its kind."""
-        return run_flops(spec) / self[spec]
+        training = run_flops(spec) / self[spec]
+        backend = choose_backend(spec, self.backend, self.device).name
+        if spec.probe is None or self._name(spec, backend, self.threads) in self.measured:
+            return training
+        return training + (spec.epochs // spec.probe_every + 1) * self._probe_seconds(spec)
+
+    def total(self, specs: Iterable[RunSpec]) -> float:
+        """How long some runs take here; those that differ only in their number of epochs are trained once."""
+        longest: dict[object, RunSpec] = {}
+        for spec in sorted(specs, key=lambda spec: spec.epochs):
+            longest[endless(spec), spec.teacher] = spec
+        return sum(self.seconds(spec) for spec in longest.values())
+
+    def _probe_seconds(self, spec: RunSpec) -> float:
+        """How long the probe of a run takes once, by calibration."""
+        name = f"probe: {self._name(spec, spec.regime.value, self.threads)}"
+        return self._known(name, lambda: _calibrate_probe(spec, self.threads))
+
+    def _known(self, name: str, calibrate: Callable[[], float]) -> float:
+        known = _read(self.cache)
+        if name not in known:
+            known = {**known, name: calibrate()}
+            _write(self.cache, known)
+        return known[name]
 
     def _name(self, spec: RunSpec, backend: str, threads: int) -> str:
         shape = "x".join(map(str, DATASETS[spec.dataset].input_shape))
         network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
         used = f"{threads} threads" if self.device == "cpu" else "gpu"
-        return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
+        kind = f"batch {spec.batch_size}, {spec.precision}" + (f", {spec.probe}" if spec.probe else "")
+        return f"{device_name(self.device)}, {used}, {backend}, {network}, {kind}"
 
 
 def estimate_seconds(
@@ -148,8 +178,7 @@ def estimate_seconds(
         records: finished runs; those of this device give the best estimate.
         backend: as in :func:`companion.training.choose_backend`.
     """
-    speeds = Speeds(device, threads, records, backend)
-    return sum(speeds.seconds(spec) for spec in specs)
+    return Speeds(device, threads, records, backend).total(specs)
 
 
 def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
@@ -173,6 +202,18 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> fl
     engine.epoch([order] * models)
     engine.states()  # waits for the device
     return models * size * each / max(time.perf_counter() - start, 1e-9)
+
+
+def _calibrate_probe(spec: RunSpec, threads: int) -> float:
+    """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
+    info, classes = DATASETS[spec.dataset], len(spec.class_names)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand((100 * classes, *info.input_shape), generator=generator)
+    model = initial_model(spec)
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    measure(spec, model, inputs, torch.arange(len(inputs)) % classes)
+    return max(time.perf_counter() - start, 1e-9)
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -47,7 +47,9 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
     train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
     test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
     if spec.network.convolutional:
-        train, test = (Examples(e.inputs.contiguous(memory_format=torch.channels_last), e.labels) for e in (train, test))
+        train, test = (
+            Examples(e.inputs.contiguous(memory_format=torch.channels_last), e.labels) for e in (train, test)
+        )
     for name, wanted, found in (
         ("train_size", spec.train_size, len(train)),
         ("test_size", spec.test_size, len(test)),

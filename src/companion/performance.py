@@ -122,7 +122,8 @@ def _result(document: Document) -> str:
 def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
     lines = []
     for one in bounds:
-        bound = f"≥ {one.at_least:g}" if one.at_least is not None else f"≤ {one.at_most:g}"
+        bounds_of = (("≥", one.at_least), ("≤", one.at_most))
+        bound = ", ".join(f"{sign} {value:.3g}" for sign, value in bounds_of if value is not None)
         met = one.met(found)
         outcome = "not measured" if met is None else "met" if met else "missed"
         value = one.measured(found)

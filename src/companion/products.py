@@ -1,4 +1,4 @@
-"""Faster float32 products on the CPU, where they stay float32.
+"""The arithmetic of float32 products: on a CPU the faster one where it is exact, on a GPU the one that is asked for.
 
 PyTorch hands batched products to one library and, when told that ``bf16`` is precise enough for float32 products, to
 another, oneDNN.  On processors without matrix units the second still computes in float32 and is two to three times as
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["fast_products", "routing_is_exact"]
+__all__ = ["fast_products", "routing_is_exact", "single_precision"]
 
 LARGEST_ERROR = 4e-6
 """Of a product of 784 terms, relative to its largest entry; rounding to bfloat16 costs a thousand times as much."""
@@ -74,3 +74,11 @@ class _Switch:
 
 
 _SWITCH = _Switch()
+
+
+def single_precision(tensor_cores: bool) -> None:
+    """Whether a GPU rounds the factors of float32 products to TF32; in convolutions PyTorch does unless it is told."""
+    kind = "tf32" if tensor_cores else "ieee"
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    matmul.fp32_precision = cudnn.conv.fp32_precision = kind

@@ -37,7 +37,7 @@ OPTIMISERS = ("sgd", "adam", "rmsprop")
 LOSSES = ("cross-entropy", "squared-error")
 INITIALISATIONS = ("glorot", "sign")
 PROBES = ("label-alignment", "kernel-norms")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 CHECKPOINTS = ("best_test", "last", "selected")
 
 
@@ -71,7 +71,7 @@ class RunSpec:
         teacher_epochs: epochs of that ReLU run; ``None`` is as many as the FL run has (so is writing their number).
         early_stop: the run ends once its training accuracy has been at least 99.9% (:data:`FITTED`) for so many epochs
             on end; 0 is never.
-        precision: ``float32`` or ``bfloat16`` arithmetic in the layers.
+        precision: arithmetic in the layers: ``float32``, ``bfloat16``, or ``tf32``, which only GPUs have.
         classes: only examples of these classes, numbered anew in this order; ``None`` is all.
         label_noise: fraction of the training examples whose label is drawn anew, uniformly from all classes.
         loss: ``cross-entropy``, or ``squared-error`` of one output for two classes, labelled -1 and +1.

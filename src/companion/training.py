@@ -38,7 +38,7 @@ from companion.spec import RunSpec, stream
 from companion.store import Record
 from companion.workspace import Checkpoint, Workspace, weights_digest
 
-__all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "epoch_order", "train"]
+__all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "endless", "epoch_order", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ ONLY_ON = {"fused": "cpu", "lanes": "cpu", "cuda": "cuda"}
 """Backends that serve one type of device only."""
 
 CHECKPOINT_SECONDS = 60
+EVALUATION_SHARE = 0.25
+"""Of the memory for cached gates, for those of the examples that runs are tested on, beside what training takes."""
 GROUP_SIZE = 48
 
 
@@ -88,6 +90,12 @@ def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Ba
 def epoch_order(spec: RunSpec, epoch: int, examples: int) -> Int[Tensor, "N"]:
     """The order of so many training examples in an epoch (from 1): the same for all runs of one seed."""
     return torch.randperm(examples, generator=stream(spec.seed, "order", epoch))
+
+
+def endless(spec: RunSpec) -> RunSpec:
+    """The run without its number of epochs; the teacher, whose length may hang on it, is another matter."""
+    own = {"teacher_epochs": None} if spec.regime is Regime.FL else {}
+    return spec.replace(epochs=10**9, **own)
 
 
 def train(
@@ -239,18 +247,12 @@ def _leaders(jobs: Iterable[_Job]) -> list[_Job]:
     for job in sorted(jobs, key=lambda job: -job.spec.epochs):
         for leader in leaders:
             ahead = leader.checkpoint.epoch < job.spec.epochs and job.checkpoint.epoch == 0
-            if ahead and leader.teacher == job.teacher and _endless(leader.spec) == _endless(job.spec):
+            if ahead and leader.teacher == job.teacher and endless(leader.spec) == endless(job.spec):
                 leader.followers.append(job)
                 break
         else:
             leaders.append(job)
     return leaders
-
-
-def _endless(spec: RunSpec) -> RunSpec:
-    """The run without its number of epochs; the teacher, whose length may hang on it, is another matter."""
-    own = {"teacher_epochs": None} if spec.regime is Regime.FL else {}
-    return spec.replace(epochs=10**9, **own)
 
 
 def _train_group(
@@ -262,7 +264,7 @@ def _train_group(
 ) -> None:
     spec, backend = jobs[0].spec, jobs[0].backend
     data = split(spec, load(spec.dataset))
-    share = 1 / len(jobs)
+    share = EVALUATION_SHARE / len(jobs)
     evaluators = {job.spec.key: Evaluator(job.spec, job.checkpoint.state.model, data, device, share) for job in jobs}
     for job in jobs:
         job.probe(data)

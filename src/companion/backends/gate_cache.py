@@ -20,7 +20,7 @@ from companion.spec import RunSpec
 __all__ = ["GATE_BUDGET", "GateCache"]
 
 GATE_BUDGET = {"cpu": 2**32, "cuda": 2**35}
-"""Bytes that the cached gates of all runs that train together may take; beyond that they are computed anew each time."""
+"""Bytes that the gates of all runs that train together may take; beyond that they are computed anew each time."""
 
 PACKING_BATCH = 500
 GATHER = 0x0102040810204080

@@ -30,8 +30,8 @@ class LanesBackend:
     name = "lanes"
 
     def supports(self, spec: RunSpec) -> bool:
-        """Networks with two-dimensional convolutions."""
-        return spec.network.convolutional
+        """Networks with two-dimensional convolutions, but for the precision that only GPUs have."""
+        return spec.network.convolutional and spec.precision != "tf32"
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs may go together: threads run over models."""

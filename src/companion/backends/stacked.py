@@ -21,7 +21,7 @@ from companion.gates import permute
 from companion.networks import Params, forward, gate_stack
 from companion.notation import Float, Int, Tensor, ValueInput
 from companion.objectives import losses, predictions
-from companion.products import fast_products
+from companion.products import fast_products, single_precision
 from companion.regimes import RULES, gates, value_input
 from companion.spec import RunSpec
 
@@ -48,8 +48,8 @@ class StackedBackend:
     name = "stacked"
 
     def supports(self, spec: RunSpec) -> bool:
-        """Every run."""
-        return True
+        """Every run, but for the precision that only GPUs have."""
+        return spec.precision != "tf32"
 
     def group(self, spec: RunSpec) -> Hashable:
         """Runs that differ in nothing but seed, value input and gate permutation."""
@@ -83,7 +83,9 @@ class StackedEngine:
         self.specs, self.initial, self.device = list(specs), list(states), device
         self.spec, self.step = specs[0], states[0].step
         self.convolutional = self.spec.network.convolutional
-        if self.convolutional and device == "cpu":
+        if device != "cpu":
+            single_precision(tensor_cores=self.spec.precision == "tf32")
+        elif self.convolutional:
             keep_freed_memory()
         layout = torch.channels_last if self.convolutional else torch.contiguous_format
         self.inputs = data.inputs.to(device).contiguous(memory_format=layout)
@@ -94,6 +96,10 @@ class StackedEngine:
         self.following = [{n: t.detach().clone().to(device) for n, t in one.items()} for one in following]
         self.optimiser = self._optimiser(states)
         self.sums = torch.zeros(2, len(specs), device=device)
+        # What enters the value network in place of images is the same for every example: made once, not in the step.
+        self.entering = [
+            None if spec.value_input is ValueInput.IMAGE else value_input(spec, self.inputs[:1]) for spec in specs
+        ]
         features = [{} if s.model.feature is None else _to(s.model.feature, device) for s in states]
         self.features, self.cache = features, None
         if self.spec.regime.frozen:
@@ -162,15 +168,20 @@ class StackedEngine:
         network = self.spec.network
         if self.convolutional:
             m = models.start
-            spec, bundle, x = self.specs[m], self.bundles[m], self.inputs[batch[m]]
+            bundle, x = self.bundles[m], self.inputs[batch[m]]
             everything = bundle | self.following[m]
             G = self._gates(m, everything, x, batch[m])
-            return forward(network, _part(everything, "value"), value_input(spec, x), G, training=True)[None]
+            return forward(network, _part(everything, "value"), self._entering(m, x), G, training=True)[None]
         x = self.inputs[batch]  # [M, n, ...]
         entering = x
-        if any(spec.value_input is not ValueInput.IMAGE for spec in self.specs):
-            entering = torch.stack([value_input(spec, x[m]) for m, spec in enumerate(self.specs)])
+        if any(constant is not None for constant in self.entering):
+            entering = torch.stack([self._entering(m, x[m]) for m in range(len(self.specs))])
         return forward(network, _part(self.bundles[0], "value"), entering, self._stacked_gates(batch, x))
+
+    def _entering(self, m: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+        """What enters the value network of one model for images ``x``."""
+        constant = self.entering[m]
+        return x if constant is None else constant.expand_as(x)
 
     def _stacked_gates(self, batch: Int[Tensor, "M n"], x: Tensor) -> list[Tensor] | None:
         """Gates ``L x [M, n, W]`` of stacked dense networks."""

@@ -73,7 +73,7 @@ def status(
                         "expected": len(specs),
                         "recorded": len(specs) - len(missing),
                         "missing": len(missing),
-                        "seconds": round(sum(speeds.seconds(spec) for spec in missing), 1),
+                        "seconds": round(speeds.total(missing), 1),
                     }
                 )
     if json:
