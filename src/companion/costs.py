@@ -1,9 +1,9 @@
 """What a run costs: its floating-point operations, and how many seconds they take here.
 
-A multiply-add is two operations, a backward pass costs two forward passes less the gradient of the input, testing after
-each epoch counts, and fixed gates are computed once.  Speeds, and the seconds that a probe takes, come from records that
-this machine made with the same backend, or, where it has made none, from a calibration of a fraction of a second that is
-kept in the user's cache.
+A multiply-add is two operations, a backward pass costs two forward passes less the gradient of the input, testing
+after each epoch counts, and fixed gates are computed once.  Speeds, and the seconds that a probe takes, come from
+records that this machine made with the same backend, or, where it has made none, from a calibration of a fraction of a
+second that is kept in the user's cache.
 """
 
 from __future__ import annotations

@@ -47,9 +47,7 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
     train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
     test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
     if spec.network.convolutional:
-        train, test = (
-            Examples(e.inputs.contiguous(memory_format=torch.channels_last), e.labels) for e in (train, test)
-        )
+        train, test = _channels_last(train), _channels_last(test)
     for name, wanted, found in (
         ("train_size", spec.train_size, len(train)),
         ("test_size", spec.test_size, len(test)),
@@ -60,6 +58,10 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
     size = len(train) - spec.holdout
     holdout = train[size:] if spec.holdout else None
     return Split(_noisy(spec, train[:size]), holdout, test)
+
+
+def _channels_last(examples: Examples) -> Examples:
+    return Examples(examples.inputs.contiguous(memory_format=torch.channels_last), examples.labels)
 
 
 def _kept(spec: RunSpec, inputs: Tensor, labels: Tensor) -> Examples:
