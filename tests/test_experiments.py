@@ -9,8 +9,10 @@ import pytest
 
 from companion import experiments
 from companion.data import DataError
+from companion.exhibits import EXHIBITS, cells
 from companion.experiments import run_missing, with_teachers
 from companion.notation import Regime
+from companion.spec import RunSpec
 from companion.store import Store
 from companion.workspace import Workspace
 from laboratory import Laboratory, all_regimes, tiny
@@ -127,6 +129,23 @@ def test_the_front_door_trains_a_grid_and_says_so(tmp_path, capsys):
     assert len(Store(tmp_path / "results").files()) == 5
     assert front_door(tmp_path, *arguments) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_the_front_door_trains_what_several_exhibits_share_once(tmp_path, capsys):
+    names = ["A-S-gate", "A-F2-K"]
+    assert (
+        experiments.main([*names, "--profile", "quick", "--out", str(tmp_path), "--seeds", "1", "--threads", "1"]) == 0
+    )
+    expected = {cell.spec.key for name in names for cell in cells(name, "quick", 1)}
+    assert {path.stem for path in Store(tmp_path / "results").files()} == expected
+    assert len(capsys.readouterr().out.splitlines()) == len(expected)
+
+
+def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
+    asked: list[RunSpec] = []
+    monkeypatch.setattr(experiments, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
+    assert experiments.main(["all", "--profile", "cpu", "--out", str(tmp_path)]) == 0
+    assert set(asked) == {cell.spec for name in EXHIBITS for cell in cells(name, "cpu")}
 
 
 @pytest.mark.parametrize(

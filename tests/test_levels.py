@@ -23,6 +23,7 @@ LEVELS: dict[str, int] = {
             "families",
             "spec networks",
             "neural_paths kernels store provenance regimes decouple examples objectives grids",
+            "gate_cache",
             "backends evaluation probes exhibits_a",
             "workspace exhibits",
             "training",

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from companion.backends.gate_cache import GateCache
 from companion.examples import Examples, Split
+from companion.gate_cache import GateCache
 from companion.objectives import predictions
 from companion.regimes import Model, output
 from companion.spec import RunSpec

@@ -1,6 +1,6 @@
 """Training what the store lacks: :func:`run_missing`, and a front door for bare machines.
 
-``python -m companion.experiments EXHIBIT --profile P --out DIR`` does the same on a machine that has nothing but torch.
+``python -m companion.experiments EXHIBIT ... --profile P --out DIR`` does the same on a machine with nothing but torch.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from companion.training import Progress, choose_backend, train
 from companion.workspace import Workspace
 
 __all__ = ["main", "run_missing", "with_teachers"]
+
+ALL = "all"
+"""On the command line, every exhibit."""
 
 
 def with_teachers(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -109,7 +112,7 @@ def _lost_teachers(students: Iterable[RunSpec], store: Store, workspace: Workspa
 def main(arguments: Sequence[str] | None = None) -> int:
     """The front door on a bare machine; prints one line per record."""
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
-    parser.add_argument("exhibit", choices=list(EXHIBITS))
+    parser.add_argument("exhibit", nargs="+", choices=[*EXHIBITS, ALL], help="one or more, or all of them")
     parser.add_argument("--profile", choices=PROFILES, default="paper")
     parser.add_argument("--out", type=Path, required=True, help="folder for records and checkpoints")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -131,7 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
 
     try:
-        grid = cells(options.exhibit, options.profile, options.seeds, options.rows)
+        chosen = EXHIBITS if ALL in options.exhibit else options.exhibit
+        grid = [cell for name in chosen for cell in cells(name, options.profile, options.seeds, options.rows)]
         run_missing(
             [cell.spec for cell in grid],
             store,

@@ -303,7 +303,7 @@ def test_gates_that_do_not_fit_the_cache_are_computed_anew(monkeypatch):
     specs = [s for s in RUNS if s.regime is Regime.FR_II and s.optimiser == "sgd"]
     orders = [order(spec, 5) for spec in specs]
     cached, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
-    monkeypatch.setattr("companion.backends.gate_cache.GATE_BUDGET", {"cpu": 0})
+    monkeypatch.setattr("companion.gate_cache.GATE_BUDGET", {"cpu": 0})
     anew, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
     assert all(difference(a, b) == 0 for a, b in zip(cached, anew, strict=True))
 

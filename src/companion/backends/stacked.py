@@ -14,9 +14,9 @@ import torch
 
 from companion.backends import optimisers
 from companion.backends.base import EpochResult, TrainState
-from companion.backends.gate_cache import GateCache
 from companion.backends.memory import keep_freed_memory
 from companion.examples import Examples
+from companion.gate_cache import GateCache
 from companion.gates import permute
 from companion.networks import Params, forward, gate_stack
 from companion.notation import Float, Int, Tensor, ValueInput

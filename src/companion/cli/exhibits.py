@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from companion.cli.output import UsageError, duration, facts, json_only, say, table
+
+if TYPE_CHECKING:
+    from companion.spec import RunSpec
 
 __all__ = ["Json", "StoreOption", "check", "list_exhibits", "scorecard", "status", "threads_here", "verify"]
 
@@ -54,32 +57,40 @@ def status(
 ) -> None:
     """Tell what is recorded, what is missing, and how long that would take here."""
     from companion.costs import Speeds
-    from companion.exhibits import EXHIBITS, cells
+    from companion.exhibits import EXHIBITS, PROFILES, cells
     from companion.experiments import with_teachers
     from companion.run import device_of
 
     records = _store(store)
     with json_only(json):
         speeds = Speeds(device_of(device), threads_here(), list(records))
-        lines: list[dict[str, Any]] = []
-        for name, exhibit in EXHIBITS.items():
-            for profile in exhibit.profiles:
-                specs = with_teachers(cell.spec for cell in cells(name, profile))
-                missing = [spec for spec in specs if spec not in records]
-                lines.append(
-                    {
-                        "exhibit": name,
-                        "profile": profile,
-                        "expected": len(specs),
-                        "recorded": len(specs) - len(missing),
-                        "missing": len(missing),
-                        "seconds": round(speeds.total(missing), 1),
-                    }
-                )
+
+        def count(name: str, profile: str, specs: list[RunSpec]) -> dict[str, Any]:
+            missing = [spec for spec in specs if spec not in records]
+            return {
+                "exhibit": name,
+                "profile": profile,
+                "expected": len(specs),
+                "recorded": len(specs) - len(missing),
+                "missing": len(missing),
+                "seconds": round(speeds.total(missing), 1),
+            }
+
+        wanted = {
+            (name, profile): with_teachers(cell.spec for cell in cells(name, profile))
+            for name, exhibit in EXHIBITS.items()
+            for profile in exhibit.profiles
+        }
+        lines = [count(name, profile, specs) for (name, profile), specs in wanted.items()]
+        together = [  # exhibits share runs: all of them are fewer than their sum
+            count("together", chosen, list({s: None for (_, p), specs in wanted.items() if p == chosen for s in specs}))
+            for chosen in PROFILES
+        ]
     if json:
         return facts(lines)
     columns = ("exhibit", "profile", "expected", "recorded", "missing", "time left here")
-    return table("", columns, [[*list(line.values())[:-1], duration(line["seconds"])] for line in lines])
+    shown = [[*list(line.values())[:-1], duration(line["seconds"])] for line in (*lines, *together)]
+    return table("", columns, shown)
 
 
 def scorecard(json: Json = False, store: StoreOption = None) -> None:
