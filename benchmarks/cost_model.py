@@ -18,7 +18,7 @@ from companion.workspace import Workspace
 
 FC = {"dataset": "mnist", "optimiser": "adam", "epochs": 2}
 CONVOLUTIONAL = {"dataset": "cifar10", "optimiser": "adam"}
-PAPER_WIDTH = {"train_size": 256, "test_size": 64, "epochs": 2}
+PAPER_WIDTH = {"train_size": 128, "test_size": 32, "epochs": 2}
 REGIMES = (Regime.RELU, Regime.FR_II, Regime.DL)
 
 

@@ -213,6 +213,10 @@ def test_figures_are_drawn_from_the_rows_and_are_the_same_each_time() -> None:
     }
     drawn = performance.figures(found)
     assert drawn.keys() == {"roofline.svg", "growth.svg"}
+    kernels = {"loop,_n_=_20": 3.0, "ours,_n_=_20": 5.0, "ours,_n_=_400": 9.0, "absent,_n_=_20": None}
+    found["npk"] = document("npk", **kernels)
+    drawn = performance.figures(found)
+    assert drawn.keys() == {"roofline.svg", "growth.svg", "kernels.svg"}
     assert drawn == performance.figures(found)
     assert all(text.startswith("<?xml") and "</svg>" in text for text in drawn.values())
 

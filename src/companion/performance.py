@@ -138,12 +138,14 @@ def _text(column: str, value: Any) -> str | None:
 
 
 def figures(found: Mapping[str, Document]) -> dict[str, str]:
-    """File name to SVG: the roofline of ``fc-train``, and how cost grows by ``fc-growth``, where there are results."""
+    """File name to SVG: the roofline of ``fc-train``, how cost grows by ``fc-growth`` and by the kernels' benchmarks."""
     made = {}
     if "fc-train" in found:
         made["roofline.svg"] = _roofline(found["fc-train"])
     if "fc-growth" in found:
         made["growth.svg"] = _growth(found["fc-growth"])
+    if kernels := [found[name] for name in ("ntk", "npk") if name in found]:
+        made["kernels.svg"] = _kernels(kernels)
     return made
 
 
@@ -190,6 +192,33 @@ def _growth(document: Document) -> str:
         axes[0][0].set_ylabel("speed [GFLOP/s]")
         axes[0][0].set_ylim(bottom=0)
         axes[0][0].legend(fontsize=8)
+        return _svg(figure)
+
+
+def _kernels(documents: Sequence[Document]) -> str:
+    """Seconds over examples, a panel for each benchmark; a variant's name is ``way, n = number``."""
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(documents), figsize=(4.2 * len(documents), 4.4), sharey=True, squeeze=False)
+        for ax, document in zip(axes[0], documents, strict=True):
+            series: dict[str, list[tuple[int, float]]] = {}
+            for row in document["rows"]:
+                way, _, number = row["variant"].rpartition(", n = ")
+                if row["seconds"] is not None:
+                    series.setdefault(way, []).append((int(number), row["seconds"]))
+            for way, points in series.items():
+                ax.plot(*zip(*points, strict=True), "o-", label=way)
+            numbers = sorted({n for points in series.values() for n, _ in points})
+            least = min(seconds for points in series.values() for n, seconds in points if n == numbers[0])
+            square = [least * (n / numbers[0]) ** 2 for n in numbers]
+            ax.plot(numbers, square, ":", color=ROOF, label="square of the examples")
+            ax.set(title=document["benchmark"], xscale="log", yscale="log", xlabel="examples [number]", xticks=numbers)
+            ax.set_xticklabels(numbers)
+            ax.minorticks_off()
+            ax.grid(alpha=0.3)
+            ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+        axes[0][0].set_ylabel("time [s]")
         return _svg(figure)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from companion.architectures import Dense, Flatten
-from companion.backends.base import EpochResult, TrainState
+from companion.backends.base import EpochResult, TrainState, longest_first
 from companion.backends.native import compiled
 from companion.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
 from companion.examples import Examples
@@ -95,7 +95,10 @@ class _Engine:
         self.runs, self.pool = runs, ThreadPoolExecutor(threads)
 
     def epoch(self, orders: Sequence[Int[Tensor, "N"]]) -> list[EpochResult]:
-        return list(self.pool.map(_Run.epoch, self.runs, orders))
+        first = longest_first([run.spec for run in self.runs])
+        results = self.pool.map(_Run.epoch, [self.runs[i] for i in first], [orders[i] for i in first])
+        by_run = dict(zip(first, results, strict=True))
+        return [by_run[i] for i in range(len(self.runs))]
 
     def states(self) -> list[TrainState]:
         return [run.state() for run in self.runs]

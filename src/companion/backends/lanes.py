@@ -12,17 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from companion.backends.base import EpochResult, TrainState
+from companion.backends.base import EpochResult, TrainState, longest_first
 from companion.backends.stacked import StackedEngine
 from companion.examples import Examples
-from companion.notation import Int, Regime, Tensor
+from companion.notation import Int, Tensor
 from companion.spec import RunSpec
 
 __all__ = ["LanesBackend"]
-
-COST = {Regime.RELU: 3, Regime.FR_II: 3, Regime.FR_DI: 3, Regime.FL: 3, Regime.DL: 6}
-"""Passes through a network that a step takes, about: the longest runs go first."""
-
 
 class LanesBackend:
     """Trains convolutional networks side by side."""
@@ -53,7 +49,7 @@ class _Engine:
     def epoch(self, orders: Sequence[Int[Tensor, "N"]]) -> list[EpochResult]:
         workers = min(self.threads, len(self.runs))
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for i in sorted(range(len(self.runs)), key=lambda i: -COST[self.runs[i].spec.regime]):
+        for i in longest_first([run.spec for run in self.runs]):
             waiting.put(i)
         results: dict[int, EpochResult] = {}
 
