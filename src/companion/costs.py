@@ -1,9 +1,9 @@
 """What a run costs: its floating-point operations, and how many seconds they take here.
 
 A multiply-add is two operations, a backward pass costs two forward passes less the gradient of the input, testing
-after each epoch counts, and fixed gates are computed once.  Speeds, and the seconds that a probe takes, come from
-records that this machine made with the same backend, or, where it has made none, from a calibration of a fraction of a
-second that is kept in the user's cache.
+after each epoch counts, and fixed gates are computed once.  Speeds come from records that this machine made with the
+same backend, or, where it has made none, from a calibration of a fraction of a second that is kept in the user's cache;
+the seconds that a probe takes are calibrated likewise.
 """
 
 from __future__ import annotations
@@ -130,8 +130,7 @@ class Speeds:
     def seconds(self, spec: RunSpec) -> float:
         """How long a run takes here, beside others of its kind."""
         training = run_flops(spec) / self[spec]
-        backend = choose_backend(spec, self.backend, self.device).name
-        if spec.probe is None or self._name(spec, backend, self.threads) in self.measured:
+        if spec.probe is None:
             return training
         return training + (spec.epochs // spec.probe_every + 1) * self._probe_seconds(spec)
 
@@ -143,8 +142,8 @@ class Speeds:
         return sum(self.seconds(spec) for spec in longest.values())
 
     def _probe_seconds(self, spec: RunSpec) -> float:
-        """How long the probe of a run takes once, by calibration."""
-        name = f"probe: {self._name(spec, spec.regime.value, self.threads)}"
+        """How long the probe of a run takes once, by calibration: the seconds of a record leave it out."""
+        name = f"{spec.probe}: {self._name(spec, spec.regime.value, self.threads)}"
         return self._known(name, lambda: _calibrate_probe(spec, self.threads))
 
     def _known(self, name: str, calibrate: Callable[[], float]) -> float:
@@ -158,8 +157,7 @@ class Speeds:
         shape = "x".join(map(str, DATASETS[spec.dataset].input_shape))
         network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
         used = f"{threads} threads" if self.device == "cpu" else "gpu"
-        kind = f"batch {spec.batch_size}, {spec.precision}" + (f", {spec.probe}" if spec.probe else "")
-        return f"{device_name(self.device)}, {used}, {backend}, {network}, {kind}"
+        return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
 
 
 def estimate_seconds(

@@ -138,7 +138,7 @@ def _text(column: str, value: Any) -> str | None:
 
 
 def figures(found: Mapping[str, Document]) -> dict[str, str]:
-    """File name to SVG: the roofline of ``fc-train``, how cost grows by ``fc-growth`` and by the kernels' benchmarks."""
+    """File name to SVG: the roofline of ``fc-train``, and how cost grows by ``fc-growth``, ``ntk`` and ``npk``."""
     made = {}
     if "fc-train" in found:
         made["roofline.svg"] = _roofline(found["fc-train"])

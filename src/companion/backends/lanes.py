@@ -20,6 +20,7 @@ from companion.spec import RunSpec
 
 __all__ = ["LanesBackend"]
 
+
 class LanesBackend:
     """Trains convolutional networks side by side."""
 
