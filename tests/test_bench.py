@@ -188,6 +188,10 @@ def test_a_target_is_met_missed_or_not_measured() -> None:
     assert met(variant="fast", against="slow", at_least=4.6) is False
     assert met(variant="fast", measure="seconds", at_most=0.25) is True
     assert met(variant="fast", measure="seconds", at_most=0.2) is False
+    assert met(variant="largest", at_most=45) is True
+    assert met(variant="largest", at_most=44) is False
+    assert met(variant="smallest", at_least=10) is True
+    assert met(variant="smallest", at_least=11) is False
     assert met(variant="absent", at_least=1) is None
     assert met(variant="fast", against="absent", at_least=1) is None
     assert performance.Target("", "other", "fast", at_least=1).met(found) is None

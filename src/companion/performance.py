@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ __all__ = ["Target", "figures", "pages", "results", "targets"]
 Document = Mapping[str, Any]
 """One result: ``benchmark, title, machine, rows``."""
 
+EXTREMES: Mapping[str, Callable[..., float | None]] = {"largest": max, "smallest": min}
+
 COLOUR, ROOF = "#0173b2", "#d55e00"
 
 
@@ -31,7 +33,7 @@ class Target:
     Args:
         text: what is asked, in words.
         benchmark: the result's name.
-        variant: the row.
+        variant: the row, or ``largest`` or ``smallest``: whichever has that value of all.
         measure: a column of the row: ``value``, ``seconds`` or ``of_peak``.
         against: another row; then the bound is on the quotient of the two.
         at_least: the bound from below.
@@ -56,6 +58,9 @@ class Target:
         """
         if self.benchmark not in found:
             return None
+        if self.variant in EXTREMES:
+            values = [row[self.measure] for row in found[self.benchmark]["rows"] if row[self.measure] is not None]
+            return EXTREMES[self.variant](values, default=None)
         mine = _row(found[self.benchmark], self.variant)[self.measure]
         if self.against is None or mine is None:
             return mine
@@ -122,8 +127,7 @@ def _result(document: Document) -> str:
 def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
     lines = []
     for one in bounds:
-        bounds_of = (("≥", one.at_least), ("≤", one.at_most))
-        bound = ", ".join(f"{sign} {value:.3g}" for sign, value in bounds_of if value is not None)
+        bound = f"≥ {one.at_least:g}" if one.at_least is not None else f"≤ {one.at_most:g}"
         met = one.met(found)
         outcome = "not measured" if met is None else "met" if met else "missed"
         value = one.measured(found)
