@@ -203,8 +203,8 @@ def test_the_pages_show_the_numbers_of_the_results_and_nothing_else() -> None:
     found = {"task": document(slow=10.0, fast=45.25, absent=None)}
     bounds = [performance.Target("faster", "task", "fast", against="slow", at_least=5, note="it is slow")]
     made = performance.pages(found, bounds)
-    assert "| fast | 45.2 | 1 | 0.25 | 45% |" in made["benchmark-task.md"]
-    assert "| absent | – | 1 | 0.25 | – |" in made["benchmark-task.md"]
+    assert "| fast | 45.2 | 1 | 0.25 | 0% | 45% |" in made["benchmark-task.md"]
+    assert "| absent | – | 1 | 0.25 | 0% | – |" in made["benchmark-task.md"]
     assert "*absent*: no compiler." in made["benchmark-task.md"]
     assert "| faster | ≥ 5 | 4.53 | missed | it is slow |" in made["benchmark-targets.md"]
 

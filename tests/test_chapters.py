@@ -107,7 +107,7 @@ class TestThePaperBesideOurs:
 
     def test_the_title_of_the_claims_says_whose_they_are(self, chapter: Chapter) -> None:
         assert chapter.claims().caption == (
-            "Claims about A-T2, profile paper, decided by paired differences over seeds"
+            "Claims about A-T2, profile paper, a made-up <device>, paired over n = 5 seeds"
         )
 
     def test_rows_without_records_show_the_paper_alone(self, chapter: Chapter) -> None:
@@ -118,7 +118,9 @@ class TestThePaperBesideOurs:
 
     def test_a_variant_has_a_table_of_its_own(self, chapter: Chapter) -> None:
         table = chapter.table(variant=VARIANT, name="other")
-        assert table.caption == "A-T2, profile paper, step 3e-4: test accuracy in percent, mean ± std"
+        assert (
+            table.caption == "A-T2, profile paper, a made-up <device>, step 3e-4: test accuracy in percent, mean ± std"
+        )
         assert set(table.frame["row"]) == {MNIST[1], ""}
         block = lines(table, MNIST[1])
         assert (block["n"]["DL"], block["verdict"]["DL"]) == (2, Verdict.PENDING)
@@ -148,7 +150,19 @@ class TestThePaperBesideOurs:
         some = [c for c in grid_of("A-T2", "paper") if (c.row, c.column, c.variant) == (ROW, "ReLU", "")][:2]
         gains = [90.0] * 40 + [90.5] * 260
         records = {
-            cell.spec: Record({"status": "finished", "curves": {"train_accuracy": train, "test_accuracy": gains}})
+            cell.spec: Record(
+                {
+                    **{
+                        "status": "finished",
+                        "best_test": 90.5,
+                        "best_epoch": 41,
+                        "last_test": 90.5,
+                        "selected_test": None,
+                    },
+                    "curves": {"train_accuracy": train, "test_accuracy": gains},
+                    "provenance": {"device": "a made-up <device>", "seconds": 1.0},
+                }
+            )
             for cell, train in zip(some, ([90.0] * 19 + [99.9] * 281, [99.8] * 300), strict=True)
         }
         shelf = Shelf([], lambda cell: None)
@@ -224,7 +238,7 @@ class TestOtherRunsThanTheExhibitsOwn:
         chapter = open_chapter("A-T2", **given)
         assert chapter.entries == []
         table = chapter.table()
-        assert table.caption == f"{title}: test accuracy in percent, mean ± std"
+        assert re.fullmatch(f"{re.escape(title)}, (a made-up <device>|no records yet): test accuracy.*", table.caption)
         assert list(table.frame.columns) == ["row", "regime", "measured", "95% interval", "n"]
         assert set(chapter.facts().values()) == {"0"}
 
@@ -244,7 +258,7 @@ class TestOtherRunsThanTheExhibitsOwn:
         assert not chapter.decides
         table = chapter.claims()
         assert table.frame.empty
-        assert table.caption == f"Claims about A-T2, profile {chapter.profile}, decided by its own runs alone"
+        assert table.caption == f"Claims about {chapter.place}, decided by its own runs alone"
 
     def test_the_exhibits_own_number_of_seeds_in_so_many_words_changes_nothing(self, downloads: Path) -> None:
         for profile, seeds in (("paper", 5), ("cpu", 3), ("quick", 5)):
@@ -313,7 +327,7 @@ class TestTheProfileForTwoCores:
 
     def test_three_seeds_decide_claims(self, small: Chapter) -> None:
         table = small.claims()
-        assert table.caption == "Claims about A-T2, profile cpu, decided by paired differences over seeds"
+        assert table.caption == "Claims about A-T2, profile cpu, no records yet, paired over n = 3 seeds"
         found = {line["claim"]: line for line in table.frame.to_dict("records") if line["row"] == ROW}
         assert {title: line["verdict"] for title, line in found.items()} == {
             "Random gates are outperformed by gates that learn": Verdict.REPRODUCED,

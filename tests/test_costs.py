@@ -139,3 +139,20 @@ def test_a_run_on_two_classes_sees_about_a_fifth_of_the_examples() -> None:
     assert epoch_flops(two) == examples
     few = two.replace(train_size=500)
     assert epoch_flops(few) == 500 * training_flops(two) + 2_000 * 2 * two.network.macs()
+
+
+def test_a_run_that_stopped_early_counts_what_it_trained(tmp_path: Path) -> None:
+    spec = TINY.replace(epochs=40, early_stop=2)
+    short = Record.build(
+        spec,
+        1,
+        status="finished",
+        curves={name: [100.0] * 4 for name in ("train_loss", "train_accuracy", "test_accuracy")},
+        best_test=100.0,
+        last_test=100.0,
+        provenance={
+            "device": device_name("cpu"), "seconds": 2.0, "backend": costs.choose_backend(spec).name, "threads": 1,
+        },
+    )  # fmt: skip
+    speeds = Speeds(records=[short], cache=tmp_path / "speeds.json")
+    assert speeds.seconds(TINY.replace(epochs=40)) == pytest.approx(20.0)

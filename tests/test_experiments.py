@@ -6,6 +6,7 @@ import multiprocessing
 from typing import Any
 
 import pytest
+import torch
 
 from companion import experiments
 from companion.data import DataError
@@ -156,6 +157,7 @@ def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
         (("--rows", "FC/SGD/MNIST"), ("FC/SGD/digits",)),
         (("--rows",), ("rows must be a list of some of",)),
         (("--backend", "jax"), ("auto, fused",)),
+        (("--device", "cuda:9"), ("no GPU here",) if not torch.cuda.is_available() else ()),
         (("--profile", "huge"), ("quick", "cpu", "paper")),
     ],
 )

@@ -152,17 +152,25 @@ class TestNumberTable:
 class TestOtherTables:
     def test_claims(self) -> None:
         ours = RowResult("FC/SGD/MNIST", Verdict.PENDING, None, None, None, "pending")
-        theirs = RowResult("FC/SGD/MNIST", Verdict.INCONCLUSIVE, -0.004, (-0.194, 1.186), 0.2, "rule")
+        theirs = RowResult("FC/SGD/MNIST", Verdict.INCONCLUSIVE, -0.004, (-0.194, 1.186), 0.2, "rule", "DI − II")
         table = render.claim_table([("II = DI", ours, theirs), ("a < b", theirs, ours)], "c")
         assert cells(table) == [
-            ["II = DI", "FC/SGD/MNIST", "–", "… pending", "-0.00 (-0.19 to +1.19)", "? inconclusive"],
-            ["a < b", "FC/SGD/MNIST", "-0.00 (-0.19 to +1.19)", "? inconclusive", "–", "… pending"],
+            ["II = DI", "FC/SGD/MNIST", "–", "–", "… pending", "+0.00 (-0.19 to +1.19)", "? inconclusive"],
+            [
+                "a < b",
+                "FC/SGD/MNIST",
+                "DI − II, Holm p = 0.2",
+                "+0.00 (-0.19 to +1.19)",
+                "? inconclusive",
+                "–",
+                "… pending",
+            ],
         ]
 
     def test_a_claim_that_the_papers_numbers_cannot_decide_has_dashes_in_their_place(self) -> None:
-        ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), 0.01, "rule")
+        ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), None, "rule", "b − a")
         assert cells(render.claim_table([("t", ours, None)], "c")) == [
-            ["t", "r", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
+            ["t", "r", "b − a", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
         ]
 
     def test_summaries(self) -> None:

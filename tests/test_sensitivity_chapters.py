@@ -49,6 +49,17 @@ def cells(made: SensitivityChapter) -> dict[tuple[str, str, str], dict[str, str]
     return {(line.pop("row"), line.pop("regime"), line.pop("")): line for line in lines}
 
 
+def test_findings_group_the_regimes_by_what_came_out() -> None:
+    found = made_of().findings().lines
+    assert len(found) == 3
+    first = next(line for line in found if line.startswith(f"FC/SGD/MNIST, step 0.1, against {OWN}: "))
+    for (row, regime, variant), line in cells(made_of()).items():
+        if (row, variant) == ("FC/SGD/MNIST", "step 0.1"):
+            clause = next(part for part in first.split(": ", 1)[1].rstrip(".").split("; ") if regime in part)
+            assert clause.startswith(f"{line['verdict']} in ")
+    assert all("pending" in line for line in made_of(lambda cell: None).findings().lines)
+
+
 class TestTable:
     def test_every_variant_stands_below_the_exhibits_own_runs(self) -> None:
         table = made_of().table()
@@ -137,7 +148,8 @@ class TestTable:
         assert [line["verdict"] for line in cells(best).values()] == ["", "the same", "the same"]
         assert [line["verdict"] for line in cells(chosen).values()] == ["", "lower", "the same"]
         assert best.table().caption == (
-            "A-S-teacher, profile paper, a made-up <device>: best test accuracy, paired differences in points"
+            "A-S-teacher, profile paper, a made-up <device>: best test accuracy in percent, mean ± std, "
+            "and paired differences in points"
         )
         assert "test accuracy of the held-out choice" in chosen.table().caption
         (ax,) = chosen.figure().axes

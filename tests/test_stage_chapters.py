@@ -53,6 +53,17 @@ def block(made: StageChapter) -> dict[str, dict[str, str]]:
     return {str(line.pop("")): line for line in lines}
 
 
+def test_findings_tell_the_first_the_last_and_the_best_stage() -> None:
+    code, text, teacher = stage_chapter().findings().lines
+    best = max(STAIRS[1:])
+    assert code.startswith(f"{CODE}: {STAIRS[1]:.2f} at stage 1, {STAIRS[6]:.2f} at stage 6, most at stage ")
+    assert f"({best:.2f}); random gates have {STAIRS[0]:.2f}." in code
+    assert f"{STAIRS[1] - 2:.2f} at stage 1" in text
+    assert f"{STAIRS[1] + 1:.2f} at stage 1" in teacher
+    labels = (CODE, TEXT, TEACHER)
+    assert set(stage_chapter(lambda cell: None).findings().lines) == {f"{label}: pending." for label in labels}
+
+
 class TestTable:
     def test_stages_stand_side_by_side_the_paper_first(self) -> None:
         table = stage_chapter().table()

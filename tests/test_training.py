@@ -18,7 +18,7 @@ from companion.data import DATASETS, load
 from companion.notation import Regime
 from companion.regimes import initial_model
 from companion.spec import RunSpec, stream
-from companion.training import TeacherMissingError, choose_backend, epoch_order, train
+from companion.training import Progress, TeacherMissingError, choose_backend, epoch_order, train
 from companion.workspace import weights_digest
 from laboratory import Laboratory, all_regimes, timeless, tiny
 
@@ -334,6 +334,20 @@ def test_a_shorter_curve_is_a_record_only_of_a_run_that_was_fitted(lab, monkeypa
     monkeypatch.setattr("companion.spec.FITTED", 99.0)
     ((_, reason),) = lab.store.verify()
     assert "one value for each of 30 epochs" in reason
+
+
+def test_a_run_that_ends_is_recorded_while_others_go_on(lab, monkeypatch):
+    monkeypatch.setattr("companion.spec.FITTED", 60.0)
+    specs = [tiny(epochs=30, early_stop=3), tiny(epochs=30, seed=1)]
+    told = []
+
+    def note(event):
+        told.append((event.spec, event.epoch) if isinstance(event, Progress) else event.spec)
+
+    train(specs, lab.workspace, note, backend="reference", on_progress=note)
+    assert told.index(specs[0]) < told.index((specs[1], 30)) < told.index(specs[1])
+    assert told.count(specs[0]) == told.count(specs[1]) == 1
+    assert not any(lab.workspace.load_checkpoint(spec.key) for spec in specs)
 
 
 def test_a_fitted_run_ends_all_its_lengths(lab, monkeypatch):

@@ -50,6 +50,14 @@ def test_same_scale_is_the_worst_epoch_and_norm(factor, expected):
     assert verdict(SCALE, probes(quantities)) is expected
 
 
+def test_a_control_is_put_to_the_same_rule():
+    own = probes(lambda s: {"nu": [1000.0, 800.0, 500.0 + s]})
+    control = probes(lambda s: {"nu": [1000.0, 1000.0, 2000.0 + s]}).assign(variant="random labels")
+    (result,) = evaluate_trend(NU, ["r"], pd.concat([own, control]), 5, "random labels")
+    assert result.verdict is Verdict.NOT_REPRODUCED
+    assert result.difference == pytest.approx(0.301, abs=0.001)
+
+
 def test_missing_seeds_are_pending_and_variants_do_not_count():
     frame = probes(lambda s: {"nu": [2.0, 1.5, 1.0 + s / 10]}, seeds=4)
     assert verdict(NU, frame) is Verdict.PENDING

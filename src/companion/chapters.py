@@ -30,7 +30,7 @@ from companion.stats import Summary, summarise
 from companion.store import Store, canonical
 from companion.workspace import Workspace
 
-__all__ = ["Chapter", "live", "open_chapter"]
+__all__ = ["Chapter", "Findings", "live", "open_chapter"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Chapter:
 
         The table is also left as a CSV file among the chapter's downloads.
         """
-        title = f"{self._title}{variant and f', {variant}'}: test accuracy in percent, mean ± std"
+        title = f"{self.place}{variant and f', {variant}'}: test accuracy in percent, mean ± std"
         if self.entries:
             chosen = [e for e in self.entries if e.variant == variant and ":README" not in e.id]
             pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self.download(f"{name}.csv"), index=False)
@@ -123,10 +123,11 @@ class Chapter:
     def claims(self) -> Table:
         """The exhibit's claims row by row, with their verdicts, by the runs of this profile."""
         results = claim_results(self.exhibit.id, self.runs, self.profile) if self.decides else []
-        how = "decided by paired differences over seeds" if self.decides else "decided by its own runs alone"
+        seeds = self.exhibit.seeds[self.profile]
+        how = f"paired over n = {seeds} seeds" if self.decides else "decided by its own runs alone"
         table = render.claim_table(
             [(claim.title, ours, paper) for claim, ours, paper in results if ours.row in self._rows_of(claim)],
-            f"Claims about {self.exhibit.id}, profile {self.profile}, {how}",
+            f"Claims about {self.place}, {how}",
         )
         table.frame.to_csv(self.download("claims.csv"), index=False)
         return table
@@ -149,7 +150,8 @@ class Chapter:
         for (row, column), part in done.groupby(["row", "column"], sort=False):
             gains = (part["best_test"] - part["last_test"]).to_list()
             lines.append(({"row": str(row), "regime": str(column)}, summarise(gains)))
-        return render.summary_table(lines, "Best-test minus last-epoch accuracy in points, mean ± std over seeds")
+        title = f"{self.place}: best-test minus last-epoch accuracy in points, mean ± std over seeds"
+        return render.summary_table(lines, title)
 
     def stopping(self) -> Table:
         """What stopping early would have changed in the runs of full length."""
@@ -168,7 +170,7 @@ class Chapter:
                     "best-test accuracy lost at most": f"{part['moved'].max():.2f}",
                 }
             )
-        title = f"{self._title}: runs of full length, if they had stopped after {FITTED_EPOCHS} epochs at 99.9%"
+        title = f"{self.place}: runs of full length, if they had stopped after {FITTED_EPOCHS} epochs at 99.9%"
         return Table(pd.DataFrame(lines, dtype=object), title)
 
     def accuracy_figure(self) -> Figure:
@@ -213,7 +215,7 @@ class Chapter:
             if {"FR-II", "FL", "ReLU"} <= mean.keys():
                 gap, kept = mean["ReLU"] - mean["FR-II"], mean["FL"] - mean["FR-II"]
                 lines.append(
-                    f"{row}: random gates lose {gap:.2f} points against ReLU; fixed learnt gates win back "
+                    f"{row}: random gates (FR-II) lose {gap:.2f} points against ReLU; fixed learnt gates win back "
                     f"{kept:.2f} of them ({kept / gap:.0%}), with a value network trained from scratch."
                 )
         return Findings(tuple(lines) or ("No row is complete yet.",))
@@ -260,16 +262,31 @@ class Footer:
         links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in names]
         links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
         keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
-        devices = escape(", ".join(sorted(set(done["device"].dropna()))) or "no device yet")
-        size = sum(c.store.path(key).stat().st_size for key in done["key"]) / 1e6
-        cost = f"{len(done)} runs, {done['seconds'].sum() / 3600:.2f} hours on {devices}, records {size:.1f} MB"
+        costs = [self._cost(c)] + [self._cost(other) for other in self._others()]
         return (
             '<dl class="companion-footer">'
             f"<dt>Re-run</dt><dd><code>{escape(repr(self))}</code></dd>"
-            f"<dt>Cost of what is recorded</dt><dd>{cost}</dd>"
+            f"<dt>Cost of what is recorded</dt><dd>{'<br>'.join(map(escape, costs))}</dd>"
             f"<dt>Downloads</dt><dd>{', '.join(links)}</dd>"
             f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd></dl>"
         )
+
+    def _others(self) -> list[Chapter]:
+        """The exhibit in the other profiles of which the store has records."""
+        c = self.chapter
+        others = [
+            Chapter(c.exhibit, name, cells(c.exhibit.id, name), c.store, own=True)
+            for name in c.exhibit.profiles
+            if name != c.profile
+        ]
+        return [other for other in others if other.runs["seconds"].notna().any()]
+
+    def _cost(self, chapter: Chapter) -> str:
+        done = chapter.runs[chapter.runs["seconds"].notna()].drop_duplicates("key")
+        devices = ", ".join(sorted(set(done["device"]))) or "no device yet"
+        size = sum(chapter.store.path(key).stat().st_size for key in done["key"]) / 1e6
+        hours = done["seconds"].sum() / 3600
+        return f"profile {chapter.profile}: {len(done)} runs, {hours:.2f} hours on {devices}, records {size:.1f} MB"
 
     def __repr__(self) -> str:
         c = self.chapter

@@ -152,6 +152,7 @@ class RowResult:
         interval: its 90% interval, whose ends are the one-sided 95% bounds.
         p: the largest Holm-adjusted p-value (``much less`` only).
         rule: the rule with its numbers, as a sentence.
+        pair: what was taken from what, as ``b − a``; empty where there is no difference.
     """
 
     row: str
@@ -160,6 +161,7 @@ class RowResult:
     interval: tuple[float, float] | None
     p: float | None
     rule: str
+    pair: str = ""
 
 
 def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test") -> Differences:
@@ -266,7 +268,7 @@ def _row(
     else:
         p = max(adjusted[place] for place, _ in present)
         rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {rule}"
-    return RowResult(row, _WORST_FIRST[rank], worst.mean, (low, high), p, rule)
+    return RowResult(row, _WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
 
 
 _WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)

@@ -71,10 +71,15 @@ def epoch_flops(spec: RunSpec) -> int:
     return trained * training_flops(spec) + tested * 2 * (spec.network.macs() + feature)
 
 
-def run_flops(spec: RunSpec) -> int:
-    """Operations of a whole run, the gates of a fixed feature network for all examples included."""
+def run_flops(spec: RunSpec, epochs: int | None = None) -> int:
+    """Operations of a run, the gates of a fixed feature network for all examples included.
+
+    Args:
+        spec: the run.
+        epochs: how many it trained, where it stopped early.
+    """
     fixed = sum(_examples(spec)) * 2 * _feature_macs(spec) if spec.regime.frozen else 0
-    return spec.epochs * epoch_flops(spec) + fixed
+    return (spec.epochs if epochs is None else epochs) * epoch_flops(spec) + fixed
 
 
 def _examples(spec: RunSpec) -> tuple[int, int]:
@@ -117,7 +122,8 @@ class Speeds:
             made = record.content["provenance"]
             if made["device"] == device_name(device) and made["seconds"] > 0 and record.finished:
                 name = self._name(record.spec, made["backend"], made["threads"])
-                self.measured.setdefault(name, []).append(run_flops(record.spec) / made["seconds"])
+                flops = run_flops(record.spec, epochs=len(record.curves["train_loss"]))
+                self.measured.setdefault(name, []).append(flops / made["seconds"])
 
     def __getitem__(self, spec: RunSpec) -> float:
         """Operations per second for runs of this kind, by records or by calibration."""

@@ -121,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--rows", nargs="*")
     options = parser.parse_args(arguments)
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error(f"--device {options.device}: there is no GPU here; valid is cpu")
     store = Store(options.out / "results")
     workspace = Workspace(options.out / "workspace", store)
     start = time.monotonic()

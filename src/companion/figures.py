@@ -15,6 +15,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from companion.notation import Regime
 
@@ -220,6 +221,7 @@ def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
             counts = done.groupby("label").size().reindex(labels, fill_value=0)
             ax.set(title=f"{row}, {column} ({_range(counts)})", xlabel="test accuracy [%]")
             ax.title.set_fontsize(9)
+            ax.xaxis.set_major_locator(MaxNLocator(3))
             ax.set_yticks(range(len(labels)), labels)
             ax.set_ylim(len(labels) - 0.5, -0.5)
             ax.grid(axis="x", alpha=0.3)

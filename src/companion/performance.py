@@ -113,6 +113,7 @@ def _result(document: Document) -> str:
     columns = ["variant", "value", "ratio"]
     if unit != "s":
         head, columns = [*head, "seconds a round"], [*columns, "seconds"]
+    head, columns = [*head, "spread"], [*columns, "spread"]
     if any(row["of_peak"] is not None for row in rows):
         head, columns = [*head, "of peak"], [*columns, "of_peak"]
     lines = [[_text(name, row[name]) for name in columns] for row in rows]
@@ -138,7 +139,9 @@ def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
 def _text(column: str, value: Any) -> str | None:
     if not isinstance(value, float):
         return value
-    return f"{value:.0%}" if column == "of_peak" else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if column in ("of_peak", "spread"):
+        return f"{value:.0%}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def figures(found: Mapping[str, Document]) -> dict[str, str]:

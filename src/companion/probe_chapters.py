@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter
+from companion.chapters import Chapter, Findings
+from companion.claims import RowResult
 from companion.figures import probe_figure
 from companion.render import Table
 from companion.scorecard import trend_results
-from companion.trends import TRENDS
+from companion.trends import TRENDS, Trend
 
 __all__ = ["ProbeChapter"]
 
@@ -39,11 +41,11 @@ class ProbeChapter:
             line: dict[str, object] = {"row": row, "labels": variant or "true labels", "n": mine["seed"].nunique()}
             for column in columns:
                 if mine.empty:
-                    line[column] = "pending"
+                    line[column.replace("_", " ")] = "pending"
                     continue
                 first = mine[mine["epoch"] == mine["epoch"].min()][column].median()
                 last = mine[mine["epoch"] == mine["epoch"].max()][column].median()
-                line[column] = f"{first:.2e} → {last:.2e}"
+                line[column.replace("_", " ")] = f"{first:.2e} → {last:.2e}"
             lines.append(line)
         table = Table(pd.DataFrame(lines), f"{self.chapter.place}: medians over seeds, first → last measurement")
         table.frame.to_csv(self.chapter.download("ends.csv"), index=False)
@@ -53,13 +55,43 @@ class ProbeChapter:
         """The exhibit's claims with their verdicts, by its own runs of this profile."""
         lines = [
             {"claim": trend.title, "row": result.row, "verdict": result.verdict, "rule": result.rule}
-            for trend in TRENDS
-            if self.chapter.decides and trend.exhibit == self.chapter.exhibit.id
-            for result in trend_results(trend, self.chapter.store, self.chapter.profile)
-            if result.row in {cell.row for cell in self.chapter.cells}
+            for trend, result in self._results("")
         ]
-        caption = f"Claims about {self.chapter.exhibit.id}, profile {self.chapter.profile}"
-        return Table(pd.DataFrame(lines, dtype=object), caption)
+        return Table(pd.DataFrame(lines, dtype=object), f"Claims about {self._counted}")
+
+    def controls(self) -> Table:
+        """What the rules of :meth:`verdicts` say of the exhibit's controls, which the claims are not about."""
+        variants = dict.fromkeys(cell.variant for cell in self.chapter.cells if cell.variant)
+        lines = [
+            {"control": variant, "row": result.row, "the same rule": result.rule}
+            for variant in variants
+            for _, result in self._results(variant)
+        ]
+        return Table(pd.DataFrame(lines, dtype=object), f"Controls of {self._counted}")
+
+    def _results(self, variant: str) -> Iterator[tuple[Trend, RowResult]]:
+        rows = {cell.row for cell in self.chapter.cells}
+        for trend in TRENDS:
+            if self.chapter.decides and trend.exhibit == self.chapter.exhibit.id:
+                for result in trend_results(trend, self.chapter.store, self.chapter.profile, variant):
+                    if result.row in rows:
+                        yield trend, result
+
+    @property
+    def _counted(self) -> str:
+        return f"{self.chapter.place}, n = {self.probes['seed'].nunique()} seeds"
+
+    def largest_ratio(self, a: str, b: str) -> Findings:
+        """Where two quantities are farthest apart, over seeds and measurements, and how far after the first."""
+        sentences = []
+        for row, mine in self.probes[self.probes["variant"] == ""].groupby("row", sort=False):
+            factor = np.exp(np.abs(np.log(mine[a] / mine[b])))
+            first = mine["epoch"] == mine["epoch"].min()
+            sentences.append(
+                f"{row}: {a} and {b} differ by a factor of {factor[first].min():.1f} to {factor[first].max():.1f} "
+                f"before training, and of at most {factor[~first].max():.1f} at any measurement after it."
+            )
+        return Findings(tuple(sentence.replace("_", " ") for sentence in sentences) or ("No run is recorded yet.",))
 
     def figure(
         self, panels: Mapping[str, Sequence[str]], lines: Mapping[str, Mapping[str, float]] | None = None
@@ -82,6 +114,5 @@ class ProbeChapter:
                     parts.append(part.assign(panel=title, label=name.replace("_", " ")))
         frame = pd.concat(parts) if parts else pd.DataFrame(columns=["row", "epoch", "panel", "label"])
         rows = list(dict.fromkeys(cell.row for cell in self.chapter.cells))
-        title = f"{self.chapter.place}, n = {self.probes['seed'].nunique()} seeds"
-        figure = probe_figure(frame, rows, list(panels), lines or {}, title)
+        figure = probe_figure(frame, rows, list(panels), lines or {}, self._counted)
         return self.chapter.keep("probes", figure)

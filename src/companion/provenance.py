@@ -29,7 +29,13 @@ TRAINING_PATH = (
     "spec.py",
     "networks.py",
     "regimes.py",
+    "objectives.py",
+    "examples.py",
+    "gate_cache.py",
     "backends",
+    "evaluation.py",
+    "kernels",
+    "probes.py",
     "training.py",
 )
 

@@ -71,7 +71,8 @@ def signed(line: Mapping[str, Any]) -> str:
     """``+0.12 (-0.03 to +0.27)`` from ``difference, low, high``; a dash where there is none."""
     if line.get("difference") is None:
         return "–"
-    return f"{line['difference']:+.2f} ({line['low']:+.2f} to {line['high']:+.2f})"
+    difference, low, high = (f"{round(line[name], 2) + 0.0:+.2f}" for name in ("difference", "low", "high"))
+    return f"{difference} ({low} to {high})"
 
 
 def number_table(entries: Sequence[Entry], half_widths: Mapping[str, float | None], caption: str) -> Table:
@@ -119,12 +120,17 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
     def gap(result: RowResult | None) -> str:
         if result is None or result.difference is None or result.interval is None:
             return "–"
-        return f"{result.difference:+.2f} ({result.interval[0]:+.2f} to {result.interval[1]:+.2f})"
+        low, high = result.interval
+        return signed({"difference": result.difference, "low": low, "high": high})
+
+    def pair(result: RowResult) -> str:
+        return (result.pair or "–") + ("" if result.p is None else f", Holm p = {result.p:.2g}")
 
     lines = [
         {
             "claim": title,
             "row": ours.row,
+            "least favourable pair": pair(ours),
             "gap in points (90% interval)": gap(ours),
             "verdict": ours.verdict,
             "paper's gap": gap(paper),

@@ -171,7 +171,7 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
     diverged = 0 if mine is None or not expected else int((mine["status"] == "diverged").sum())
     summary = summarise(found) if found else None
     if line["cited"] == "yes":
-        verdict, rule = Verdict.CITED, "a number that the source quotes or repeats"
+        verdict, rule = Verdict.CITED, "not a result of the three texts: shown, not counted"
     elif not expected:
         verdict, rule = Verdict.PENDING, "pending: this exhibit has no runs yet"
     elif len(found) + diverged < max(expected, 2):
@@ -234,11 +234,11 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     return [entry(claim, ours) for claim, ours, _ in claim_results(exhibit, frame)]
 
 
-def trend_results(trend: Trend, store: Store, profile: str = PROFILE) -> list[RowResult]:
-    """A trend in each row of its exhibit."""
+def trend_results(trend: Trend, store: Store, profile: str = PROFILE, variant: str = "") -> list[RowResult]:
+    """A trend in each row of its exhibit, by its own runs or by those of a variant."""
     grid = cells(trend.exhibit, profile)
-    rows = list(dict.fromkeys(cell.row for cell in grid))
-    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile])
+    rows = list(dict.fromkeys(cell.row for cell in grid if cell.variant == variant))
+    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile], variant)
 
 
 def _trend_entries(trend: Trend, store: Store) -> list[Entry]:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion import sensitivity
-from companion.chapters import Chapter
+from companion.chapters import Chapter, Findings
 from companion.figures import band_figure, variant_figure
 from companion.frames import points
 from companion.render import Table, plus_minus, signed
@@ -41,10 +41,23 @@ class SensitivityChapter:
             }
             for line in found
         ]
-        title = f"{self.chapter.place}: {self._what}, paired differences in points"
+        title = f"{self.chapter.place}: {self._what} in percent, mean ± std, and paired differences in points"
         table = Table(pd.DataFrame(lines, dtype=object), title)
         table.frame.to_csv(self.chapter.download("variants.csv"), index=False)
         return table
+
+    def findings(self) -> Findings:
+        """What the comparisons say, a sentence for each row and variant."""
+        found = [line for line in sensitivity.lines(self.chapter.runs, self.base, self.statistic)]
+        sentences = []
+        for row, variant in dict.fromkeys((line["row"], line["variant"]) for line in found):
+            if variant == self.base:
+                continue
+            mine = [line for line in found if (line["row"], line["variant"]) == (row, variant)]
+            words = dict.fromkeys(line["verdict"] for line in mine)
+            parts = [f"{word} in {', '.join(m['column'] for m in mine if m['verdict'] == word)}" for word in words]
+            sentences.append(f"{row}, {variant}, against {self.base}: {'; '.join(parts)}.")
+        return Findings(tuple(sentences))
 
     def gaps(self, a: str, b: str) -> Table:
         """What column ``a`` lacks to column ``b``, variant by variant."""

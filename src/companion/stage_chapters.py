@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter
+from companion.chapters import Chapter, Findings
 from companion.exhibits_a import AT_STAGE_END, STAGES
 from companion.figures import band_figure
 from companion.frames import points, scores
@@ -61,6 +61,23 @@ class StageChapter:
             return f"pending: {len(found)} of {wanted}"
         summary = summarise(found)
         return f"{plus_minus(summary.mean, summary.std)} (n = {summary.n})"
+
+    def findings(self) -> Findings:
+        """How accuracy goes from stage to stage, by code and by text, in one sentence each."""
+        sentences = []
+        frame = self.chapter.runs
+        random = scores(frame, "stage-0", "FL").mean()
+        for (column, variant), label in LABELS.items():
+            means = {i: scores(frame, f"stage-{i}", column, variant).mean() for i in range(1, STAGES + 1)}
+            if pd.isna(random) or any(pd.isna(mean) for mean in means.values()):
+                sentences.append(f"{label}: pending.")
+                continue
+            best = max(means, key=lambda i: means[i])
+            sentences.append(
+                f"{label}: {means[1]:.2f} at stage 1, {means[STAGES]:.2f} at stage {STAGES}, most at stage {best} "
+                f"({means[best]:.2f}); random gates have {random:.2f}."
+            )
+        return Findings(tuple(sentences))
 
     def figure(self) -> Figure:
         """Accuracy against the stage, with the paper's curve and reference lines where they may stand."""

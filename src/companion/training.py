@@ -32,6 +32,7 @@ from companion.evaluation import Evaluator, evaluate_all
 from companion.examples import Split, split
 from companion.notation import Int, Regime, Tensor
 from companion.probes import measure
+from companion.products import single_precision
 from companion.provenance import provenance
 from companion.regimes import initial_model
 from companion.spec import RunSpec, stream
@@ -80,7 +81,7 @@ def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Ba
     if name not in ("auto", *BACKENDS):
         raise ValueError(f"unknown backend {name!r}: valid are auto, {', '.join(BACKENDS)}")
     kind = device.partition(":")[0]
-    able = {b.name: b for b in BACKENDS.values() if b.supports(spec) and ONLY_ON.get(b.name, kind) == kind}
+    able = {b.name: b for b in BACKENDS.values() if ONLY_ON.get(b.name, kind) == kind and b.supports(spec)}
     if not able or name not in ("auto", *able):
         run = f"{spec.architecture} {'with' if spec.bias else 'without'} biases in {spec.precision} on {device}"
         raise ValueError(f"backend {name} cannot train {run}: valid here are {', '.join(able) or 'none'}")
@@ -263,9 +264,19 @@ def _train_group(
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
     spec, backend = jobs[0].spec, jobs[0].backend
+    if device != "cpu":
+        single_precision(tensor_cores=spec.precision == "tf32")  # the gates of test images are computed before training
     data = split(spec, load(spec.dataset))
     share = EVALUATION_SHARE / len(jobs)
     evaluators = {job.spec.key: Evaluator(job.spec, job.checkpoint.state.model, data, device, share) for job in jobs}
+    recorded: set[str] = set()
+
+    def record(job: _Job) -> None:
+        for ended in (*job.passed(), job):
+            on_record(ended.record(device, threads))
+        job.workspace.drop_checkpoint(job.spec.key)
+        recorded.add(job.spec.key)
+
     for job in jobs:
         job.probe(data)
     engine, members = None, 0
@@ -273,6 +284,7 @@ def _train_group(
     while active := [job for job in jobs if not job.done]:
         if engine is None or len(active) < members:
             states = [job.checkpoint.state for job in active]
+            engine = None  # before the next one takes its memory
             engine = backend.start([job.spec for job in active], states, data.train, device, threads)
             members = len(active)
         start = time.monotonic()
@@ -289,11 +301,14 @@ def _train_group(
                     on_progress(Progress(follower.spec, job.checkpoint.epoch, backend.name, 0.0))
             for follower in job.passed():
                 on_record(follower.record(device, threads))
+        for job in active:
+            if job.done:
+                record(job)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             for job in active:
-                job.workspace.save_checkpoint(job.spec.key, job.checkpoint)
+                if not job.done:
+                    job.workspace.save_checkpoint(job.spec.key, job.checkpoint)
             saved = time.monotonic()
     for job in jobs:
-        for ended in (*job.passed(), job):
-            on_record(ended.record(device, threads))
-        job.workspace.drop_checkpoint(job.spec.key)
+        if job.spec.key not in recorded:  # it was at its end before it was taken up
+            record(job)

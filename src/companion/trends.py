@@ -72,7 +72,9 @@ TRENDS = (
 )
 
 
-def evaluate_trend(trend: Trend, rows: Sequence[str], probes: pd.DataFrame, seeds: int) -> list[RowResult]:
+def evaluate_trend(
+    trend: Trend, rows: Sequence[str], probes: pd.DataFrame, seeds: int, variant: str = ""
+) -> list[RowResult]:
     """The trend in each row.
 
     Args:
@@ -80,10 +82,11 @@ def evaluate_trend(trend: Trend, rows: Sequence[str], probes: pd.DataFrame, seed
         rows: of the exhibit; those without all seeds are pending.
         probes: a frame of :func:`companion.frames.probes`.
         seeds: how many make a row complete.
+        variant: empty for the exhibit's own runs; a control's name puts the same rule to the control.
     """
     results = []
     for row in rows:
-        mine = probes[(probes["row"] == row) & (probes["variant"] == "")]
+        mine = probes[(probes["row"] == row) & (probes["variant"] == variant)]
         scores = [trend.score(run.sort_values("epoch")) for _, run in mine.groupby("seed")]
         if len(scores) < max(seeds, 2):
             rule = f"pending: {len(scores)} of {seeds} seeds recorded"

@@ -50,6 +50,7 @@ class GraphedEngine(StackedEngine):
         self.batch = torch.zeros(len(self.specs), size, dtype=torch.int64, device=device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.warm = 0
+        self.side = torch.cuda.Stream(device) if self.graphed else None  # of this device, which may not be the first
 
     def advance(self, batch: Int[Tensor, "M n"]) -> None:
         """One step of every model, by the graph once it is there."""
@@ -68,16 +69,17 @@ class GraphedEngine(StackedEngine):
 
     def _aside(self) -> None:
         """A warm-up step on a side stream, as graph capture asks for."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        main = torch.cuda.current_stream(self.device)
+        assert self.side is not None
+        self.side.wait_stream(main)
+        with torch.cuda.stream(self.side):
             super().advance(self.batch)
-        torch.cuda.current_stream().wait_stream(stream)
+        main.wait_stream(self.side)
         self.warm += 1
 
     def _capture(self) -> None:
         """Record the step, then take it: recording itself computes nothing."""
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        with torch.cuda.graph(self.graph, stream=self.side):
             super().advance(self.batch)
         self.graph.replay()

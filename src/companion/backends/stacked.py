@@ -207,7 +207,9 @@ class StackedEngine:
         if self.cache is not None:
             return self.cache.rows(m, batch)
         learns = RULES[spec.regime].trains_feature
-        with torch.set_grad_enabled(learns):
+        # Fixed gates are those of the float32 network, kept or not, whatever the precision of the value network.
+        exact = torch.autocast(torch.device(self.device).type, enabled=learns and self.spec.precision == "bfloat16")
+        with torch.set_grad_enabled(learns), exact:
             return gates(spec, _part(bundle, "feature") if learns else self.features[m], x, training=learns)
 
     def states(self) -> list[TrainState]:
