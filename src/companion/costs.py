@@ -191,6 +191,8 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> fl
     models = threads if backend.name in ("fused", "lanes") else 4  # one model a thread, or a small stack
     each = training_flops(plain)
     size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))
+    if device != "cpu":  # whole batches, enough of them for a graph to be captured in the first eighth
+        size = spec.batch_size * max(64, size // spec.batch_size)
     info = DATASETS[spec.dataset]
     generator = torch.Generator().manual_seed(0)
     data = Examples(

@@ -57,24 +57,25 @@ def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
         "rule. [How to read this book](../how_to_read.md) explains the words; `companion scorecard --json` prints the "
         "same list.",
         "## Numbers",
-        "Accuracies in percent as mean ± standard deviation over runs; *n* counts the seeds recorded.",
+        "Accuracies in percent as mean ± standard deviation over runs, all of the profile `paper`; *n* counts the "
+        "seeds recorded. Devices are named in each chapter.",
     ]
     for exhibit in dict.fromkeys(line["exhibit"] for line in by_kind["number"]):
         rows = [
             [
                 line["row"],
                 line["column"] + (f" ({line['variant']})" if line["variant"] else ""),
-                line["source"],
                 _value(line["paper_mean"], line["paper_std"]),
                 _value(line["mean"], line["std"]),
                 line["n"],
                 _verdict(line["verdict"]),
                 line["rule"],
+                line["source"],
             ]
             for line in by_kind["number"]
             if line["exhibit"] == exhibit
         ]
-        head = ["row", "column", "source", "paper", "measured", "n", "verdict", "rule"]
+        head = ["row", "column", "paper", "measured", "n", "verdict", "rule", "source"]
         parts += [f"### {_chapter(exhibit, places)}", table(head, rows)]
     rows = [
         [
