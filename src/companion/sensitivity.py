@@ -56,7 +56,8 @@ def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: s
         return line | {"verdict": "" if len(found) == len(mine) else _waiting(mine)}
     gap = _paired(own, found, len(mine))
     if gap is None:
-        return line | {"verdict": _waiting(frame[place & frame["variant"].isin(["", variant])])}
+        both = frame[place & frame["variant"].isin(["", variant])]
+        return line | {"verdict": _waiting(mine if (mine["status"] == "diverged").any() else both)}
     return line | _judged(gap, mine["dataset"].iloc[0])
 
 
