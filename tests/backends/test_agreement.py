@@ -299,12 +299,33 @@ def test_lanes_train_runs_of_all_kinds_side_by_side_and_threads_change_nothing()
         assert result.correct == expected.correct
 
 
+@pytest.mark.parametrize(
+    ("backend", "runs"), [(FusedBackend(), RUNS), (LanesBackend(), CONVOLUTIONS)], ids=["fused", "lanes"]
+)
+def test_runs_that_take_longer_go_first_and_results_keep_their_order(backend, runs):
+    short, long = (next(s for s in runs if s.regime is regime) for regime in (Regime.RELU, Regime.DL))
+    specs = [short, long, short.replace(seed=7), long.replace(seed=8)]
+    _, together = advance(backend, specs, [initial(s) for s in specs], [order(s) for s in specs])
+    alone = [advance(backend, [s], [initial(s)], [order(s)])[1][0] for s in specs]
+    assert together == alone
+    assert len({result.loss for result in together}) == 4
+
+
 def test_gates_that_do_not_fit_the_cache_are_computed_anew(monkeypatch):
     specs = [s for s in RUNS if s.regime is Regime.FR_II and s.optimiser == "sgd"]
     orders = [order(spec, 5) for spec in specs]
     cached, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
     monkeypatch.setattr("companion.gate_cache.GATE_BUDGET", {"cpu": 0})
     anew, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
+    assert all(difference(a, b) == 0 for a, b in zip(cached, anew, strict=True))
+
+
+def test_fixed_gates_are_those_of_float32_in_bfloat16_too(monkeypatch):
+    """Kept or computed anew, they are the same; rounded features would open other gates."""
+    (spec,) = [s.replace(precision="bfloat16") for s in CONVOLUTIONS if s.regime is Regime.FR_II][:1]
+    cached, _ = advance(LanesBackend(), [spec], [initial(spec)], [order(spec)])
+    monkeypatch.setattr("companion.gate_cache.GATE_BUDGET", {"cpu": 0})
+    anew, _ = advance(LanesBackend(), [spec], [initial(spec)], [order(spec)])
     assert all(difference(a, b) == 0 for a, b in zip(cached, anew, strict=True))
 
 

@@ -160,8 +160,8 @@ class StackedEngine:
         """Models that go forward and back together: all dense ones; convolutional ones alone, to reuse their memory."""
         return [slice(m, m + 1) for m in range(len(self.specs))] if self.convolutional else [slice(None)]
 
-    def _precision(self) -> AbstractContextManager:
-        reduced = self.spec.precision == "bfloat16"
+    def _precision(self, reduce: bool = True) -> AbstractContextManager:
+        reduced = reduce and self.spec.precision == "bfloat16"
         return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=reduced)
 
     def _logits(self, models: slice, batch: Int[Tensor, "M n"]) -> Float[Tensor, "m n C"]:
@@ -208,8 +208,7 @@ class StackedEngine:
             return self.cache.rows(m, batch)
         learns = RULES[spec.regime].trains_feature
         # Fixed gates are those of the float32 network, kept or not, whatever the precision of the value network.
-        exact = torch.autocast(torch.device(self.device).type, enabled=learns and self.spec.precision == "bfloat16")
-        with torch.set_grad_enabled(learns), exact:
+        with torch.set_grad_enabled(learns), self._precision(reduce=learns):
             return gates(spec, _part(bundle, "feature") if learns else self.features[m], x, training=learns)
 
     def states(self) -> list[TrainState]:
