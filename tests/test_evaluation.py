@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from companion.data import load
-from companion.evaluation import Evaluator, evaluate, evaluate_all
+from companion.evaluation import _fast, evaluate, evaluate_all, evaluators
 from companion.examples import split
 from companion.networks import initialise
 from companion.notation import Regime
-from companion.regimes import Model, initial_model, output
+from companion.regimes import Model, gates, initial_model, output
 from companion.spec import RunSpec
 from laboratory import tiny
 
@@ -41,7 +41,7 @@ def test_an_evaluator_measures_the_model_that_it_is_given(regime, variant, monke
     monkeypatch.setattr("companion.evaluation.EVALUATION_BATCH", 16)
     spec = tiny(regime, holdout=25, test_size=90, **variant)
     data, start = split(spec, load("digits")), begin(spec)
-    evaluator = Evaluator(spec, start, data, "cpu")
+    (evaluator,) = evaluators([spec], [start], data, "cpu")
     seen = set()
     for model in (start, moved(spec, start, 1), moved(spec, start, 2)):
         expected = {
@@ -57,7 +57,8 @@ def test_an_evaluator_measures_the_model_that_it_is_given(regime, variant, monke
 def test_without_a_holdout_there_is_one_curve():
     spec = tiny()
     model = begin(spec)
-    assert set(Evaluator(spec, model, split(spec, load("digits")), "cpu")(model)) == {"test_accuracy"}
+    (evaluator,) = evaluators([spec], [model], split(spec, load("digits")), "cpu")
+    assert set(evaluator(model)) == {"test_accuracy"}
 
 
 def test_one_output_is_right_by_its_sign():
@@ -72,10 +73,48 @@ def test_models_are_evaluated_side_by_side_in_their_order(threads):
     spec = tiny()
     data = split(spec, load("digits"))
     models = [moved(spec, begin(spec), seed) for seed in range(5)]
-    evaluators = [Evaluator(spec, model, data, "cpu") for model in models]
+    each = evaluators([spec] * len(models), models, data, "cpu")
     try:
-        found = evaluate_all(evaluators, models, threads)
+        found = evaluate_all(each, models, threads)
     finally:
         torch.set_num_threads(1)
-    assert found == [evaluator(model) for evaluator, model in zip(evaluators, models, strict=True)]
+    assert found == [evaluator(model) for evaluator, model in zip(each, models, strict=True)]
     assert len({f["test_accuracy"] for f in found}) > 1
+
+
+def test_runs_of_several_regimes_share_one_cache():
+    variants = ({}, {"seed": 1}, {"value_input": "ones"}, {"gate_permutation": [1, 0]})
+    specs = [tiny(regime, **v) for regime in Regime for v in variants if regime is not Regime.RELU or len(v) == 0]
+    data, models = split(specs[0], load("digits")), [begin(spec) for spec in specs]
+    each = evaluators(specs, models, data, "cpu")
+    cache = each[-1].caches["test_accuracy"]
+    assert cache is not None
+    assert len(cache.packed) == 3 * 2  # frozen regimes times seeds
+    for evaluator, spec, model in zip(each, specs, models, strict=True):
+        assert evaluator(model)["test_accuracy"] == by_hand(spec, model, data.test.inputs, data.test.labels)
+
+
+@pytest.mark.parametrize("regime", [Regime.RELU, Regime.FR_II, Regime.DL])
+def test_reduced_precision_is_tested_in_its_own_arithmetic_with_gates_of_float32(regime):
+    spec = tiny(regime, precision="bfloat16")
+    data, model = split(spec, load("digits")), moved(spec, begin(spec), 5)
+    x = data.test.inputs
+    stack = gates(spec, model.feature, x) if regime is Regime.FR_II else None
+    with torch.autocast("cpu", torch.bfloat16):
+        answers = output(spec, model, x, stack).argmax(-1)
+    expected = round(100 * float((answers == data.test.labels).double().mean()), 4)
+    assert evaluate(spec, model, data.test) == expected
+
+
+@pytest.mark.parametrize("variant", [{}, {"value_input": "ones", "gate_permutation": [3, 2, 1, 0]}])
+@pytest.mark.parametrize("regime", [Regime.RELU, Regime.FR_II, Regime.FR_DI, Regime.FL])
+def test_the_way_of_gpus_gives_the_same_accuracy(regime, variant, monkeypatch):
+    monkeypatch.setattr("companion.evaluation.LARGE_BATCH", 77)
+    variant = {} if regime is Regime.RELU else variant
+    spec = RunSpec.from_dict({"dataset": "digits", "architecture": "C4GAP", "width": 5, "regime": regime, **variant})
+    data, start = split(spec, load("digits")), begin(spec)
+    (evaluator,) = evaluators([spec], [start], data, "cpu")
+    for seed in range(3):
+        model = moved(spec, start, seed)
+        found = _fast(spec, model.value, data.test, evaluator.caches.get("test_accuracy"), evaluator.place)
+        assert found == by_hand(spec, model, data.test.inputs, data.test.labels)

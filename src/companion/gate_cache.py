@@ -59,7 +59,8 @@ class GateCache:
         cls, share: float, specs: Sequence[RunSpec], features: Sequence[Params], inputs: Tensor
     ) -> GateCache | None:
         """The cache, or ``None`` where it would take more than a ``share`` of the budget."""
-        size = len({spec.seed for spec in specs}) * cls.size(specs[0], len(inputs))
+        networks = {spec.replace(value_input="image", gate_permutation=None).key for spec in specs}
+        size = len(networks) * cls.size(specs[0], len(inputs))
         return cls(specs, features, inputs) if size <= share * GATE_BUDGET[inputs.device.type] else None
 
     @staticmethod

@@ -19,6 +19,7 @@ import torch
 
 from companion.backends import (
     Backend,
+    ChainsBackend,
     CudaBackend,
     EpochResult,
     FusedBackend,
@@ -28,7 +29,7 @@ from companion.backends import (
     TrainState,
 )
 from companion.data import load
-from companion.evaluation import Evaluator, evaluate_all
+from companion.evaluation import evaluate_all, evaluators
 from companion.examples import Split, split
 from companion.notation import Int, Regime, Tensor
 from companion.probes import measure
@@ -44,11 +45,12 @@ __all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "end
 log = logging.getLogger(__name__)
 
 BACKENDS: dict[str, Backend] = {
-    b.name: b for b in (FusedBackend(), CudaBackend(), LanesBackend(), StackedBackend(), ReferenceBackend())
+    b.name: b
+    for b in (FusedBackend(), ChainsBackend(), CudaBackend(), LanesBackend(), StackedBackend(), ReferenceBackend())
 }
 """In order of preference."""
 
-ONLY_ON = {"fused": "cpu", "lanes": "cpu", "cuda": "cuda"}
+ONLY_ON = {"fused": "cpu", "lanes": "cpu", "chains": "cuda", "cuda": "cuda"}
 """Backends that serve one type of device only."""
 
 CHECKPOINT_SECONDS = 60
@@ -267,8 +269,9 @@ def _train_group(
     if device != "cpu":
         single_precision(tensor_cores=spec.precision == "tf32")  # the gates of test images are computed before training
     data = split(spec, load(spec.dataset))
-    share = EVALUATION_SHARE / len(jobs)
-    evaluators = {job.spec.key: Evaluator(job.spec, job.checkpoint.state.model, data, device, share) for job in jobs}
+    models = [job.checkpoint.state.model for job in jobs]
+    found = evaluators([job.spec for job in jobs], models, data, device, EVALUATION_SHARE)
+    tests = {job.spec.key: evaluator for job, evaluator in zip(jobs, found, strict=True)}
     recorded: set[str] = set()
 
     def record(job: _Job) -> None:
@@ -290,7 +293,7 @@ def _train_group(
         start = time.monotonic()
         results = engine.epoch([epoch_order(job.spec, job.checkpoint.epoch + 1, len(data.train)) for job in active])
         states = engine.states()
-        accuracies = evaluate_all([evaluators[job.spec.key] for job in active], [s.model for s in states], threads)
+        accuracies = evaluate_all([tests[job.spec.key] for job in active], [s.model for s in states], threads)
         seconds = (time.monotonic() - start) / len(active)
         for job, state, result, accuracy in zip(active, states, results, accuracies, strict=True):
             job.advance(state, result, accuracy, seconds)

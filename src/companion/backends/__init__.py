@@ -1,6 +1,7 @@
 """Backends: ways to train one epoch.  See :mod:`companion.backends.base`."""
 
 from companion.backends.base import Backend, Engine, EpochResult, TrainState
+from companion.backends.chains import ChainsBackend
 from companion.backends.cuda import CudaBackend
 from companion.backends.fused import FusedBackend
 from companion.backends.lanes import LanesBackend
@@ -9,6 +10,7 @@ from companion.backends.stacked import StackedBackend
 
 __all__ = [
     "Backend",
+    "ChainsBackend",
     "CudaBackend",
     "Engine",
     "EpochResult",
