@@ -6,8 +6,8 @@ share their teacher, their data order and their initial values.
 
 What the texts leave open, and what we take: CIFAR-10, four convolutions of 128 filters and a global average pool, 32
 epochs (those of the only re-implementation that could be found; Papers B and C say "almost 100%" training accuracy),
-soft gates of slope 10; products in bfloat16, weights and moments in float32, since a GPU is needed.  MNIST: four hidden layers
-of 128, 100 epochs, float32.
+soft gates of slope 10; products in bfloat16, weights and moments in float32, since a GPU is needed.  MNIST: four hidden
+layers of 128, 100 epochs, float32.
 
 Rules, fixed before the first record (margins: 1.0 points on CIFAR-10, 0.25 on MNIST; statistic ``best_test``; n = 3):
 
