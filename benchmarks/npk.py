@@ -9,9 +9,9 @@ from torch import Tensor
 
 from benchmarks.networks import examples
 from companion.bench import Benchmark, Options, Step, Variant
-from companion.gates import HardGate
 from companion.kernels import npk, relu_network
-from companion.networks import Params, gate_stack
+from companion.networks.forward import Params, gate_stack
+from companion.networks.gates import HardGate
 from companion.regimes import initial_model
 from companion.spec import RunSpec
 

@@ -14,7 +14,7 @@ from benchmarks.networks import examples
 from benchmarks.outside import Outside
 from companion.bench import Benchmark, Options, Step, Variant
 from companion.kernels import ntk, relu_network
-from companion.networks import Params, forward
+from companion.networks.forward import Params, forward
 from companion.regimes import initial_model
 from companion.spec import RunSpec
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.architectures import (
+from companion.networks.architectures import (
     Architecture,
     CircularConv,
     Conv,
@@ -18,7 +18,7 @@ from companion.architectures import (
     GlobalMaxPool,
     Skip,
 )
-from companion.families import ARCHITECTURES, build, circular_cnn, fully_connected, residual
+from companion.networks.families import ARCHITECTURES, build, circular_cnn, fully_connected, residual
 
 SIZES = st.integers(1, 9)
 

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from companion.architectures import Conv, MaxPool
-from companion.families import build
-from companion.gates import HardGate, SoftGate
 from companion.kernels import npk_from_gates, relu_network
-from companion.networks import Params, forward, gate_stack, initialise, running
+from companion.networks.architectures import Conv, MaxPool
+from companion.networks.families import build
+from companion.networks.forward import Params, forward, gate_stack
+from companion.networks.gates import HardGate, SoftGate
+from companion.networks.initialise import initialise, running
 from companion.notation import Regime
 from companion.regimes import initial_model, output
 from companion.spec import RunSpec, SpecError

@@ -8,7 +8,7 @@ import torch
 from companion.data import load
 from companion.evaluation import Evaluator, evaluate, evaluate_all
 from companion.examples import split
-from companion.networks import initialise
+from companion.networks.initialise import initialise
 from companion.notation import Regime
 from companion.regimes import Model, initial_model, output
 from companion.spec import RunSpec

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.gates import HardGate, SoftGate, check_permutation, permute, rotate, tile
+from companion.networks.gates import HardGate, SoftGate
+from companion.networks.routing import check_permutation, permute, rotate, tile
 
 ORDERS = st.integers(1, 6).flatmap(lambda n: st.permutations(range(n)))
 NUMBERS = st.floats(-20, 20)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import TypeCheckError
 from torch import nn
 
-from companion.architectures import (
+from companion.networks.architectures import (
     Architecture,
     CircularConv,
     Conv,
@@ -20,9 +20,10 @@ from companion.architectures import (
     GlobalMaxPool,
     Skip,
 )
-from companion.families import build, circular_cnn, fully_connected, residual
-from companion.gates import HardGate, SoftGate
-from companion.networks import Params, forward, gate_stack, hidden_only, initialise, trace
+from companion.networks.families import build, circular_cnn, fully_connected, residual
+from companion.networks.forward import Params, forward, gate_stack, trace
+from companion.networks.gates import HardGate, SoftGate
+from companion.networks.initialise import hidden_only, initialise
 
 IMAGE = (2, 5, 4)
 NETWORKS: dict[str, Architecture] = {

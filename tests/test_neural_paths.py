@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from companion.architectures import (
+from companion.networks.architectures import (
     Architecture,
     CircularConv,
     Conv,
@@ -12,9 +12,10 @@ from companion.architectures import (
     GlobalAveragePool,
     GlobalMaxPool,
 )
-from companion.families import circular_cnn, fully_connected, residual
-from companion.gates import HardGate, SoftGate
-from companion.networks import initialise, trace
+from companion.networks.families import circular_cnn, fully_connected, residual
+from companion.networks.forward import trace
+from companion.networks.gates import HardGate, SoftGate
+from companion.networks.initialise import initialise
 from companion.neural_paths import (
     activity,
     bundle_features,

@@ -5,7 +5,7 @@ import torch
 
 from companion.data import load
 from companion.kernels import DeepGatedNetwork, ntk_reference
-from companion.networks import trace
+from companion.networks.forward import trace
 from companion.probes import first_of_each_class, kernel_norms, label_probe
 from companion.regimes import initial_model
 from companion.spec import RunSpec

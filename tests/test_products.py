@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from companion import products
-from companion.products import LARGEST_ERROR, fast_products, routing_is_exact, single_precision
+from companion.networks import precision
+from companion.networks.precision import LARGEST_ERROR, fast_products, routing_is_exact, single_precision
 
 
 def setting() -> str | None:
@@ -59,7 +59,7 @@ def test_the_setting_lasts_until_the_last_thread_leaves() -> None:
 
 
 def test_where_the_faster_way_rounds_it_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "routing_is_exact", lambda: False)
+    monkeypatch.setattr(precision, "routing_is_exact", lambda: False)
     before = setting()
     with fast_products():
         assert setting() == before

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.gates import SoftGate
-from companion.networks import Params, forward, initialise, trace
+from companion.networks.forward import Params, forward, trace
+from companion.networks.gates import SoftGate
+from companion.networks.initialise import initialise
 from companion.notation import Regime, ValueInput
 from companion.regimes import RULES, Model, gates, initial_model, output, value_input
 from companion.spec import RunSpec, stream

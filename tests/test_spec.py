@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.data import DATASETS
-from companion.gates import HardGate, SoftGate
+from companion.networks.gates import HardGate, SoftGate
 from companion.notation import Regime
 from companion.spec import PROTOCOL_VERSION, RunSpec, SpecError, stream
 from strategies import spec_fields, specs

@@ -12,7 +12,7 @@ import torch
 
 import companion.statements
 from companion import kernels, neural_paths
-from companion.networks import trace
+from companion.networks.forward import trace
 from companion.notation import Regime
 from companion.regimes import RULES, Rule
 from companion.statements import CHECKS, FAMILIES, longhand, run_checks, statements, widths

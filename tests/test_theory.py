@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from companion import theory_diagrams, theory_figures, theory_gradients, theory_kernels, theory_paths
-from companion.networks import forward
+from companion.networks.forward import forward
 from companion.notebooks import parameters, read
 from companion.statements import CHECKS, Check, run_checks, statements
 from companion.statements.cases import FC, RESNET

@@ -10,9 +10,9 @@ import torch
 from matplotlib.colors import to_rgb
 
 from companion import theory_composite as composite
-from companion.architectures import Architecture
-from companion.families import circular_cnn
-from companion.networks import trace
+from companion.networks.architectures import Architecture
+from companion.networks.families import circular_cnn
+from companion.networks.forward import trace
 from companion.statements.cases import draw, examples
 from companion.theory_composite_figures import kernel_figure, permutation_figure, rotation_figure
 

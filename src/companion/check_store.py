@@ -32,10 +32,8 @@ FOLDER = "checks"
 PACKAGE = Path(__file__).parent
 CHECKING_PATH = (
     "notation.py",
-    "architectures.py",
-    "gates.py",
+    "networks",
     "spec.py",
-    "networks.py",
     "regimes.py",
     "neural_paths.py",
     "kernels",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from companion.networks import Params
+from companion.networks.forward import Params
 from companion.notation import Int, Tensor
 from companion.regimes import gates
 from companion.spec import RunSpec

@@ -16,7 +16,7 @@ from math import prod
 
 import torch
 
-from companion.architectures import (
+from companion.networks.architectures import (
     Architecture,
     CircularConv,
     Conv,
@@ -28,7 +28,7 @@ from companion.architectures import (
     Shape,
     Skip,
 )
-from companion.networks import Params
+from companion.networks.forward import Params
 from companion.notation import Bool, Float, Int, Tensor
 
 __all__ = [

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import torch
 
 from companion.kernels import DeepGatedNetwork, Kernel, label_alignment, npk, ntk, relu_network
-from companion.networks import Params
+from companion.networks.forward import Params
 from companion.notation import Float, Int, Tensor
 from companion.regimes import Model, output
 from companion.spec import RunSpec, stream

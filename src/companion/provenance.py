@@ -21,13 +21,9 @@ __all__ = ["device_name", "provenance", "sources_digest"]
 PACKAGE = Path(__file__).parent
 TRAINING_PATH = (
     "notation.py",
-    "architectures.py",
-    "families.py",
-    "gates.py",
-    "products.py",
+    "networks",
     "data",
     "spec.py",
-    "networks.py",
     "regimes.py",
     "objectives.py",
     "examples.py",

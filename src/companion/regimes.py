@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 import torch
 
-from companion.gates import permute
-from companion.networks import Params, forward, gate_stack, hidden_only, initialise, running
+from companion.networks.forward import Params, forward, gate_stack
+from companion.networks.initialise import hidden_only, initialise, running
+from companion.networks.routing import permute
 from companion.notation import Float, Regime, Tensor, ValueInput
 from companion.spec import RunSpec, stream
 

@@ -19,10 +19,11 @@ from typing import Any, get_type_hints
 
 import torch
 
-from companion.architectures import Architecture
 from companion.data import DATASETS
-from companion.families import ARCHITECTURES, build
-from companion.gates import Gate, HardGate, SoftGate, check_permutation
+from companion.networks.architectures import Architecture
+from companion.networks.families import ARCHITECTURES, build
+from companion.networks.gates import Gate, HardGate, SoftGate
+from companion.networks.routing import check_permutation
 from companion.notation import Regime, ValueInput
 
 __all__ = ["FITTED", "PROTOCOL_VERSION", "RunSpec", "SpecError", "stream"]
@@ -51,7 +52,7 @@ class RunSpec:
 
     Args:
         dataset: name in :data:`companion.data.DATASETS`.
-        architecture: name in :data:`companion.families.ARCHITECTURES`.
+        architecture: name in :data:`companion.networks.families.ARCHITECTURES`.
         width: width of the hidden layers; ``None`` is the architecture's own (so is writing that number).
         depth: weight layers ``d``; ``None`` is the architecture's own.
         bias: whether layers have biases.

@@ -12,11 +12,11 @@ from itertools import permutations
 import pandas as pd
 import torch
 
-from companion.architectures import Architecture
-from companion.families import circular_cnn, fully_connected
-from companion.gates import permute
 from companion.kernels import beta_cnn, gram, npk, npk_from_gates, relu_network
-from companion.networks import trace
+from companion.networks.architectures import Architecture
+from companion.networks.families import circular_cnn, fully_connected
+from companion.networks.forward import trace
+from companion.networks.routing import permute
 from companion.notation import Float, Tensor
 from companion.render import Table
 from companion.statements.cases import draw, examples

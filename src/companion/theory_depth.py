@@ -13,9 +13,9 @@ from math import pi
 import pandas as pd
 import torch
 
-from companion.families import fully_connected
 from companion.kernels import angles, co_activity, layer_kernels, next_angle
-from companion.networks import Trace, trace
+from companion.networks.families import fully_connected
+from companion.networks.forward import Trace, trace
 from companion.notation import Float, Int, Tensor
 from companion.statements.base_kernel import printed_base_kernel
 from companion.statements.cases import draw, examples

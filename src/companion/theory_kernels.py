@@ -8,10 +8,10 @@ from itertools import count
 import pandas as pd
 
 from companion import kernels
-from companion.architectures import Architecture
-from companion.families import fully_connected
 from companion.kernels import DeepGatedNetwork, beta_cnn, beta_fc, beta_residual, relu_ntk_limit
-from companion.networks import trace
+from companion.networks.architectures import Architecture
+from companion.networks.families import fully_connected
+from companion.networks.forward import trace
 from companion.notation import Float, Tensor
 from companion.statements import widths
 from companion.statements.cases import draw, examples

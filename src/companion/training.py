@@ -30,9 +30,9 @@ from companion.backends import (
 from companion.data import load
 from companion.evaluation import Evaluator, evaluate_all
 from companion.examples import Split, split
+from companion.networks.precision import single_precision
 from companion.notation import Int, Regime, Tensor
 from companion.probes import measure
-from companion.products import single_precision
 from companion.provenance import provenance
 from companion.regimes import initial_model
 from companion.spec import RunSpec, stream

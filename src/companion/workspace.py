@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 
 from companion.backends.base import TrainState
-from companion.networks import Params
+from companion.networks.forward import Params
 from companion.regimes import Model
 from companion.spec import RunSpec
 from companion.store import Store

@@ -10,7 +10,7 @@ import torch
 from companion.backends import Backend, Engine, EpochResult, TrainState
 from companion.data import load
 from companion.examples import Examples, split
-from companion.networks import initialise
+from companion.networks.initialise import initialise
 from companion.notation import Regime
 from companion.regimes import initial_model
 from companion.spec import RunSpec

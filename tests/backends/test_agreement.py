@@ -35,7 +35,7 @@ from companion.backends import (
     StackedBackend,
     TrainState,
 )
-from companion.networks import forward
+from companion.networks.forward import forward
 from companion.notation import Regime
 from companion.spec import RunSpec
 from companion.training import BACKENDS

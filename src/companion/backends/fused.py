@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from companion.architectures import Dense, Flatten
 from companion.backends.base import EpochResult, TrainState, longest_first
 from companion.backends.native import compiled
 from companion.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
 from companion.examples import Examples
+from companion.networks.architectures import Dense, Flatten
 from companion.notation import Int, Tensor, ValueInput
 from companion.regimes import RULES, gates, value_input
 from companion.spec import RunSpec

@@ -7,9 +7,9 @@ from math import pi
 import torch
 
 from companion import kernels
-from companion.families import fully_connected
 from companion.kernels import angles, co_activity, next_angle
-from companion.networks import trace
+from companion.networks.families import fully_connected
+from companion.networks.forward import trace
 from companion.notation import Float, Tensor
 from companion.statements.cases import draw, examples
 from companion.statements.check import Check, Checker, count, differ, near, slope

@@ -14,10 +14,10 @@ import torch
 from torch.func import jacrev, vmap
 
 from companion import kernels
-from companion.architectures import Architecture
-from companion.families import circular_cnn, fully_connected, residual
 from companion.kernels import beta_residual
-from companion.networks import Params, forward, trace
+from companion.networks.architectures import Architecture
+from companion.networks.families import circular_cnn, fully_connected, residual
+from companion.networks.forward import Params, forward, trace
 from companion.notation import Float, Tensor
 from companion.statements.cases import draw, examples
 from companion.statements.check import Check, Form, equal

@@ -7,8 +7,9 @@ from functools import partial
 
 import torch
 
-from companion.gates import HardGate, SoftGate
-from companion.networks import forward, initialise, trace
+from companion.networks.forward import forward, trace
+from companion.networks.gates import HardGate, SoftGate
+from companion.networks.initialise import initialise
 from companion.neural_paths import activity, bundle_features, bundle_values, neural_path_features, neural_path_values
 from companion.notation import Tensor
 from companion.statements import tables

@@ -7,10 +7,10 @@ from math import prod
 
 import torch
 
-from companion.architectures import GlobalAveragePool, GlobalMaxPool
-from companion.families import fully_connected
-from companion.gates import HardGate, SoftGate
-from companion.networks import forward, trace
+from companion.networks.architectures import GlobalAveragePool, GlobalMaxPool
+from companion.networks.families import fully_connected
+from companion.networks.forward import forward, trace
+from companion.networks.gates import HardGate, SoftGate
 from companion.neural_paths import pool_mask
 from companion.notation import Float, Tensor
 from companion.statements import longhand

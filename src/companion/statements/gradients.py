@@ -10,9 +10,9 @@ import torch
 from torch.func import jacrev
 
 from companion import kernels
-from companion.gates import SoftGate
 from companion.kernels import DeepGatedNetwork, relu_network, tangent_features
-from companion.networks import Params, trace
+from companion.networks.forward import Params, trace
+from companion.networks.gates import SoftGate
 from companion.neural_paths import activity, neural_path_features, neural_path_values
 from companion.notation import Float, Tensor
 from companion.statements.cases import FC, SOFT

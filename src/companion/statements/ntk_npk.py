@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from companion import kernels
-from companion.gates import tile
 from companion.kernels import DeepGatedNetwork, beta_cnn, beta_fc, beta_residual, relu_ntk_limit
+from companion.networks.routing import tile
 from companion.notation import Tensor
 from companion.statements import widths
 from companion.statements.cases import FC

@@ -6,8 +6,8 @@ from math import comb, prod
 
 import torch
 
-from companion.families import circular_cnn, fully_connected, residual
-from companion.networks import trace
+from companion.networks.families import circular_cnn, fully_connected, residual
+from companion.networks.forward import trace
 from companion.neural_paths import count_paths, enumerate_paths, neural_path_values
 from companion.statements import longhand
 from companion.statements.cases import CNN, CNN_SIZE, D_BLK, POST, PRE, RESNET

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import torch
 
-from companion.families import fully_connected
-from companion.networks import Params, hidden_only, initialise
+from companion.networks.families import fully_connected
+from companion.networks.forward import Params
+from companion.networks.initialise import hidden_only, initialise
 from companion.notation import Float, Regime, Tensor
 from companion.regimes import Model, gates, initial_model, output
 from companion.spec import RunSpec, stream

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import torch
 
 from companion import kernels
-from companion.families import circular_cnn, fully_connected, residual
-from companion.gates import tile
 from companion.kernels import DeepGatedNetwork, relu_network
+from companion.networks.families import circular_cnn, fully_connected, residual
+from companion.networks.routing import tile
 from companion.notation import Float, Tensor
 from companion.statements.cases import draw, examples
 from companion.statements.check import Check, Form, near, slope

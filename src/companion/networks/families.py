@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from companion.architectures import (
+from companion.networks.architectures import (
     Architecture,
     CircularConv,
     Conv,
