@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from companion.exhibits import Cell, cells
-from companion.published import numbers
+from companion.papers.numbers import numbers
 from companion.scorecard import Entry
 from companion.spec import RunSpec
 from companion.store import Record, Store

@@ -10,19 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.claims import (
-    CLAIMS,
-    Claim,
-    Relation,
-    RowResult,
-    combine,
-    evaluate,
-    own_differences,
-    paper_differences,
-)
+from companion.claims import CLAIMS, Claim, Relation, RowResult, combine, evaluate, own_differences, paper_differences
 from companion.exhibits import Cell, cells
-from companion.published import numbers, statements
-from companion.stats import Difference, Verdict, above, equivalence, holm, margin
+from companion.papers.margins import margin
+from companion.papers.numbers import numbers
+from companion.papers.statements import rows as statements
+from companion.stats import Difference, Verdict, above, equivalence, holm
 from companion.views import CNTK, as_printed, pooled
 from synthetic import MNIST, OFFSETS, STAIRS, grid_of, main_cells, spread, stairs
 

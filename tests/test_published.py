@@ -9,7 +9,8 @@ from importlib import resources
 
 import pytest
 
-from companion.published import number, numbers, statements
+from companion.papers.numbers import number, numbers
+from companion.papers.statements import rows as statements
 
 PAPERS = resources.files("companion.papers")
 

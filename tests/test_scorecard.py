@@ -17,7 +17,8 @@ from scipy.stats import ttest_ind_from_stats
 from companion.exhibits import Cell
 from companion.frames import runs
 from companion.grids import HOLDOUT
-from companion.published import numbers, statements
+from companion.papers.numbers import numbers
+from companion.papers.statements import rows as statements
 from companion.scorecard import Entry, claim_results, headline, number_entries, scorecard, trend_results
 from companion.stats import Verdict
 from companion.store import Record, RecordError, Store

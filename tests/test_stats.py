@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from companion import stats
+from companion.papers import margins
 from companion.stats import Difference, Verdict
 
 SCORES = st.lists(st.floats(90, 99).map(lambda x: round(x, 2)), min_size=2, max_size=8)
@@ -263,7 +264,7 @@ class TestHolm:
 
 class TestRules:
     def test_what_was_fixed_beforehand_stays_fixed(self) -> None:
-        rules = {name: value for name, value in stats.rules().items() if name != "meaning"}
+        rules = {name: value for name, value in margins.rules().items() if name != "meaning"}
         assert rules == {
             "points": {"mnist": 0.25, "cifar10": 1.0, "digits": 1.0},
             "equivalence_confidence": 0.9,
@@ -272,13 +273,13 @@ class TestRules:
         }
 
     def test_the_confidence_levels_belong_together(self) -> None:
-        rules = stats.rules()
+        rules = margins.rules()
         assert 1 - rules["equivalence_confidence"] == pytest.approx(2 * rules["significance"])
 
     def test_an_unknown_dataset_has_no_margin(self) -> None:
-        assert stats.margin("mnist") == 0.25
+        assert margins.margin("mnist") == 0.25
         with pytest.raises(ValueError, match="'cifar100': there are margins for mnist, cifar10, digits"):
-            stats.margin("cifar100")
+            margins.margin("cifar100")
 
     def test_verdicts_are_words(self) -> None:
         assert json.dumps(list(Verdict)) == (

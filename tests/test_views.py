@@ -7,7 +7,7 @@ import pytest
 
 from companion.exhibits import Cell
 from companion.frames import STATISTICS, runs, scores
-from companion.published import numbers
+from companion.papers.numbers import numbers
 from companion.views import CNTK, as_printed, pooled, staged
 from synthetic import STAIRS, Shelf, grid_of, stairs
 

@@ -22,8 +22,8 @@ from companion.exhibits import Cell, Exhibit, cells, exhibit
 from companion.exhibits_a import FITTED_EPOCHS
 from companion.experiments import run_missing
 from companion.grids import HOLDOUT
+from companion.papers.numbers import numbers
 from companion.project import downloads_folder, store_folder, workspace_folder
-from companion.published import numbers
 from companion.render import Table
 from companion.scorecard import Entry, claim_results, number_entries
 from companion.stats import Summary, summarise

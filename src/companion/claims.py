@@ -14,17 +14,8 @@ from enum import StrEnum
 import pandas as pd
 
 from companion.frames import scores
-from companion.stats import (
-    Difference,
-    Verdict,
-    above,
-    equivalence,
-    holm,
-    margin,
-    paired_difference,
-    rules,
-    welch_difference,
-)
+from companion.papers.margins import margin, rules
+from companion.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
 from companion.views import CNTK, as_printed, pooled, staged
 
 __all__ = ["CLAIMS", "Claim", "Relation", "RowResult", "combine", "evaluate", "own_differences", "paper_differences"]

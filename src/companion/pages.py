@@ -6,13 +6,13 @@ of statements and errata of the package.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from companion.papers import errata as printed_errata
+from companion.papers import statements as printed_statements
 from companion.render import MARKS
 from companion.stats import Verdict
 
@@ -120,7 +120,7 @@ def statements(
         "Every numbered definition, proposition, lemma, theorem, claim and conjecture of the three papers, in our "
         "words. `companion check ID` repeats the check of one, `companion check` of all.",
     ]
-    everything = _load("statements.json")
+    everything = printed_statements.rows()
     for paper in dict.fromkeys(one["paper"] for one in everything):
         parts.append(f"## {PAPERS[paper]}")
         for one in everything:
@@ -137,7 +137,7 @@ def errata() -> str:
         "What is printed wrongly or left open in the papers, what is right, and how we know. "
         "Where a formula can be computed, the corrected form must hold in a check and the printed one must fail.",
     ]
-    everything = _load("errata.json")
+    everything = printed_errata.rows()
     for paper in dict.fromkeys(one["paper"] for one in everything):
         parts.append(f"## {PAPERS[paper]}")
         for one in everything:
@@ -194,10 +194,6 @@ def _comparisons(checks: Sequence[Line]) -> str:
         for one in checks
     ]
     return table(head, rows) if rows else ""
-
-
-def _load(name: str) -> list[dict[str, Any]]:
-    return json.loads(resources.files("companion").joinpath("papers", name).read_text(encoding="utf-8"))
 
 
 def _page(parts: Iterable[str]) -> str:

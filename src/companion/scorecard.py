@@ -13,8 +13,10 @@ from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_di
 from companion.exhibits import EXHIBITS, cells
 from companion.frames import probes, runs, scores
 from companion.grids import HOLDOUT
-from companion.published import numbers, statements
-from companion.stats import Verdict, equivalence, margin, rules, summarise, welch_difference
+from companion.papers.margins import margin, rules
+from companion.papers.numbers import numbers
+from companion.papers.statements import rows as statements
+from companion.stats import Verdict, equivalence, summarise, welch_difference
 from companion.store import Store
 from companion.trends import TRENDS, Trend, evaluate_trend
 

@@ -8,15 +8,8 @@ from typing import Any
 import pandas as pd
 
 from companion.frames import scores
-from companion.stats import (
-    Difference,
-    Verdict,
-    equivalence,
-    margin,
-    paired_difference,
-    rules,
-    summarise,
-)
+from companion.papers.margins import margin, rules
+from companion.stats import Difference, Verdict, equivalence, paired_difference, summarise
 
 __all__ = ["Shift", "gap", "lines", "shift"]
 

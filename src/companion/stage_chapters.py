@@ -9,7 +9,7 @@ from companion.chapters import Chapter, Findings
 from companion.exhibits_a import AT_STAGE_END, STAGES
 from companion.figures import band_figure
 from companion.frames import points, scores
-from companion.published import numbers
+from companion.papers.numbers import numbers
 from companion.render import Table, plus_minus
 from companion.stats import summarise
 

@@ -6,17 +6,15 @@ paper profile was made.  ``std`` is the papers' (``ddof = 0``); tests and interv
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib import resources
-from typing import Any
 
 import numpy as np
 from scipy import stats as distributions
+
+from companion.papers.margins import rules
 
 __all__ = [
     "Difference",
@@ -25,9 +23,7 @@ __all__ = [
     "above",
     "equivalence",
     "holm",
-    "margin",
     "paired_difference",
-    "rules",
     "summarise",
     "welch_difference",
 ]
@@ -79,20 +75,6 @@ class Difference:
         """The two-sided Student interval."""
         reach = float(distributions.t.ppf((1 + confidence) / 2, self.df)) * self.error if self.error > 0 else 0.0
         return self.mean - reach, self.mean + reach
-
-
-@cache
-def rules() -> dict[str, Any]:
-    """The data file of margins and confidence levels."""
-    return json.loads(resources.files("companion.papers").joinpath("margins.json").read_text())
-
-
-def margin(dataset: str) -> float:
-    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed."""
-    points = rules()["points"]
-    if dataset not in points:
-        raise ValueError(f"no margin was fixed for {dataset!r}: there are margins for {', '.join(points)}")
-    return points[dataset]
 
 
 def summarise(scores: Sequence[float]) -> Summary:

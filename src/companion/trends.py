@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from companion.claims import RowResult
-from companion.stats import Difference, Verdict, rules
+from companion.papers.margins import rules
+from companion.stats import Difference, Verdict
 
 __all__ = ["TRENDS", "Trend", "evaluate_trend"]
 

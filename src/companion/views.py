@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from companion.published import number
+from companion.papers.numbers import number
 
 __all__ = ["CNTK", "as_printed", "pooled", "staged"]
 

@@ -1,20 +1,22 @@
-"""What the papers print, from the data files of the package: their numbers and their numbered statements."""
+"""The numbers that the papers print, from the data file of the package."""
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-__all__ = ["number", "numbers", "statements"]
+__all__ = ["number", "numbers"]
 
 
 @cache
 def numbers() -> pd.DataFrame:
     """The papers' numbers (``papers/numbers.csv``), one row each."""
+    import pandas as pd
+
     with resources.files("companion.papers").joinpath("numbers.csv").open() as file:
         return pd.read_csv(file, keep_default_na=False, na_values={"mean": [""], "std": [""], "n_runs": [""]})
 
@@ -26,9 +28,3 @@ def number(id: str) -> float:
         KeyError: no number has this id.
     """
     return float(numbers().set_index("id")["mean"][id])
-
-
-@cache
-def statements() -> list[dict[str, Any]]:
-    """The papers' numbered statements (``papers/statements.json``)."""
-    return json.loads(resources.files("companion.papers").joinpath("statements.json").read_text())
