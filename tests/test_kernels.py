@@ -10,12 +10,12 @@ import torch
 from companion import kernels
 from companion.kernels import DeepGatedNetwork, relu_network, tiled
 from companion.kernels.layers import WeightLayerKernel
+from companion.kernels.neural_paths import bundle_features, enumerate_paths, neural_path_features, pool_mask
 from companion.networks.architectures import Architecture, Conv, Dense, Flatten, GlobalAveragePool, GlobalMaxPool
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.gates import SoftGate
 from companion.networks.initialise import initialise
 from companion.networks.routing import permute, tile
-from companion.neural_paths import bundle_features, enumerate_paths, neural_path_features, pool_mask
 
 SOFT = SoftGate(4.0, 0.1)
 

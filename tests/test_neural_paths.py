@@ -3,6 +3,16 @@
 import pytest
 import torch
 
+from companion.kernels.neural_paths import (
+    activity,
+    bundle_features,
+    bundle_values,
+    count_paths,
+    enumerate_paths,
+    neural_path_features,
+    neural_path_values,
+    pool_mask,
+)
 from companion.networks.architectures import (
     Architecture,
     CircularConv,
@@ -16,16 +26,6 @@ from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import trace
 from companion.networks.gates import HardGate, SoftGate
 from companion.networks.initialise import initialise
-from companion.neural_paths import (
-    activity,
-    bundle_features,
-    bundle_values,
-    count_paths,
-    enumerate_paths,
-    neural_path_features,
-    neural_path_values,
-    pool_mask,
-)
 
 NETWORKS = {
     "fully connected": fully_connected((4,), 3, 4, bias=False),

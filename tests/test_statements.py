@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import companion.statements
-from companion import kernels, neural_paths
+from companion import kernels
+from companion.kernels import neural_paths
 from companion.networks.forward import trace
 from companion.notation import Regime
 from companion.regimes import RULES, Rule
@@ -162,8 +163,8 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "B-P3.1": ("paths.paths_residual", instead(lambda d_in, w, b, d_blk: d_in * w ** ((b + 2) * d_blk - 1))),
     "B-N3.1": ("paths.paths_fc", instead(lambda d_in, w, d: d_in * w**d)),
     "B-D3.2": ("features.activity", lambda f: lambda paths, gates, mask=None: f(paths, gates)),
-    "B-D3.3": ("companion.neural_paths.Paths.bundles", convolutions_only),
-    "B-P3.2": ("companion.neural_paths.Paths.bundles", convolutions_only),
+    "B-D3.3": ("companion.kernels.neural_paths.Paths.bundles", convolutions_only),
+    "B-P3.2": ("companion.kernels.neural_paths.Paths.bundles", convolutions_only),
     "B-D3.4": ("paths.PRE", instead((1.0, 1.0))),
     "B-F2": ("paths.paths_cnn", times(2)),
     "B-D3.5": ("features.neural_path_values", lambda f: lambda paths, theta: f(paths, theta) / paths.scale),

@@ -35,7 +35,6 @@ CHECKING_PATH = (
     "networks",
     "spec.py",
     "regimes.py",
-    "neural_paths.py",
     "kernels",
     "statements",
 )

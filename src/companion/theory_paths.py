@@ -13,10 +13,17 @@ from math import prod
 import pandas as pd
 import torch
 
+from companion.kernels.neural_paths import (
+    activity,
+    bundle_values,
+    count_paths,
+    enumerate_paths,
+    neural_path_values,
+    pool_mask,
+)
 from companion.networks.architectures import GlobalAveragePool, GlobalMaxPool
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import Params, trace
-from companion.neural_paths import activity, bundle_values, count_paths, enumerate_paths, neural_path_values, pool_mask
 from companion.notation import Bool, Tensor
 from companion.render import Table
 from companion.statements.cases import FC, POST, PRE, RESNET

@@ -7,12 +7,12 @@ from functools import cache
 
 import torch
 
+from companion.kernels.neural_paths import Paths, enumerate_paths, neural_path_features, neural_path_values, pool_mask
 from companion.networks.architectures import Architecture, CircularConv, GlobalAveragePool, GlobalMaxPool
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import Params, Trace, trace
 from companion.networks.gates import Gate, HardGate, SoftGate
 from companion.networks.initialise import initialise
-from companion.neural_paths import Paths, enumerate_paths, neural_path_features, neural_path_values, pool_mask
 from companion.notation import Float, Tensor
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from companion.kernels import npk_from_gates, npk_of_subnetworks
+from companion.kernels.neural_paths import bundle_features, neural_path_features
 from companion.networks.forward import trace
-from companion.neural_paths import bundle_features, neural_path_features
 from companion.notation import Float, Tensor
 from companion.statements.cases import CNN, CNN_MAX, RESNET, Case
 from companion.statements.check import Check, Checker, equal

@@ -7,10 +7,16 @@ from functools import partial
 
 import torch
 
+from companion.kernels.neural_paths import (
+    activity,
+    bundle_features,
+    bundle_values,
+    neural_path_features,
+    neural_path_values,
+)
 from companion.networks.forward import forward, trace
 from companion.networks.gates import HardGate, SoftGate
 from companion.networks.initialise import initialise
-from companion.neural_paths import activity, bundle_features, bundle_values, neural_path_features, neural_path_values
 from companion.notation import Tensor
 from companion.statements import tables
 from companion.statements.cases import CASES, CNN, CNN_MAX, FC, RESNET, SOFT, Case

@@ -7,11 +7,11 @@ from math import prod
 
 import torch
 
+from companion.kernels.neural_paths import pool_mask
 from companion.networks.architectures import GlobalAveragePool, GlobalMaxPool
 from companion.networks.families import fully_connected
 from companion.networks.forward import forward, trace
 from companion.networks.gates import HardGate, SoftGate
-from companion.neural_paths import pool_mask
 from companion.notation import Float, Tensor
 from companion.statements import longhand
 from companion.statements.cases import CNN, CNN_MAX, D_BLK, FC, FC_SIZE, POST, PRE, RESNET, draw, examples

@@ -11,9 +11,9 @@ from torch.func import jacrev
 
 from companion import kernels
 from companion.kernels import DeepGatedNetwork, relu_network, tangent_features
+from companion.kernels.neural_paths import activity, neural_path_features, neural_path_values
 from companion.networks.forward import Params, trace
 from companion.networks.gates import SoftGate
-from companion.neural_paths import activity, neural_path_features, neural_path_values
 from companion.notation import Float, Tensor
 from companion.statements.cases import FC, SOFT
 from companion.statements.check import Check, Checker, differ, equal

@@ -17,11 +17,11 @@ from companion.kernels import (
     overlap,
     relu_network,
 )
+from companion.kernels.neural_paths import activity, bundle_features
 from companion.networks.families import circular_cnn, fully_connected
 from companion.networks.forward import trace
 from companion.networks.gates import HardGate
 from companion.networks.routing import permute
-from companion.neural_paths import activity, bundle_features
 from companion.notation import Float, Tensor
 from companion.statements.cases import CASES, CNN, FC, RESNET, SOFT, Case, draw, examples
 from companion.statements.check import Check, Checker, Form, count, differ, equal

@@ -6,9 +6,9 @@ from math import comb, prod
 
 import torch
 
+from companion.kernels.neural_paths import count_paths, enumerate_paths, neural_path_values
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import trace
-from companion.neural_paths import count_paths, enumerate_paths, neural_path_values
 from companion.statements import longhand
 from companion.statements.cases import CNN, CNN_SIZE, D_BLK, POST, PRE, RESNET
 from companion.statements.check import Check, Checker, count, equal
