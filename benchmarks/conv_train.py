@@ -12,7 +12,7 @@ from benchmarks.networks import convolutional, engine, examples, optimiser, orde
 from companion.backends import Backend, CudaBackend, LanesBackend
 from companion.bench import Benchmark, Options, Step, Variant
 from companion.costs import training_flops
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 SIZE = 512
 STEPS = 4

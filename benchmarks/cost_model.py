@@ -11,7 +11,7 @@ from companion.costs import Speeds
 from companion.data import DataError, load
 from companion.exhibits import cells
 from companion.notation import Regime
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 from companion.store import Store
 from companion.training import train
 from companion.workspace import Workspace

@@ -7,7 +7,7 @@ from benchmarks.networks import engine, examples
 from companion.backends import Backend, FusedBackend, StackedBackend
 from companion.bench import Benchmark, Options, Variant
 from companion.costs import training_flops
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 OPERATIONS = 2e10
 """Of one step, about: a tenth of a second at full speed."""

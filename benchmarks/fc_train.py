@@ -16,7 +16,7 @@ from benchmarks.outside import Outside
 from companion.backends import Backend, FusedBackend, StackedBackend
 from companion.bench import Benchmark, Options, Step, Variant
 from companion.costs import training_flops
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 MODELS = 48
 SIZE = 8192

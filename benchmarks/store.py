@@ -8,7 +8,7 @@ from pathlib import Path
 
 from companion.bench import Benchmark, Options, Step, Variant
 from companion.provenance import provenance
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 from companion.store import Record, Store
 
 COUNT, EPOCHS = 5000, 100

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from companion.data import DATASETS
 from companion.notation import Regime
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 
 @st.composite

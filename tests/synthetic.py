@@ -9,8 +9,8 @@ from pathlib import Path
 
 from companion.exhibits import Cell, cells
 from companion.papers.numbers import numbers
+from companion.runs.spec import RunSpec
 from companion.scorecard import Entry
-from companion.spec import RunSpec
 from companion.store import Record, Store
 
 OFFSETS = (-math.sqrt(2), -math.sqrt(0.5), 0.0, math.sqrt(0.5), math.sqrt(2))

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from companion.chapters import Chapter, live, open_chapter, pick
 from companion.exhibits import Cell, cells
 from companion.grids import HOLDOUT
-from companion.spec import SpecError
+from companion.runs.fields import SpecError
 from companion.stats import Verdict
 from companion.store import Record, Store
 from synthetic import MNIST, OFFSETS, Shelf, fill, grid_of, like_the_paper, main_cells, record, spread

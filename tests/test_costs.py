@@ -10,7 +10,7 @@ from companion.costs import Speeds, epoch_flops, estimate_seconds, run_flops, tr
 from companion.exhibits import cells
 from companion.notation import Regime
 from companion.provenance import device_name
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 from companion.store import Record
 
 TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)

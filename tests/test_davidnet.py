@@ -13,8 +13,9 @@ from companion.networks.forward import Params, forward, gate_stack
 from companion.networks.gates import HardGate, SoftGate
 from companion.networks.initialise import initialise, running
 from companion.notation import Regime
-from companion.regimes import initial_model, output
-from companion.spec import RunSpec, SpecError
+from companion.runs.fields import SpecError
+from companion.runs.regimes import initial_model, output
+from companion.runs.spec import RunSpec
 
 SHAPE = (3, 32, 32)
 NETWORK = build("DAVIDNET", SHAPE, 10, width=3)

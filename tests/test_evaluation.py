@@ -7,11 +7,11 @@ import torch
 
 from companion.data import load
 from companion.evaluation import Evaluator, evaluate, evaluate_all
-from companion.examples import split
 from companion.networks.initialise import initialise
 from companion.notation import Regime
-from companion.regimes import Model, initial_model, output
-from companion.spec import RunSpec
+from companion.runs.examples import split
+from companion.runs.regimes import Model, initial_model, output
+from companion.runs.spec import RunSpec
 from laboratory import tiny
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from companion.data import load
-from companion.examples import split
-from companion.spec import RunSpec, SpecError
+from companion.runs.examples import split
+from companion.runs.fields import SpecError
+from companion.runs.spec import RunSpec
 
 
 def digits(**fields):

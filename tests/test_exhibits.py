@@ -9,7 +9,8 @@ import pytest
 from companion.data import DATASETS
 from companion.exhibits import EXHIBITS, PROFILES, cells, exhibit
 from companion.notation import Regime
-from companion.spec import RunSpec, SpecError
+from companion.runs.fields import SpecError
+from companion.runs.spec import RunSpec
 
 GRIDS = [(name, profile) for name, chosen in EXHIBITS.items() for profile in chosen.profiles]
 ROWS = {

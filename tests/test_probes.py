@@ -7,8 +7,8 @@ from companion.data import load
 from companion.kernels import DeepGatedNetwork, ntk_reference
 from companion.networks.forward import trace
 from companion.probes import first_of_each_class, kernel_norms, label_probe
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
 from companion.store import Store
 from companion.training import train
 from companion.workspace import Workspace
@@ -33,7 +33,7 @@ NORMS = RunSpec(dataset="digits", width=6, depth=3, regime="DL", epochs=2, probe
 
 @pytest.fixture(scope="module")
 def binary():
-    from companion.examples import split
+    from companion.runs.examples import split
 
     return split(NU, load("digits")).train
 

@@ -11,8 +11,9 @@ from companion.networks.forward import Params, forward, trace
 from companion.networks.gates import SoftGate
 from companion.networks.initialise import initialise
 from companion.notation import Regime, ValueInput
-from companion.regimes import RULES, Model, gates, initial_model, output, value_input
-from companion.spec import RunSpec, stream
+from companion.runs.regimes import RULES, Model, gates, initial_model, output, value_input
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
 
 GATED = [regime for regime in Regime if regime is not Regime.RELU]
 SEEDS = st.integers(0, 10_000)

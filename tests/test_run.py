@@ -9,7 +9,7 @@ from companion.data import DataError
 from companion.notebooks import NotebookError
 from companion.project import Project
 from companion.run import Meter, Plan, chapter_parameters, execute_chapter, plan, train_missing
-from companion.spec import SpecError
+from companion.runs.fields import SpecError
 from companion.store import RecordError, Store
 from companion.training import Progress
 from projects import make_project, tree

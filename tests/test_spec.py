@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from companion.data import DATASETS
 from companion.networks.gates import HardGate, SoftGate
 from companion.notation import Regime
-from companion.spec import PROTOCOL_VERSION, RunSpec, SpecError, stream
+from companion.runs.fields import SpecError
+from companion.runs.spec import PROTOCOL_VERSION, RunSpec
+from companion.runs.streams import stream
 from strategies import spec_fields, specs
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunSpec)}
@@ -153,7 +155,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_the_key_depends_on_every_field(name, monkeypatch):
     if name == "protocol_version":
-        monkeypatch.setattr("companion.spec.PROTOCOL_VERSION", 2)
+        monkeypatch.setattr("companion.runs.spec.PROTOCOL_VERSION", 2)
         context, value = {}, 2
     else:
         context, value = CHANGES[name]
@@ -327,7 +329,7 @@ def test_the_network_follows_the_fields():
 
 
 def test_a_record_of_an_older_protocol_is_stale(monkeypatch):
-    monkeypatch.setattr("companion.spec.PROTOCOL_VERSION", 2)
+    monkeypatch.setattr("companion.runs.spec.PROTOCOL_VERSION", 2)
     assert RunSpec().stale
     assert RunSpec().key in PINNED
     assert not RunSpec(protocol_version=2).stale

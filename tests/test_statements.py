@@ -15,7 +15,7 @@ from companion import kernels
 from companion.kernels import neural_paths
 from companion.networks.forward import trace
 from companion.notation import Regime
-from companion.regimes import RULES, Rule
+from companion.runs.regimes import RULES, Rule
 from companion.statements import CHECKS, FAMILIES, longhand, run_checks, statements, widths
 from companion.statements.check import count, differ, equal, near, slope
 from companion.statements.forward_pass import rotate
@@ -146,7 +146,7 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "A-Eq8": ("gradients.feature_part", times(-1)),
     "A-P2.4": ("dynamics.error_velocity", times(-1)),
     "A-FNPF": ("regimes._step", feature_drifts),
-    "A-DNPFL": ("companion.regimes.RULES", wrong_rules(Regime.DL, Rule(feature="stream"))),
+    "A-DNPFL": ("companion.runs.regimes.RULES", wrong_rules(Regime.DL, Rule(feature="stream"))),
     "A-P3.1": ("dynamics.error_velocity", times(2)),
     "A-P3.2": ("companion.kernels.ntk", value_part_only),
     "A-As1": ("regimes.draw", lambda f: lambda *a: {name: value + 0.1 for name, value in f(*a).items()}),
@@ -177,7 +177,7 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "B-L4.1": ("path_kernel.overlap", one_layer_twice),
     "B-L4.2": ("composite.npk_of_subnetworks", without_first),
     "B-L4.3": ("composite.rotate", instead(lambda x, r: x)),
-    "B-D5.1": ("companion.regimes.RULES", wrong_rules(Regime.FR_DI, Rule(feature="stream"))),
+    "B-D5.1": ("companion.runs.regimes.RULES", wrong_rules(Regime.FR_DI, Rule(feature="stream"))),
     "B-P5.1": ("companion.kernels.ntk", value_part_only),
     "B-Th5.1i": ("ntk_npk.beta_fc", instead(printed_exponent)),
     "B-Th5.1ii": ("ntk_npk.beta_cnn", lambda f: lambda d_in, *rest: f(d_in, *rest) * d_in**2),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 from companion.store import Record, RecordError, Store, canonical, content_digest
 from strategies import specs
 

@@ -16,8 +16,9 @@ from companion import training
 from companion.backends import ReferenceBackend
 from companion.data import DATASETS, load
 from companion.notation import Regime
-from companion.regimes import initial_model
-from companion.spec import RunSpec, stream
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
 from companion.training import Progress, TeacherMissingError, choose_backend, epoch_order, train
 from companion.workspace import weights_digest
 from laboratory import Laboratory, all_regimes, timeless, tiny
@@ -314,7 +315,7 @@ def test_a_run_that_diverges_ends_all_its_lengths(lab):
 
 
 def test_a_fitted_run_stops_when_its_spec_says_so(lab, monkeypatch):
-    monkeypatch.setattr("companion.spec.FITTED", 60.0)
+    monkeypatch.setattr("companion.runs.spec.FITTED", 60.0)
     full, stopped = tiny(epochs=30), tiny(epochs=30, early_stop=3)
     assert lab.run(full, stopped) == 2
     fitted = [accuracy >= 60.0 for accuracy in lab.content(full)["curves"]["train_accuracy"]]
@@ -327,17 +328,17 @@ def test_a_fitted_run_stops_when_its_spec_says_so(lab, monkeypatch):
 
 
 def test_a_shorter_curve_is_a_record_only_of_a_run_that_was_fitted(lab, monkeypatch):
-    monkeypatch.setattr("companion.spec.FITTED", 60.0)
+    monkeypatch.setattr("companion.runs.spec.FITTED", 60.0)
     spec = tiny(epochs=30, early_stop=3)
     lab.run(spec)
     assert lab.store.verify() == [(lab.store.path(spec.key), None)]
-    monkeypatch.setattr("companion.spec.FITTED", 99.0)
+    monkeypatch.setattr("companion.runs.spec.FITTED", 99.0)
     ((_, reason),) = lab.store.verify()
     assert "one value for each of 30 epochs" in reason
 
 
 def test_a_run_that_ends_is_recorded_while_others_go_on(lab, monkeypatch):
-    monkeypatch.setattr("companion.spec.FITTED", 60.0)
+    monkeypatch.setattr("companion.runs.spec.FITTED", 60.0)
     specs = [tiny(epochs=30, early_stop=3), tiny(epochs=30, seed=1)]
     told = []
 
@@ -351,7 +352,7 @@ def test_a_run_that_ends_is_recorded_while_others_go_on(lab, monkeypatch):
 
 
 def test_a_fitted_run_ends_all_its_lengths(lab, monkeypatch):
-    monkeypatch.setattr("companion.spec.FITTED", 0.0)
+    monkeypatch.setattr("companion.runs.spec.FITTED", 0.0)
     specs = [tiny(epochs=epochs, early_stop=3) for epochs in (20, 10, 4)]
     assert lab.run(*specs) == 3
     assert {len(lab.content(spec)["curves"]["train_accuracy"]) for spec in specs} == {3}

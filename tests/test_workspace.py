@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from companion.backends import TrainState
 from companion.notation import Regime
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
 from companion.store import Store
 from companion.workspace import Checkpoint, Workspace, weights_digest
 

@@ -313,7 +313,7 @@ def open_chapter(
         train: whether to train missing runs.
         seeds: how many; ``None`` is the exhibit's own number.
         rows: only these rows.
-        overrides: fields of :class:`~companion.spec.RunSpec` to change.
+        overrides: fields of :class:`~companion.runs.spec.RunSpec` to change.
 
     Raises:
         SpecError: a bad value, in one sentence that lists what is valid.

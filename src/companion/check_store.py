@@ -33,8 +33,7 @@ PACKAGE = Path(__file__).parent
 CHECKING_PATH = (
     "notation.py",
     "networks",
-    "spec.py",
-    "regimes.py",
+    "runs",
     "kernels",
     "statements",
 )

@@ -19,13 +19,13 @@ import torch
 
 from companion.backends import Backend, TrainState
 from companion.data import DATASETS
-from companion.examples import Examples
 from companion.notation import Regime
 from companion.probes import measure
 from companion.project import user_cache
 from companion.provenance import device_name
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
 from companion.store import Record
 from companion.training import choose_backend, endless
 

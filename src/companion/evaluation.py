@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from companion.examples import Examples, Split
 from companion.gate_cache import GateCache
-from companion.objectives import predictions
-from companion.regimes import Model, output
-from companion.spec import RunSpec
+from companion.runs.examples import Examples, Split
+from companion.runs.objectives import predictions
+from companion.runs.regimes import Model, output
+from companion.runs.spec import RunSpec
 
 __all__ = ["Evaluator", "evaluate", "evaluate_all"]
 

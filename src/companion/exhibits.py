@@ -8,7 +8,7 @@ from typing import Any
 
 from companion.exhibits_a import PAPER_A
 from companion.grids import PROFILES, Cell, Exhibit
-from companion.spec import SpecError
+from companion.runs.fields import SpecError
 
 __all__ = ["EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibit"]
 
@@ -37,7 +37,7 @@ def cells(
         profile: one that the exhibit has.
         seeds: how many, from 0; ``None`` is the profile's own number.
         rows: only these rows.
-        overrides: fields of :class:`~companion.spec.RunSpec` to change in every run.
+        overrides: fields of :class:`~companion.runs.spec.RunSpec` to change in every run.
 
     Raises:
         SpecError: one sentence that lists what is valid.

@@ -14,8 +14,8 @@ import torch
 
 from companion.networks.forward import Params
 from companion.notation import Int, Tensor
-from companion.regimes import gates
-from companion.spec import RunSpec
+from companion.runs.regimes import gates
+from companion.runs.spec import RunSpec
 
 __all__ = ["GATE_BUDGET", "GateCache"]
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from companion.notation import Regime
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 __all__ = ["HOLDOUT", "PROFILES", "REGIMES", "Cell", "Exhibit", "Row", "make"]
 
@@ -48,7 +48,7 @@ class Row:
 
     Args:
         name: the paper's row.
-        fields: of :class:`~companion.spec.RunSpec`, for all of its runs.
+        fields: of :class:`~companion.runs.spec.RunSpec`, for all of its runs.
         variant: empty, or what is different about these runs.
         regimes: a column each.
         column: the column's name where it is not the regime's.

@@ -14,8 +14,9 @@ import torch
 from companion.kernels import DeepGatedNetwork, Kernel, label_alignment, npk, ntk, relu_network
 from companion.networks.forward import Params
 from companion.notation import Float, Int, Tensor
-from companion.regimes import Model, output
-from companion.spec import RunSpec, stream
+from companion.runs.regimes import Model, output
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
 
 __all__ = ["PROBES", "Probe", "first_of_each_class", "kernel_norms", "label_probe", "measure"]
 
@@ -98,7 +99,7 @@ def _official_recipe(spec: RunSpec, model: Model, x: Float[Tensor, "N ..."]) -> 
 
 
 PROBES: Mapping[str, Probe] = MappingProxyType({"label-alignment": label_probe, "kernel-norms": kernel_norms})
-"""By the name that :class:`~companion.spec.RunSpec` knows."""
+"""By the name that :class:`~companion.runs.spec.RunSpec` knows."""
 
 
 def measure(spec: RunSpec, model: Model, inputs: Float[Tensor, "N ..."], labels: Int[Tensor, "N"]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from companion.data import DATASETS
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 __all__ = ["device_name", "provenance", "sources_digest"]
 
@@ -23,10 +23,7 @@ TRAINING_PATH = (
     "notation.py",
     "networks",
     "data",
-    "spec.py",
-    "regimes.py",
-    "objectives.py",
-    "examples.py",
+    "runs",
     "gate_cache.py",
     "backends",
     "evaluation.py",

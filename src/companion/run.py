@@ -19,7 +19,8 @@ from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, cells, exhibit
 from companion.experiments import run_missing, with_teachers
 from companion.project import Project, workspace_folder
-from companion.spec import RunSpec, SpecError
+from companion.runs.fields import SpecError
+from companion.runs.spec import RunSpec
 from companion.store import Record, Store
 from companion.training import Progress, choose_backend
 from companion.workspace import Workspace
@@ -98,7 +99,7 @@ def plan(
     Args:
         project: where chapters and results are.
         name: the exhibit.
-        given: parameters by name; a name that is a field of :class:`~companion.spec.RunSpec` changes it in every run.
+        given: parameters by name; a name that is a field of :class:`~companion.runs.spec.RunSpec` changes it in every run.
         store: where records go, if not to the project's results.
         output: the executed notebook; by default in ``_build/runs``.
         backend: as in :func:`companion.training.choose_backend`.

@@ -17,7 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from companion.spec import RunSpec, SpecError
+from companion.runs.fields import SpecError
+from companion.runs.spec import RunSpec
 
 __all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest"]
 

@@ -29,13 +29,14 @@ from companion.backends import (
 )
 from companion.data import load
 from companion.evaluation import Evaluator, evaluate_all
-from companion.examples import Split, split
 from companion.networks.precision import single_precision
 from companion.notation import Int, Regime, Tensor
 from companion.probes import measure
 from companion.provenance import provenance
-from companion.regimes import initial_model
-from companion.spec import RunSpec, stream
+from companion.runs.examples import Split, split
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
 from companion.store import Record
 from companion.workspace import Checkpoint, Workspace, weights_digest
 

@@ -20,8 +20,8 @@ import torch
 
 from companion.backends.base import TrainState
 from companion.networks.forward import Params
-from companion.regimes import Model
-from companion.spec import RunSpec
+from companion.runs.regimes import Model
+from companion.runs.spec import RunSpec
 from companion.store import Store
 
 __all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]

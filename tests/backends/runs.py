@@ -9,11 +9,11 @@ import torch
 
 from companion.backends import Backend, Engine, EpochResult, TrainState
 from companion.data import load
-from companion.examples import Examples, split
 from companion.networks.initialise import initialise
 from companion.notation import Regime
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.runs.examples import Examples, split
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
 
 STEPS = 20
 TOLERANCE = 1e-5

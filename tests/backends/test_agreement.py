@@ -37,7 +37,7 @@ from companion.backends import (
 )
 from companion.networks.forward import forward
 from companion.notation import Regime
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 from companion.training import BACKENDS
 
 REFERENCE = ReferenceBackend()

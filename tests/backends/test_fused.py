@@ -11,7 +11,7 @@ from runs import RUNS, advance, apart, begin, data, initial, order
 from companion.backends import FusedBackend, fused
 from companion.backends.fused import padded
 from companion.notation import Regime
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 from companion.training import choose_backend
 
 FUSED = FusedBackend()

@@ -9,10 +9,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from companion.examples import Examples
 from companion.notation import Int, Regime, Tensor
-from companion.regimes import Model
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.regimes import Model
+from companion.runs.spec import RunSpec
 
 __all__ = ["Backend", "Engine", "EpochResult", "TrainState", "longest_first"]
 

@@ -13,9 +13,9 @@ import torch
 
 from companion.backends.base import TrainState
 from companion.backends.stacked import StackedBackend, StackedEngine
-from companion.examples import Examples
 from companion.notation import Int, Tensor
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.spec import RunSpec
 
 __all__ = ["CudaBackend", "GraphedEngine"]
 

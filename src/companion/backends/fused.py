@@ -20,11 +20,11 @@ import torch
 from companion.backends.base import EpochResult, TrainState, longest_first
 from companion.backends.native import compiled
 from companion.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
-from companion.examples import Examples
 from companion.networks.architectures import Dense, Flatten
 from companion.notation import Int, Tensor, ValueInput
-from companion.regimes import RULES, gates, value_input
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.regimes import RULES, gates, value_input
+from companion.runs.spec import RunSpec
 
 __all__ = ["FusedBackend"]
 

@@ -14,9 +14,9 @@ import torch
 
 from companion.backends.base import EpochResult, TrainState, longest_first
 from companion.backends.stacked import StackedEngine
-from companion.examples import Examples
 from companion.notation import Int, Tensor
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.spec import RunSpec
 
 __all__ = ["LanesBackend"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from companion.notation import Tensor
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 __all__ = ["ADAM_BETA1", "ADAM_BETA2", "EPSILON", "make", "moments", "resume"]
 

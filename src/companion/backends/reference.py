@@ -8,11 +8,11 @@ import torch
 
 from companion.backends import optimisers
 from companion.backends.base import EpochResult, TrainState
-from companion.examples import Examples
 from companion.notation import Int, Tensor
-from companion.objectives import losses, predictions
-from companion.regimes import output
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.objectives import losses, predictions
+from companion.runs.regimes import output
+from companion.runs.spec import RunSpec
 
 __all__ = ["ReferenceBackend"]
 

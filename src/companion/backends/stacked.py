@@ -15,15 +15,15 @@ import torch
 from companion.backends import optimisers
 from companion.backends.base import EpochResult, TrainState
 from companion.backends.memory import keep_freed_memory
-from companion.examples import Examples
 from companion.gate_cache import GateCache
 from companion.networks.forward import Params, forward, gate_stack
 from companion.networks.precision import fast_products, single_precision
 from companion.networks.routing import permute
 from companion.notation import Float, Int, Tensor, ValueInput
-from companion.objectives import losses, predictions
-from companion.regimes import RULES, gates, value_input
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.objectives import losses, predictions
+from companion.runs.regimes import RULES, gates, value_input
+from companion.runs.spec import RunSpec
 
 __all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
 

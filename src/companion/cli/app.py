@@ -85,7 +85,7 @@ def _exit_code(error: Exception) -> int | None:
     from companion.data import DataError
     from companion.notebooks import NotebookError
     from companion.project import ProjectError
-    from companion.spec import SpecError
+    from companion.runs.fields import SpecError
     from companion.store import RecordError
 
     if isinstance(error, (SpecError, ProjectError)):

@@ -12,7 +12,7 @@ import typer
 from companion.cli.output import UsageError, duration, facts, json_only, say, table
 
 if TYPE_CHECKING:
-    from companion.spec import RunSpec
+    from companion.runs.spec import RunSpec
 
 __all__ = ["Json", "StoreOption", "check", "list_exhibits", "scorecard", "status", "threads_here", "verify"]
 

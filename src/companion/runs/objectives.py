@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from companion.notation import Float, Int, Tensor
-from companion.spec import RunSpec
+from companion.runs.spec import RunSpec
 
 __all__ = ["losses", "predictions"]
 

@@ -8,7 +8,8 @@ import torch
 
 from companion.data import Dataset
 from companion.notation import Float, Int, Tensor
-from companion.spec import RunSpec, stream
+from companion.runs.labels import noisy
+from companion.runs.spec import RunSpec
 
 __all__ = ["Examples", "Split", "split"]
 
@@ -57,7 +58,8 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
             raise ValueError(f"{name} asks for more than the {found} examples of classes {list(spec.class_names)}")
     size = len(train) - spec.holdout
     holdout = train[size:] if spec.holdout else None
-    return Split(_noisy(spec, train[:size]), holdout, test)
+    seen = train[:size]
+    return Split(Examples(seen.inputs, noisy(spec, seen.labels)), holdout, test)
 
 
 def _channels_last(examples: Examples) -> Examples:
@@ -72,14 +74,3 @@ def _kept(spec: RunSpec, inputs: Tensor, labels: Tensor) -> Examples:
     renumbered[torch.tensor(spec.classes)] = torch.arange(len(spec.classes))
     new = renumbered[labels]
     return Examples(inputs[new >= 0], new[new >= 0])
-
-
-def _noisy(spec: RunSpec, examples: Examples) -> Examples:
-    """A random fraction of the examples gets a label drawn uniformly from all classes, once for the whole run."""
-    if not spec.label_noise:
-        return examples
-    generator = stream(spec.seed, "labels")
-    chosen = torch.randperm(len(examples), generator=generator)[: round(spec.label_noise * len(examples))]
-    labels = examples.labels.clone()
-    labels[chosen] = torch.randint(len(spec.class_names), (len(chosen),), generator=generator)
-    return Examples(examples.inputs, labels)

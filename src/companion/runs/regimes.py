@@ -16,7 +16,8 @@ from companion.networks.forward import Params, forward, gate_stack
 from companion.networks.initialise import hidden_only, initialise, running
 from companion.networks.routing import permute
 from companion.notation import Float, Regime, Tensor, ValueInput
-from companion.spec import RunSpec, stream
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
 
 __all__ = ["RULES", "Model", "Rule", "gates", "initial_model", "output", "value_input"]
 

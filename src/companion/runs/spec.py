@@ -11,13 +11,10 @@ import difflib
 import hashlib
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_type_hints
-
-import torch
 
 from companion.data import DATASETS
 from companion.networks.architectures import Architecture
@@ -25,8 +22,9 @@ from companion.networks.families import ARCHITECTURES, build
 from companion.networks.gates import Gate, HardGate, SoftGate
 from companion.networks.routing import check_permutation
 from companion.notation import Regime, ValueInput
+from companion.runs.fields import SpecError, coerce, one_of
 
-__all__ = ["FITTED", "PROTOCOL_VERSION", "RunSpec", "SpecError", "stream"]
+__all__ = ["FITTED", "PROTOCOL_VERSION", "RunSpec"]
 
 PROTOCOL_VERSION = 1
 """Rises only when the mathematics of a run changes; records of an older protocol are shown as stale."""
@@ -40,10 +38,6 @@ INITIALISATIONS = ("glorot", "sign")
 PROBES = ("label-alignment", "kernel-norms")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 CHECKPOINTS = ("best_test", "last", "selected")
-
-
-class SpecError(ValueError):
-    """A field that is unknown, has a bad value, or does not go with another."""
 
 
 @dataclass(frozen=True)
@@ -118,16 +112,16 @@ class RunSpec:
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         for name, kind in _KINDS.items():
-            set_(self, name, _coerce(name, getattr(self, name), kind))
-        _one_of("dataset", self.dataset, DATASETS)
-        _one_of("architecture", self.architecture, ARCHITECTURES)
-        _one_of("optimiser", self.optimiser, OPTIMISERS)
-        _one_of("precision", self.precision, PRECISIONS)
-        _one_of("loss", self.loss, LOSSES)
-        _one_of("initialisation", self.initialisation, INITIALISATIONS)
+            set_(self, name, coerce(name, getattr(self, name), kind))
+        one_of("dataset", self.dataset, DATASETS)
+        one_of("architecture", self.architecture, ARCHITECTURES)
+        one_of("optimiser", self.optimiser, OPTIMISERS)
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("loss", self.loss, LOSSES)
+        one_of("initialisation", self.initialisation, INITIALISATIONS)
         if self.probe is not None:
-            _one_of("probe", self.probe, PROBES)
-        _one_of("teacher_checkpoint", self.teacher_checkpoint, CHECKPOINTS)
+            one_of("probe", self.probe, PROBES)
+        one_of("teacher_checkpoint", self.teacher_checkpoint, CHECKPOINTS)
         family = ARCHITECTURES[self.architecture]
         set_(self, "width", None if self.width == family.width else self.width)
         set_(self, "depth", None if self.depth == family.depth else self.depth)
@@ -286,43 +280,3 @@ class RunSpec:
 
 _KINDS: dict[str, Any] = get_type_hints(RunSpec)
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(RunSpec)}
-_LISTS = {"gate_permutation": "layer numbers such as [2, 0, 1, 3]", "classes": "class numbers such as [4, 7]"}
-_LARGEST = sys.float_info.max
-
-
-def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """``value`` as its field's type, without guessing: booleans are no integers, and 1.5 is none either."""
-    optional = type(None) in getattr(kind, "__args__", ())
-    if value is None and optional:
-        return None
-    kinds = [k for k in getattr(kind, "__args__", (kind,)) if k not in (type(None), Ellipsis)]
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if name in _LISTS:
-        if isinstance(value, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
-            return tuple(value)
-        raise SpecError(f"{name} must be a list of {_LISTS[name]}, not {value!r}")
-    if bool in kinds and isinstance(value, bool):
-        return value
-    if int in kinds and number and (isinstance(value, int) or value.is_integer()):
-        return int(value)
-    if float in kinds and number and abs(value) <= _LARGEST:
-        return float(value) + 0.0  # minus zero is zero, with the same key
-    if str in kinds and isinstance(value, str):
-        return value
-    for enum in (Regime, ValueInput):
-        if enum in kinds:
-            _one_of(name, value, [str(member) for member in enum])
-            return enum(value)
-    word = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[kinds[0]]
-    raise SpecError(f"{name} must be {word}{' or null' if optional else ''}, not {value!r}")
-
-
-def _one_of(name: str, value: Any, valid: Any) -> None:
-    if value not in list(valid):
-        raise SpecError(f"unknown {name} {value!r}: valid are {', '.join(valid)}")
-
-
-def stream(seed: int, *names: str | int) -> torch.Generator:
-    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``order`` and epoch, ``noise``."""
-    digest = hashlib.sha256(json.dumps([seed, *names]).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
