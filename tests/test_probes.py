@@ -5,8 +5,10 @@ import torch
 
 from companion.data import load
 from companion.kernels import DeepGatedNetwork, ntk_reference
+from companion.measure.chosen import first_of_each_class
+from companion.measure.kernel_norms import kernel_norms
+from companion.measure.label_alignment import label_probe
 from companion.networks.forward import trace
-from companion.probes import first_of_each_class, kernel_norms, label_probe
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.store import Store

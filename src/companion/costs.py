@@ -19,8 +19,8 @@ import torch
 
 from companion.backends import Backend, TrainState
 from companion.data import DATASETS
+from companion.measure import measure
 from companion.notation import Regime
-from companion.probes import measure
 from companion.project import user_cache
 from companion.provenance import device_name
 from companion.runs.examples import Examples

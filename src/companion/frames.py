@@ -69,7 +69,7 @@ def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     """One row per measurement of every finished run that has a probe.
 
     Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per quantity, see
-    :mod:`companion.probes`.
+    :mod:`companion.measure.label_alignment`.
     """
     parts = []
     for cell, record in _records(cells, store):

@@ -28,7 +28,7 @@ TRAINING_PATH = (
     "backends",
     "evaluation.py",
     "kernels",
-    "probes.py",
+    "measure",
     "training.py",
 )
 

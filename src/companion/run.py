@@ -99,7 +99,7 @@ def plan(
     Args:
         project: where chapters and results are.
         name: the exhibit.
-        given: parameters by name; a name that is a field of :class:`~companion.runs.spec.RunSpec` changes it in every run.
+        given: parameters by name; one that is a field of :class:`~companion.runs.spec.RunSpec` changes it in every run.
         store: where records go, if not to the project's results.
         output: the executed notebook; by default in ``_build/runs``.
         backend: as in :func:`companion.training.choose_backend`.

@@ -29,9 +29,9 @@ from companion.backends import (
 )
 from companion.data import load
 from companion.evaluation import Evaluator, evaluate_all
+from companion.measure import measure
 from companion.networks.precision import single_precision
 from companion.notation import Int, Regime, Tensor
-from companion.probes import measure
 from companion.provenance import provenance
 from companion.runs.examples import Split, split
 from companion.runs.regimes import initial_model
