@@ -11,8 +11,8 @@ from companion.costs import Speeds
 from companion.data import DataError, load
 from companion.exhibits import cells
 from companion.notation import Regime
+from companion.records.store import Store
 from companion.runs.spec import RunSpec
-from companion.store import Store
 from companion.training import train
 from companion.workspace import Workspace
 

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 from companion.bench import Benchmark, Options, Step, Variant
-from companion.provenance import provenance
+from companion.records.provenance import provenance
+from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
-from companion.store import Record, Store
 
 COUNT, EPOCHS = 5000, 100
 

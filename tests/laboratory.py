@@ -7,8 +7,8 @@ from typing import Any
 
 from companion.experiments import run_missing
 from companion.notation import Regime
+from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
-from companion.store import Record, Store
 from companion.training import Progress
 from companion.workspace import Workspace
 

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from companion.chapters import Chapter, live, open_chapter, pick
 from companion.exhibits import Cell, cells
 from companion.grids import HOLDOUT
+from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
 from companion.stats import Verdict
-from companion.store import Record, Store
 from synthetic import MNIST, OFFSETS, Shelf, fill, grid_of, like_the_paper, main_cells, record, spread
 
 ROW = MNIST[0]

@@ -15,10 +15,10 @@ from companion import check_store
 from companion.check_store import FOLDER, CheckStore, Outcome, checks_digest, load_checks
 from companion.cli import main
 from companion.exhibits import EXHIBITS
+from companion.records.store import RecordError, Store, content_digest
 from companion.scorecard import scorecard
 from companion.statements import CHECKS, Check, run_checks
 from companion.stats import Verdict
-from companion.store import RecordError, Store, content_digest
 
 COMMITTED = Path(__file__).parents[1] / "results" / FOLDER
 QUICK = ["A-Hom", "A-L4.1", "B-L4.2", "C-Perm"]

@@ -18,7 +18,7 @@ from companion.cli import main
 from companion.cli.output import duration, jsonable
 from companion.cli.run import joined, parse
 from companion.project import Project
-from companion.store import Record, Store
+from companion.records.store import Record, Store
 from projects import make_project, tree
 
 

@@ -9,9 +9,9 @@ from companion import costs
 from companion.costs import Speeds, epoch_flops, estimate_seconds, run_flops, training_flops
 from companion.exhibits import cells
 from companion.notation import Regime
-from companion.provenance import device_name
+from companion.records.provenance import device_name
+from companion.records.store import Record
 from companion.runs.spec import RunSpec
-from companion.store import Record
 
 TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)
 

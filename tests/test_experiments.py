@@ -13,8 +13,8 @@ from companion.data import DataError
 from companion.exhibits import EXHIBITS, cells
 from companion.experiments import run_missing, with_teachers
 from companion.notation import Regime
+from companion.records.store import Store
 from companion.runs.spec import RunSpec
-from companion.store import Store
 from companion.workspace import Workspace
 from laboratory import Laboratory, all_regimes, tiny
 

@@ -10,7 +10,7 @@ import pytest
 
 from companion import frames
 from companion.exhibits import Cell, cells
-from companion.store import Record, RecordError, Store
+from companion.records.store import Record, RecordError, Store
 from synthetic import Shelf, fill, main_cells, record
 
 ROW = "FC/Adam/MNIST"

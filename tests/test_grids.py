@@ -10,7 +10,7 @@ from companion.exhibits import EXHIBITS
 from companion.frames import stopping
 from companion.grids import SEEDS, Row, make
 from companion.notation import Regime
-from companion.store import Store
+from companion.records.store import Store
 from synthetic import record
 
 FIELDS = {"dataset": "digits", "width": 8, "depth": 3, "epochs": 20}

@@ -129,7 +129,7 @@ def test_the_training_path_needs_nothing_but_pytorch(file: Path) -> None:
         ("import companion.data.cache as c", ["companion.data.cache"]),
         ("from companion import spec", ["companion.runs.spec"]),
         ("from companion.runs.spec import RunSpec", ["companion.runs.spec"]),
-        ("def f():\n    from ..store import Store", ["companion.store"]),
+        ("def f():\n    from ..store import Store", ["companion.records.store"]),
         ("from . import base", ["companion.backends.base"]),
     ],
 )

@@ -14,8 +14,8 @@ import pytest
 
 from companion import notebooks
 from companion.exhibits import EXHIBITS, cells
+from companion.records.store import Store, canonical, content_digest
 from companion.run import COMMON
-from companion.store import Store, canonical, content_digest
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -7,9 +7,9 @@ from importlib import resources
 import pytest
 
 from companion import pages
+from companion.records.store import Store
 from companion.scorecard import headline, scorecard
 from companion.stats import Verdict
-from companion.store import Store
 
 
 def _data(name: str) -> list[dict]:

@@ -10,7 +10,7 @@ import pytest
 from companion.chapters import open_chapter
 from companion.probe_chapters import ProbeChapter
 from companion.project import store_folder
-from companion.store import Store
+from companion.records.store import Store
 
 
 @pytest.fixture(autouse=True)

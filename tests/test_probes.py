@@ -9,9 +9,9 @@ from companion.measure.chosen import first_of_each_class
 from companion.measure.kernel_norms import kernel_norms
 from companion.measure.label_alignment import label_probe
 from companion.networks.forward import trace
+from companion.records.store import Store
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
-from companion.store import Store
 from companion.training import train
 from companion.workspace import Workspace
 

@@ -8,9 +8,9 @@ from companion import notebooks, project
 from companion.data import DataError
 from companion.notebooks import NotebookError
 from companion.project import Project
+from companion.records.store import RecordError, Store
 from companion.run import Meter, Plan, chapter_parameters, execute_chapter, plan, train_missing
 from companion.runs.fields import SpecError
-from companion.store import RecordError, Store
 from companion.training import Progress
 from projects import make_project, tree
 

@@ -19,9 +19,9 @@ from companion.frames import runs
 from companion.grids import HOLDOUT
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
+from companion.records.store import Record, RecordError, Store
 from companion.scorecard import Entry, claim_results, headline, number_entries, scorecard, trend_results
 from companion.stats import Verdict
-from companion.store import Record, RecordError, Store
 from companion.trends import TRENDS
 from synthetic import (
     MNIST,

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex
 from companion.chapters import Chapter
 from companion.exhibits import Cell, exhibit
 from companion.figures import COLOURS
+from companion.records.store import Store
 from companion.sensitivity_chapters import SensitivityChapter
-from companion.store import Store
 from synthetic import OFFSETS, Shelf, grid_of, record
 
 BASE = {"ReLU": 98.0, "FR-II": 96.0, "FR-DI": 96.0, "DL": 98.0, "FL": 97.5}

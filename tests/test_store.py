@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion.records.store import Record, RecordError, Store, canonical, content_digest
 from companion.runs.spec import RunSpec
-from companion.store import Record, RecordError, Store, canonical, content_digest
 from strategies import specs
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -188,7 +188,7 @@ def test_a_crash_while_writing_leaves_nothing_to_see(tmp_path, monkeypatch, fail
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"companion.store.{failing}", crash)
+        patch.setattr(f"companion.records.store.{failing}", crash)
         with pytest.raises(KeyboardInterrupt):
             store.write(record())
     assert record().spec not in store

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from companion.backends import TrainState
 from companion.notation import Regime
+from companion.records.store import Store
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
-from companion.store import Store
 from companion.workspace import Checkpoint, Workspace, weights_digest
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, regime=Regime.DL, optimiser="adam")

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from companion.provenance import device_name
+from companion.records.provenance import device_name
 
 __all__ = ["Benchmark", "Options", "Row", "Step", "Unavailable", "Variant", "keep", "load", "machine", "measure"]
 

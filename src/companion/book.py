@@ -95,8 +95,8 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion import pages, performance
     from companion.check_store import FOLDER, CheckStore
     from companion.exhibits import EXHIBITS
+    from companion.records.store import Store
     from companion.scorecard import headline, scorecard
-    from companion.store import Store
     from companion.theory import CHAPTER_OF
 
     entries = scorecard(Store(project.results))

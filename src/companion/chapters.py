@@ -24,10 +24,10 @@ from companion.experiments import run_missing
 from companion.grids import HOLDOUT
 from companion.papers.numbers import numbers
 from companion.project import downloads_folder, store_folder, workspace_folder
+from companion.records.store import Store, canonical
 from companion.render import Table
 from companion.scorecard import Entry, claim_results, number_entries
 from companion.stats import Summary, summarise
-from companion.store import Store, canonical
 from companion.workspace import Workspace
 
 __all__ = ["Chapter", "Findings", "live", "open_chapter"]

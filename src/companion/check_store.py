@@ -20,8 +20,8 @@ from typing import Any
 
 import torch
 
+from companion.records.store import RecordError, canonical, content_digest
 from companion.statements import Check
-from companion.store import RecordError, canonical, content_digest
 
 __all__ = ["FOLDER", "FORMAT", "CheckStore", "Outcome", "checks_digest", "load_checks"]
 
@@ -97,7 +97,7 @@ class Outcome:
         return self.content["provenance"]["sources"] == checks_digest()
 
     def verify(self) -> None:
-        """Raise :class:`~companion.store.RecordError` unless schema, digest and verdicts agree."""
+        """Raise :class:`~companion.records.store.RecordError` unless schema, digest and verdicts agree."""
         content = self.content
         if missing := PARTS - content.keys():
             raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")

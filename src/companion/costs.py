@@ -22,11 +22,11 @@ from companion.data import DATASETS
 from companion.measure import measure
 from companion.notation import Regime
 from companion.project import user_cache
-from companion.provenance import device_name
+from companion.records.provenance import device_name
+from companion.records.store import Record
 from companion.runs.examples import Examples
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
-from companion.store import Record
 from companion.training import choose_backend, endless
 
 __all__ = ["Speeds", "epoch_flops", "estimate_seconds", "run_flops", "training_flops"]

@@ -16,8 +16,8 @@ import torch
 
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, PROFILES, cells
+from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
-from companion.store import Record, Store
 from companion.training import Progress, choose_backend, train
 from companion.workspace import Workspace
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from companion.exhibits import Cell
-from companion.store import Record, Store
+from companion.records.store import Record, Store
 
 __all__ = ["STATISTICS", "bands", "curves", "points", "probes", "runs", "scores", "stopping"]
 

@@ -19,9 +19,9 @@ from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, cells, exhibit
 from companion.experiments import run_missing, with_teachers
 from companion.project import Project, workspace_folder
+from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
-from companion.store import Record, Store
 from companion.training import Progress, choose_backend
 from companion.workspace import Workspace
 

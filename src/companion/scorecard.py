@@ -16,8 +16,8 @@ from companion.grids import HOLDOUT
 from companion.papers.margins import margin, rules
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
+from companion.records.store import Store
 from companion.stats import Verdict, equivalence, summarise, welch_difference
-from companion.store import Store
 from companion.trends import TRENDS, Trend, evaluate_trend
 
 __all__ = [

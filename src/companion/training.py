@@ -32,12 +32,12 @@ from companion.evaluation import Evaluator, evaluate_all
 from companion.measure import measure
 from companion.networks.precision import single_precision
 from companion.notation import Int, Regime, Tensor
-from companion.provenance import provenance
+from companion.records.provenance import provenance
+from companion.records.store import Record
 from companion.runs.examples import Split, split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
-from companion.store import Record
 from companion.workspace import Checkpoint, Workspace, weights_digest
 
 __all__ = ["BACKENDS", "Progress", "TeacherMissingError", "choose_backend", "endless", "epoch_order", "train"]

@@ -20,9 +20,9 @@ import torch
 
 from companion.backends.base import TrainState
 from companion.networks.forward import Params
+from companion.records.store import Store
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
-from companion.store import Store
 
 __all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]
 

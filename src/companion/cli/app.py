@@ -85,8 +85,8 @@ def _exit_code(error: Exception) -> int | None:
     from companion.data import DataError
     from companion.notebooks import NotebookError
     from companion.project import ProjectError
+    from companion.records.store import RecordError
     from companion.runs.fields import SpecError
-    from companion.store import RecordError
 
     if isinstance(error, (SpecError, ProjectError)):
         return USAGE

@@ -171,7 +171,7 @@ def threads_here() -> int:
 def _store(folder: Path | None) -> Any:
     """The records to look at: those of ``--store``, which must be there, or those of the project."""
     from companion.project import store_folder
-    from companion.store import Store
+    from companion.records.store import Store
 
     if folder is not None and not folder.expanduser().is_dir():
         raise UsageError(f"--store must be a folder of records, and {folder} is none")

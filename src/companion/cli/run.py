@@ -105,8 +105,8 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from companion.costs import estimate_seconds
+    from companion.records.store import Store
     from companion.run import Meter, train_missing
-    from companion.store import Store
     from companion.training import Progress as Epoch
 
     missing = made.missing

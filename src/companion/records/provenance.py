@@ -18,7 +18,7 @@ from companion.runs.spec import RunSpec
 
 __all__ = ["device_name", "provenance", "sources_digest"]
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 TRAINING_PATH = (
     "notation.py",
     "networks",
