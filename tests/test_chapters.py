@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, live, open_chapter, pick
 from companion.exhibits import Cell, cells
-from companion.grids import HOLDOUT
+from companion.exhibits.grid import HOLDOUT
 from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
 from companion.stats import Verdict

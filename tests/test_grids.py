@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from companion.exhibits import EXHIBITS
+from companion.exhibits.grid import SEEDS, Row, make
 from companion.frames import stopping
-from companion.grids import SEEDS, Row, make
 from companion.notation import Regime
 from companion.records.store import Store
 from synthetic import record

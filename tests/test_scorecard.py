@@ -15,8 +15,8 @@ import pytest
 from scipy.stats import ttest_ind_from_stats
 
 from companion.exhibits import Cell
+from companion.exhibits.grid import HOLDOUT
 from companion.frames import runs
-from companion.grids import HOLDOUT
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
 from companion.records.store import Record, RecordError, Store

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from companion.chapters import Chapter
 from companion.exhibits import Cell, exhibit
-from companion.exhibits_a import AT_STAGE_END
+from companion.exhibits.a_f2_stages import AT_STAGE_END
 from companion.stage_chapters import StageChapter
 from companion.stats import Verdict
 from synthetic import STAIRS, Shelf, grid_of, spread, stairs

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from companion import figures, frames, render
 from companion.claims import Claim
 from companion.exhibits import Cell, Exhibit, cells, exhibit
-from companion.exhibits_a import FITTED_EPOCHS
+from companion.exhibits.grid import HOLDOUT
+from companion.exhibits.settings import FITTED_EPOCHS
 from companion.experiments import run_missing
-from companion.grids import HOLDOUT
 from companion.papers.numbers import numbers
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.records.store import Store, canonical

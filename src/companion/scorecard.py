@@ -11,8 +11,8 @@ import pandas as pd
 from companion.check_store import FOLDER, load_checks
 from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_differences, paper_differences
 from companion.exhibits import EXHIBITS, cells
+from companion.exhibits.grid import HOLDOUT
 from companion.frames import probes, runs, scores
-from companion.grids import HOLDOUT
 from companion.papers.margins import margin, rules
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, Findings
-from companion.exhibits_a import AT_STAGE_END, STAGES
+from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
 from companion.figures import band_figure
 from companion.frames import points, scores
 from companion.papers.numbers import numbers

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-
 from companion.measure.kernel_norms import kernel_norms
 from companion.measure.label_alignment import label_probe
 from companion.notation import Float, Int, Tensor

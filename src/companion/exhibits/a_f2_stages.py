@@ -1,0 +1,40 @@
+"""Paper A, Figure 2, first part: gates from stages of a teacher's training."""
+
+from __future__ import annotations
+
+from companion.exhibits.grid import Row, make
+from companion.exhibits.settings import CPU_GCONV_ADAM, FL, FR_II, GCONV_ADAM, QUICK_ADAM, RELU, Fields
+
+__all__ = ["AT_STAGE_END", "F2_STAGES", "STAGES"]
+
+STAGES = 6
+"""Stages of the teacher's training; at stage 0 its gates are random."""
+AT_STAGE_END = "weights at the stage's end"
+
+
+def stages(fields: Fields, block: int, epochs: int) -> tuple[Row, ...]:
+    """Gates from a ReLU network after ``i`` blocks of epochs, ``i = 0 .. 6``, and a value network trained on them.
+
+    The code takes the best test checkpoint so far, the text the weights at the end of the block.
+    """
+    rows = [Row("stage-0", {**fields, "epochs": epochs}, regimes=(FR_II,), column="FL")]
+    for i in range(1, STAGES + 1):
+        trained = {**fields, "epochs": epochs, "teacher_epochs": block * i}
+        rows += [
+            Row(f"stage-{i}", {**fields, "epochs": block * i}, regimes=(RELU,)),
+            Row(f"stage-{i}", trained, regimes=(FL,)),
+            Row(f"stage-{i}", {**trained, "teacher_checkpoint": "last"}, AT_STAGE_END, (FL,)),
+        ]
+    return tuple(rows)
+
+
+F2_STAGES = make(
+    "A-F2-stages",
+    "Gates taken from stages of a ReLU network's training",
+    "a_f2_stages",
+    {
+        "quick": stages({**QUICK_ADAM, "train_size": 600}, 2, 10),
+        "cpu": stages(CPU_GCONV_ADAM, 2, 12),
+        "paper": stages(GCONV_ADAM, 10, 80),
+    },
+)
