@@ -13,8 +13,8 @@ from companion.exhibits import cells
 from companion.notation import Regime
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
-from companion.training import train
-from companion.workspace import Workspace
+from companion.training.loop import train
+from companion.training.workspace import Workspace
 
 FC = {"dataset": "mnist", "optimiser": "adam", "epochs": 2}
 CONVOLUTIONAL = {"dataset": "cifar10", "optimiser": "adam"}

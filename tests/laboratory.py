@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from companion.experiments import run_missing
 from companion.notation import Regime
 from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
-from companion.training import Progress
-from companion.workspace import Workspace
+from companion.training.loop import Progress
+from companion.training.queue import run_missing
+from companion.training.workspace import Workspace
 
 TINY: dict[str, Any] = {
     "dataset": "digits",

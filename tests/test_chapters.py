@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter, live, open_chapter, pick
+from companion.chapters import Chapter, live, open_chapter
 from companion.exhibits import Cell, cells
 from companion.exhibits.grid import HOLDOUT
 from companion.records.store import Record, Store
@@ -449,7 +449,3 @@ class TestLive:
         assert {path: path.read_bytes() for path in again.store.files()} == files
         assert len(files) == 5
         assert again.footer()._repr_html_().count("<li>") == 5
-
-    def test_auto_is_a_device(self) -> None:
-        assert pick("auto") in ("cpu", "cuda")
-        assert pick("cuda:1") == "cuda:1"

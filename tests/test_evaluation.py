@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from companion.data import load
-from companion.evaluation import Evaluator, evaluate, evaluate_all
 from companion.networks.initialise import initialise
 from companion.notation import Regime
 from companion.runs.examples import split
 from companion.runs.regimes import Model, initial_model, output
 from companion.runs.spec import RunSpec
+from companion.training.evaluation import Evaluator, evaluate, evaluate_all
 from laboratory import tiny
 
 
@@ -38,7 +38,7 @@ def by_hand(spec: RunSpec, model: Model, inputs: torch.Tensor, labels: torch.Ten
 def test_an_evaluator_measures_the_model_that_it_is_given(regime, variant, monkeypatch):
     if regime is Regime.RELU and variant:
         variant = {"seed": 1}  # a ReLU run has no gates to permute and no other input
-    monkeypatch.setattr("companion.evaluation.EVALUATION_BATCH", 16)
+    monkeypatch.setattr("companion.training.evaluation.EVALUATION_BATCH", 16)
     spec = tiny(regime, holdout=25, test_size=90, **variant)
     data, start = split(spec, load("digits")), begin(spec)
     evaluator = Evaluator(spec, start, data, "cpu")

@@ -11,11 +11,11 @@ import torch
 from companion import experiments
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, cells
-from companion.experiments import run_missing, with_teachers
 from companion.notation import Regime
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
-from companion.workspace import Workspace
+from companion.training.queue import run_missing, with_teachers
+from companion.training.workspace import Workspace
 from laboratory import Laboratory, all_regimes, tiny
 
 
@@ -174,6 +174,6 @@ def test_the_front_door_says_what_to_do_without_the_data(tmp_path, capsys, monke
     def absent(name):
         raise DataError(f"{name} is not here: fetch it")
 
-    monkeypatch.setattr("companion.training.load", absent)
+    monkeypatch.setattr("companion.training.loop.load", absent)
     assert front_door(tmp_path, "--seeds", "1") == 1
     assert "digits is not here" in capsys.readouterr().err

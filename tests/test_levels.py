@@ -130,7 +130,7 @@ def test_the_training_path_needs_nothing_but_pytorch(file: Path) -> None:
         ("from companion import spec", ["companion.runs.spec"]),
         ("from companion.runs.spec import RunSpec", ["companion.runs.spec"]),
         ("def f():\n    from ..store import Store", ["companion.records.store"]),
-        ("from . import base", ["companion.backends.base"]),
+        ("from . import base", ["companion.training.backends.base"]),
     ],
 )
 def test_every_way_to_import_is_seen(source: str, found: list[str]) -> None:

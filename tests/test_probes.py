@@ -12,8 +12,8 @@ from companion.networks.forward import trace
 from companion.records.store import Store
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
-from companion.training import train
-from companion.workspace import Workspace
+from companion.training.loop import train
+from companion.training.workspace import Workspace
 
 NU = RunSpec(
     dataset="digits",

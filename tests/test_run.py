@@ -11,7 +11,7 @@ from companion.project import Project
 from companion.records.store import RecordError, Store
 from companion.run import Meter, Plan, chapter_parameters, execute_chapter, plan, train_missing
 from companion.runs.fields import SpecError
-from companion.training import Progress
+from companion.training.loop import Progress
 from projects import make_project, tree
 
 FEW = {"profile": "quick", "rows": ["FC/SGD/digits"], "epochs": 1, "seeds": 1}

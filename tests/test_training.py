@@ -12,15 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-from companion import training
-from companion.backends import ReferenceBackend
 from companion.data import DATASETS, load
 from companion.notation import Regime
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
-from companion.training import Progress, TeacherMissingError, choose_backend, epoch_order, train
-from companion.workspace import weights_digest
+from companion.training import loop
+from companion.training.backends import ReferenceBackend
+from companion.training.backends.choose import choose_backend
+from companion.training.jobs import TeacherMissingError
+from companion.training.loop import Progress, epoch_order, train
+from companion.training.workspace import weights_digest
 from laboratory import Laboratory, all_regimes, timeless, tiny
 
 
@@ -123,7 +125,7 @@ def test_the_size_of_evaluation_batches_changes_nothing(tmp_path, monkeypatch):
     specs = all_regimes(holdout=20)
     whole, pieces = Laboratory(tmp_path / "whole"), Laboratory(tmp_path / "pieces")
     whole.run(*specs)
-    monkeypatch.setattr("companion.evaluation.EVALUATION_BATCH", 9)
+    monkeypatch.setattr("companion.training.evaluation.EVALUATION_BATCH", 9)
     pieces.run(*specs)
     assert [pieces.content(s) for s in specs] == [whole.content(s) for s in specs]
 
@@ -173,7 +175,7 @@ def test_an_order_is_a_permutation_that_depends_on_seed_and_epoch_alone():
 
 def kill_oneself(lab: Laboratory, specs: list[RunSpec], backend: str, after: int) -> None:
     """Train, with a checkpoint after every epoch, and die in the middle, without a chance to tidy up."""
-    training.CHECKPOINT_SECONDS = -1
+    loop.CHECKPOINT_SECONDS = -1
     lab.progress = Reaper(after)
     lab.run(*specs, backend=backend)
 

@@ -11,12 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.backends import TrainState
 from companion.notation import Regime
 from companion.records.store import Store
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
-from companion.workspace import Checkpoint, Workspace, weights_digest
+from companion.training.state import TrainState
+from companion.training.workspace import Checkpoint, Workspace, weights_digest
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, regime=Regime.DL, optimiser="adam")
 

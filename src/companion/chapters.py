@@ -21,14 +21,15 @@ from companion.claims import Claim
 from companion.exhibits import Cell, Exhibit, cells, exhibit
 from companion.exhibits.grid import HOLDOUT
 from companion.exhibits.settings import FITTED_EPOCHS
-from companion.experiments import run_missing
 from companion.papers.numbers import numbers
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.records.store import Store, canonical
 from companion.render import Table
 from companion.scorecard import Entry, claim_results, number_entries
 from companion.stats import Summary, summarise
-from companion.workspace import Workspace
+from companion.training.machine import device_of
+from companion.training.queue import run_missing
+from companion.training.workspace import Workspace
 
 __all__ = ["Chapter", "Findings", "live", "open_chapter"]
 
@@ -324,7 +325,7 @@ def open_chapter(
     if train:
         workspace = Workspace(workspace_folder(store.folder), store)
         run_missing(
-            [cell.spec for cell in grid], store, workspace, device=pick(device), threads=torch.get_num_threads()
+            [cell.spec for cell in grid], store, workspace, device=device_of(device), threads=torch.get_num_threads()
         )
     own = not overrides and seeds in (None, chosen.seeds[profile])
     given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
@@ -343,8 +344,3 @@ def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapte
         chapter = Chapter(exhibit(name), "quick", grid, store, own=False)
         _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
     return chapter
-
-
-def pick(device: str) -> str:
-    """``auto`` is the GPU where there is one."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

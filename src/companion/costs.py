@@ -17,7 +17,6 @@ from pathlib import Path
 
 import torch
 
-from companion.backends import Backend, TrainState
 from companion.data import DATASETS
 from companion.measure import measure
 from companion.notation import Regime
@@ -27,7 +26,10 @@ from companion.records.store import Record
 from companion.runs.examples import Examples
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
-from companion.training import choose_backend, endless
+from companion.training.backends import Backend
+from companion.training.backends.choose import choose_backend
+from companion.training.jobs import endless
+from companion.training.state import TrainState
 
 __all__ = ["Speeds", "epoch_flops", "estimate_seconds", "run_flops", "training_flops"]
 
@@ -103,7 +105,7 @@ class Speeds:
         device: a torch device.
         threads: CPU threads.
         records: where to look for runs that this device made.
-        backend: as in :func:`companion.training.choose_backend`.
+        backend: as in :func:`companion.training.backends.choose.choose_backend`.
         cache: file of earlier calibrations; by default in the user's cache.
     """
 
@@ -180,7 +182,7 @@ def estimate_seconds(
         device: a torch device.
         threads: CPU threads.
         records: finished runs; those of this device give the best estimate.
-        backend: as in :func:`companion.training.choose_backend`.
+        backend: as in :func:`companion.training.backends.choose.choose_backend`.
     """
     return Speeds(device, threads, records, backend).total(specs)
 

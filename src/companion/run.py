@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from companion import notebooks
 from companion.costs import epoch_flops
 from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, cells, exhibit
-from companion.experiments import run_missing, with_teachers
 from companion.project import Project, workspace_folder
 from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
-from companion.training import Progress, choose_backend
-from companion.workspace import Workspace
+from companion.training.backends.choose import choose_backend
+from companion.training.loop import Progress
+from companion.training.machine import device_of
+from companion.training.queue import run_missing, with_teachers
+from companion.training.workspace import Workspace
 
-__all__ = ["Meter", "Plan", "chapter_parameters", "device_of", "execute_chapter", "plan", "train_missing"]
+__all__ = ["Meter", "Plan", "chapter_parameters", "execute_chapter", "plan", "train_missing"]
 
 COMMON = {"profile": "paper", "device": "auto", "train": False}
 """Parameters that every chapter has, with their defaults."""
@@ -67,21 +67,6 @@ def chapter_parameters(name: str) -> dict[str, Any]:
     return {**COMMON, **exhibit(name).parameters}
 
 
-def device_of(name: str) -> str:
-    """``auto`` as the best device here, any other name as it is.
-
-    Raises:
-        SpecError: the device is unknown, or this machine lacks it.
-    """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        return "cuda" if gpus else "cpu"
-    valid = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{i}" for i in range(gpus))]
-    if name not in valid:
-        raise SpecError(f"unknown device {name!r}: valid on this machine are auto, {', '.join(valid)}")
-    return name
-
-
 def plan(
     project: Project,
     name: str,
@@ -102,7 +87,7 @@ def plan(
         given: parameters by name; one that is a field of :class:`~companion.runs.spec.RunSpec` changes it in every run.
         store: where records go, if not to the project's results.
         output: the executed notebook; by default in ``_build/runs``.
-        backend: as in :func:`companion.training.choose_backend`.
+        backend: as in :func:`companion.training.backends.choose.choose_backend`.
 
     Raises:
         SpecError: one sentence that lists what is valid.
@@ -210,7 +195,7 @@ def train_missing(
 
     Args:
         made: from :func:`plan`.
-        backend: as in :func:`companion.experiments.run_missing`, and so are the others.
+        backend: as in :func:`companion.training.queue.run_missing`, and so are the others.
         threads: CPU threads.
         on_progress: told after each epoch.
         on_record: told after each record is written.

@@ -7,13 +7,14 @@ from itertools import product
 
 import torch
 
-from companion.backends import Backend, Engine, EpochResult, TrainState
 from companion.data import load
 from companion.networks.initialise import initialise
 from companion.notation import Regime
 from companion.runs.examples import Examples, split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
+from companion.training.backends import Backend, Engine
+from companion.training.state import EpochResult, TrainState
 
 STEPS = 20
 TOLERANCE = 1e-5

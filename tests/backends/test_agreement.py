@@ -26,19 +26,12 @@ from runs import (
     order,
 )
 
-from companion.backends import (
-    Backend,
-    EpochResult,
-    FusedBackend,
-    LanesBackend,
-    ReferenceBackend,
-    StackedBackend,
-    TrainState,
-)
 from companion.networks.forward import forward
 from companion.notation import Regime
 from companion.runs.spec import RunSpec
-from companion.training import BACKENDS
+from companion.training.backends import Backend, FusedBackend, LanesBackend, ReferenceBackend, StackedBackend
+from companion.training.backends.choose import BACKENDS
+from companion.training.state import EpochResult, TrainState
 
 REFERENCE = ReferenceBackend()
 HERE = [backend for backend in BACKENDS.values() if backend.supports(RUNS[0])]
@@ -315,7 +308,7 @@ def test_gates_that_do_not_fit_the_cache_are_computed_anew(monkeypatch):
     specs = [s for s in RUNS if s.regime is Regime.FR_II and s.optimiser == "sgd"]
     orders = [order(spec, 5) for spec in specs]
     cached, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
-    monkeypatch.setattr("companion.gate_cache.GATE_BUDGET", {"cpu": 0})
+    monkeypatch.setattr("companion.training.gate_cache.GATE_BUDGET", {"cpu": 0})
     anew, _ = advance(StackedBackend(), specs, [initial(s) for s in specs], orders)
     assert all(difference(a, b) == 0 for a, b in zip(cached, anew, strict=True))
 
@@ -324,7 +317,7 @@ def test_fixed_gates_are_those_of_float32_in_bfloat16_too(monkeypatch):
     """Kept or computed anew, they are the same; rounded features would open other gates."""
     (spec,) = [s.replace(precision="bfloat16") for s in CONVOLUTIONS if s.regime is Regime.FR_II][:1]
     cached, _ = advance(LanesBackend(), [spec], [initial(spec)], [order(spec)])
-    monkeypatch.setattr("companion.gate_cache.GATE_BUDGET", {"cpu": 0})
+    monkeypatch.setattr("companion.training.gate_cache.GATE_BUDGET", {"cpu": 0})
     anew, _ = advance(LanesBackend(), [spec], [initial(spec)], [order(spec)])
     assert all(difference(a, b) == 0 for a, b in zip(cached, anew, strict=True))
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from runs import RUNS, advance, apart, begin, data, initial, order
 
-from companion.backends import FusedBackend, fused
-from companion.backends.fused import padded
 from companion.notation import Regime
 from companion.runs.spec import RunSpec
-from companion.training import choose_backend
+from companion.training.backends import FusedBackend, fused
+from companion.training.backends.choose import choose_backend
+from companion.training.backends.fused import padded
 
 FUSED = FusedBackend()
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from runs import OTHERS, RUNS, TOLERANCE, advance, data, initial, name, order
 
-from companion.backends import ReferenceBackend
 from companion.notation import Regime
 from companion.runs.objectives import losses
 from companion.runs.regimes import Model, output
 from companion.runs.spec import RunSpec
+from companion.training.backends import ReferenceBackend
 
 STEPS = 6
 BETA1, BETA2, DECAY, EPSILON = 0.9, 0.999, 0.9, 1e-7

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,7 @@ from companion.cli.output import UsageError, duration, facts, json_only, say, ta
 if TYPE_CHECKING:
     from companion.runs.spec import RunSpec
 
-__all__ = ["Json", "StoreOption", "check", "list_exhibits", "scorecard", "status", "threads_here", "verify"]
+__all__ = ["Json", "StoreOption", "check", "list_exhibits", "scorecard", "status", "verify"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 StoreOption = Annotated[
@@ -58,8 +57,8 @@ def status(
     """Tell what is recorded, what is missing, and how long that would take here."""
     from companion.costs import Speeds
     from companion.exhibits import EXHIBITS, PROFILES, cells
-    from companion.experiments import with_teachers
-    from companion.run import device_of
+    from companion.training.machine import device_of, threads_here
+    from companion.training.queue import with_teachers
 
     records = _store(store)
     with json_only(json):
@@ -158,14 +157,6 @@ def verify(json: Json = False, store: StoreOption = None) -> int:
     elif not json:
         print(f"{len(results)} records verified in {records.folder}")
     return 1 if bad else 0
-
-
-def threads_here() -> int:
-    """CPU threads for training: ``OMP_NUM_THREADS`` where it is set, else one for each core we may use."""
-    named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdigit() and int(named):
-        return int(named)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _store(folder: Path | None) -> Any:

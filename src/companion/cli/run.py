@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.exhibits import threads_here
 from companion.cli.output import UsageError, duration, say
 
 if TYPE_CHECKING:
@@ -79,6 +78,7 @@ def run(
     given = {"profile": profile, "device": device, **parse(parameter or [])}
     from companion.project import find
     from companion.run import execute_chapter, plan
+    from companion.training.machine import threads_here
 
     project = find()
     made = plan(project, exhibit, given, store=store, output=output, backend=backend)
@@ -107,7 +107,7 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     from companion.costs import estimate_seconds
     from companion.records.store import Store
     from companion.run import Meter, train_missing
-    from companion.training import Progress as Epoch
+    from companion.training.loop import Progress as Epoch
 
     missing = made.missing
     if not missing:

@@ -24,12 +24,9 @@ TRAINING_PATH = (
     "networks",
     "data",
     "runs",
-    "gate_cache.py",
-    "backends",
-    "evaluation.py",
     "kernels",
     "measure",
-    "training.py",
+    "training",
 )
 
 

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 
 import torch
 
-from companion.backends.base import TrainState
 from companion.networks.forward import Params
 from companion.records.store import Store
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
+from companion.training.state import TrainState
 
 __all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]
 

@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from companion.backends.base import EpochResult, TrainState, longest_first
-from companion.backends.stacked import StackedEngine
 from companion.notation import Int, Tensor
 from companion.runs.examples import Examples
 from companion.runs.spec import RunSpec
+from companion.training.backends.base import longest_first
+from companion.training.backends.stacked import StackedEngine
+from companion.training.state import EpochResult, TrainState
 
 __all__ = ["LanesBackend"]
 

@@ -12,10 +12,6 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from companion.backends import optimisers
-from companion.backends.base import EpochResult, TrainState
-from companion.backends.memory import keep_freed_memory
-from companion.gate_cache import GateCache
 from companion.networks.forward import Params, forward, gate_stack
 from companion.networks.precision import fast_products, single_precision
 from companion.networks.routing import permute
@@ -24,6 +20,10 @@ from companion.runs.examples import Examples
 from companion.runs.objectives import losses, predictions
 from companion.runs.regimes import RULES, gates, value_input
 from companion.runs.spec import RunSpec
+from companion.training.backends import optimisers
+from companion.training.backends.memory import keep_freed_memory
+from companion.training.gate_cache import GateCache
+from companion.training.state import EpochResult, TrainState
 
 __all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
 

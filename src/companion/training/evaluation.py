@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from companion.gate_cache import GateCache
 from companion.runs.examples import Examples, Split
 from companion.runs.objectives import predictions
 from companion.runs.regimes import Model, output
 from companion.runs.spec import RunSpec
+from companion.training.gate_cache import GateCache
 
 __all__ = ["Evaluator", "evaluate", "evaluate_all"]
 

@@ -17,14 +17,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from companion.backends.base import EpochResult, TrainState, longest_first
-from companion.backends.native import compiled
-from companion.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
 from companion.networks.architectures import Dense, Flatten
 from companion.notation import Int, Tensor, ValueInput
 from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, gates, value_input
 from companion.runs.spec import RunSpec
+from companion.training.backends.base import longest_first
+from companion.training.backends.native import compiled
+from companion.training.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
+from companion.training.state import EpochResult, TrainState
 
 __all__ = ["FusedBackend"]
 

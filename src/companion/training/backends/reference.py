@@ -6,13 +6,13 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
-from companion.backends import optimisers
-from companion.backends.base import EpochResult, TrainState
 from companion.notation import Int, Tensor
 from companion.runs.examples import Examples
 from companion.runs.objectives import losses, predictions
 from companion.runs.regimes import output
 from companion.runs.spec import RunSpec
+from companion.training.backends import optimisers
+from companion.training.state import EpochResult, TrainState
 
 __all__ = ["ReferenceBackend"]
 

@@ -6,48 +6,20 @@ Everything else (evaluation, stopping, checkpoints, records) is the training loo
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from companion.notation import Int, Regime, Tensor
 from companion.runs.examples import Examples
-from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
+from companion.training.state import EpochResult, TrainState
 
-__all__ = ["Backend", "Engine", "EpochResult", "TrainState", "longest_first"]
-
-
-@dataclass(frozen=True)
-class TrainState:
-    """A run between two epochs: enough to go on, on any backend.  Tensors are on the CPU, float32.
-
-    Args:
-        model: both networks.
-        first: Adam's first moments by trainable parameter (``value/weight.0``); empty for SGD and before the first
-            step.
-        second: second moments of Adam and RMSprop.
-        step: steps made.
-    """
-
-    model: Model
-    first: dict[str, Tensor] = field(default_factory=dict)
-    second: dict[str, Tensor] = field(default_factory=dict)
-    step: int = 0
+__all__ = ["Backend", "Engine", "longest_first"]
 
 
 def longest_first(specs: Sequence[RunSpec]) -> list[int]:
     """Numbers of the runs by how long an epoch takes them, so that threads that share them out end together."""
     passes = {Regime.DL: 6}  # through a network, for one step: forward and back, in DL through two networks
     return sorted(range(len(specs)), key=lambda i: -passes.get(specs[i].regime, 3))
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """Sums over one epoch, taken while training (as Keras reports them): loss in nats, and correct predictions."""
-
-    loss: float
-    correct: int
-    examples: int
 
 
 @runtime_checkable

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import torch
 
-from companion.backends.base import TrainState
-from companion.backends.stacked import StackedBackend, StackedEngine
 from companion.notation import Int, Tensor
 from companion.runs.examples import Examples
 from companion.runs.spec import RunSpec
+from companion.training.backends.stacked import StackedBackend, StackedEngine
+from companion.training.state import TrainState
 
 __all__ = ["CudaBackend", "GraphedEngine"]
 
