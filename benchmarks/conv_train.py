@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from benchmarks import roofs
 from benchmarks.networks import convolutional, engine, examples, optimiser, orders
-from companion.bench import Benchmark, Options, Step, Variant
-from companion.costs import training_flops
+from companion.costs.bench import Benchmark, Options, Step, Variant
+from companion.costs.flops import training_flops
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend, CudaBackend, LanesBackend
 

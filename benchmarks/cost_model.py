@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from companion.bench import Benchmark, Options, Step, Unavailable, Variant
-from companion.costs import Speeds
+from companion.costs.bench import Benchmark, Options, Step, Unavailable, Variant
+from companion.costs.speeds import Speeds
 from companion.data import DataError, load
 from companion.exhibits import cells
 from companion.notation import Regime

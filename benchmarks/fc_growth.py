@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks import roofs
 from benchmarks.networks import engine, examples
-from companion.bench import Benchmark, Options, Variant
-from companion.costs import training_flops
+from companion.costs.bench import Benchmark, Options, Variant
+from companion.costs.flops import training_flops
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend, FusedBackend, StackedBackend
 

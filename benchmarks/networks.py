@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from companion.bench import Step, Unavailable
+from companion.costs.bench import Step, Unavailable
 from companion.data import DATASETS
 from companion.runs.examples import Examples
 from companion.runs.regimes import initial_model

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.networks import examples
-from companion.bench import Benchmark, Options, Step, Variant
+from companion.costs.bench import Benchmark, Options, Step, Variant
 from companion.kernels import npk, relu_network
 from companion.networks.forward import Params, gate_stack
 from companion.networks.gates import HardGate

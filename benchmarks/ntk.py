@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.networks import examples
 from benchmarks.outside import Outside
-from companion.bench import Benchmark, Options, Step, Variant
+from companion.costs.bench import Benchmark, Options, Step, Variant
 from companion.kernels import ntk, relu_network
 from companion.networks.forward import Params, forward
 from companion.runs.regimes import initial_model

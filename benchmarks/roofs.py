@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from companion.bench import Options, Step, Unavailable
+from companion.costs.bench import Options, Step, Unavailable
 from companion.training.backends.native import compiled
 
 ROUNDS = 20_000_000

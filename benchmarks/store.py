@@ -6,7 +6,7 @@ import itertools
 import tempfile
 from pathlib import Path
 
-from companion.bench import Benchmark, Options, Step, Variant
+from companion.costs.bench import Benchmark, Options, Step, Variant
 from companion.records.provenance import provenance
 from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec

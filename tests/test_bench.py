@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from companion import performance
-from companion.bench import Benchmark, Options, Unavailable, Variant, keep, load, machine, measure
 from companion.cli import main
+from companion.costs.bench import Benchmark, Options, Unavailable, Variant, keep, load, machine, measure
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["fc-train", "fc-train-sgd", "fc-growth", "conv-train", "cost-model", "ntk", "npk", "store"]

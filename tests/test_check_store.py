@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion import check_store
-from companion.check_store import FOLDER, CheckStore, Outcome, checks_digest, load_checks
 from companion.cli import main
 from companion.exhibits import EXHIBITS
 from companion.records.store import RecordError, Store, content_digest
 from companion.scorecard import scorecard
-from companion.statements import CHECKS, Check, run_checks
+from companion.statements import CHECKS, Check, outcomes, run_checks
+from companion.statements.outcomes import FOLDER, CheckStore, Outcome, checks_digest, load_checks
 from companion.stats import Verdict
 
 COMMITTED = Path(__file__).parents[1] / "results" / FOLDER
@@ -153,7 +152,7 @@ def test_the_same_outcome_leaves_its_file_alone_and_another_replaces_it(
     before = path.read_bytes()
     store.store([GOOD, PRINTED])
     assert path.read_bytes() == before
-    monkeypatch.setattr(check_store, "checks_digest", lambda: "other sources")
+    monkeypatch.setattr(outcomes, "checks_digest", lambda: "other sources")
     assert not store.read(path).current
     store.store([GOOD, PRINTED])
     assert store.read(path).content["provenance"]["sources"] == "other sources"
@@ -170,14 +169,14 @@ def test_an_outcome_without_comparisons_or_of_two_statements_is_refused() -> Non
 
 
 def test_the_digest_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in check_store.CHECKING_PATH:
-        copy, real = tmp_path / name, check_store.PACKAGE / name
+    for name in outcomes.CHECKING_PATH:
+        copy, real = tmp_path / name, outcomes.PACKAGE / name
         for file in sorted(real.rglob("*.py")) if real.is_dir() else [real]:
             target = copy / file.relative_to(real) if real.is_dir() else copy
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
     here = checks_digest()
-    monkeypatch.setattr(check_store, "PACKAGE", tmp_path)
+    monkeypatch.setattr(outcomes, "PACKAGE", tmp_path)
     assert checks_digest.__wrapped__() == here
     with (tmp_path / "kernels" / "npk.py").open("a") as file:
         file.write("\n")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion import costs, project
+from companion import project
 from companion.cli import main
 from companion.cli.output import duration, jsonable
 from companion.cli.run import joined, parse
@@ -29,7 +29,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(project.CACHE, str(tmp_path / "cache"))
     monkeypatch.setenv("COMPANION_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(costs, "_calibrate", lambda *arguments: 1e10)
+    monkeypatch.setattr("companion.costs.speeds._calibrate", lambda *arguments: 1e10)
     made = make_project(tmp_path / "book")
     monkeypatch.chdir(made.root)
     return made

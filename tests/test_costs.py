@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from companion import costs
-from companion.costs import Speeds, epoch_flops, estimate_seconds, run_flops, training_flops
+from companion.costs import speeds
+from companion.costs.flops import epoch_flops, run_flops, training_flops
+from companion.costs.speeds import Speeds, estimate_seconds
 from companion.exhibits import cells
 from companion.notation import Regime
 from companion.records.provenance import device_name
 from companion.records.store import Record
 from companion.runs.spec import RunSpec
+from companion.training.backends.choose import choose_backend
 
 TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)
 
@@ -49,7 +51,7 @@ def test_fixed_gates_are_computed_once_for_every_example() -> None:
 
 
 def test_runs_that_differ_in_epochs_are_paid_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "_calibrate", lambda *arguments: 1e9)
+    monkeypatch.setattr("companion.costs.speeds._calibrate", lambda *arguments: 1e9)
     speeds = Speeds(cache=tmp_path / "speeds.json")
     lengths = [TINY.replace(epochs=epochs) for epochs in (5, 2, 9)]
     assert speeds.total(lengths) == speeds.seconds(lengths[2])
@@ -64,22 +66,22 @@ def test_a_probe_is_timed_once_and_paid_each_time(tmp_path: Path, monkeypatch: p
         measured.append(spec)
         return 0.5
 
-    monkeypatch.setattr(costs, "_calibrate", lambda *arguments: 1e9)
-    monkeypatch.setattr(costs, "_calibrate_probe", probe)
+    monkeypatch.setattr("companion.costs.speeds._calibrate", lambda *arguments: 1e9)
+    monkeypatch.setattr("companion.costs.speeds._calibrate_probe", probe)
     plain = TINY.replace(classes=(4, 7), loss="squared-error", initialisation="sign", bias=False, epochs=20)
     probed = plain.replace(probe="label-alignment", probe_every=5)
     speeds = Speeds(cache=tmp_path / "speeds.json")
     assert speeds.seconds(probed) == pytest.approx(speeds.seconds(plain) + 5 * 0.5)  # before epochs 0, 5, 10, 15, 20
     assert speeds.seconds(probed.replace(seed=2)) == speeds.seconds(probed)
     assert len(measured) == 1
-    record = _record(probed, 8.0, device_name("cpu"), costs.choose_backend(probed).name)
+    record = _record(probed, 8.0, device_name("cpu"), choose_backend(probed).name)
     known = Speeds(records=[record], cache=tmp_path / "speeds.json")
     assert known.seconds(probed) == pytest.approx(8.0 + 5 * 0.5)  # the seconds of a record leave its probe out
 
 
 def test_the_probe_that_is_timed_is_the_runs_own() -> None:
     spec = TINY.replace(classes=(4, 7), loss="squared-error", initialisation="sign", bias=False)
-    seconds = costs._calibrate_probe(spec.replace(probe="label-alignment", probe_every=1), 1)
+    seconds = speeds._calibrate_probe(spec.replace(probe="label-alignment", probe_every=1), 1)
     assert 0 < seconds < 60
 
 
@@ -100,8 +102,8 @@ def test_records_of_this_device_decide(tmp_path: Path, monkeypatch: pytest.Monke
     def refuse(*arguments: object) -> float:
         raise AssertionError("nothing should be calibrated")
 
-    monkeypatch.setattr(costs, "_calibrate", refuse)
-    backend = costs.choose_backend(TINY).name
+    monkeypatch.setattr("companion.costs.speeds._calibrate", refuse)
+    backend = choose_backend(TINY).name
     records = [_record(TINY.replace(seed=seed), 2.0 + seed, device_name("cpu"), backend) for seed in range(3)]
     speeds = Speeds(records=records, cache=tmp_path / "speeds.json")
     assert speeds.seconds(TINY) == pytest.approx(3.0)  # the median of 2, 3 and 4 seconds
@@ -116,14 +118,14 @@ def test_a_calibration_is_short_plausible_and_kept(tmp_path: Path, monkeypatch: 
     first = Speeds(records=elsewhere, cache=cache)[TINY]
     assert 1e6 < first < 1e13
     assert list(json.loads(cache.read_text()).values()) == [first]
-    monkeypatch.setattr(costs, "_calibrate", None)
+    monkeypatch.setattr("companion.costs.speeds._calibrate", None)
     assert Speeds(cache=cache)[TINY.replace(seed=3, regime="DL")] == first
 
 
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "speeds.json"
     cache.write_text("{")
-    monkeypatch.setattr(costs, "_calibrate", lambda *arguments: 1e9)
+    monkeypatch.setattr("companion.costs.speeds._calibrate", lambda *arguments: 1e9)
     assert Speeds(cache=cache)[TINY] == 1e9
     assert list(json.loads(cache.read_text()).values()) == [1e9]
 
@@ -151,7 +153,7 @@ def test_a_run_that_stopped_early_counts_what_it_trained(tmp_path: Path) -> None
         best_test=100.0,
         last_test=100.0,
         provenance={
-            "device": device_name("cpu"), "seconds": 2.0, "backend": costs.choose_backend(spec).name, "threads": 1,
+            "device": device_name("cpu"), "seconds": 2.0, "backend": choose_backend(spec).name, "threads": 1,
         },
     )  # fmt: skip
     speeds = Speeds(records=[short], cache=tmp_path / "speeds.json")

@@ -16,9 +16,10 @@ from companion.kernels import neural_paths
 from companion.networks.forward import trace
 from companion.notation import Regime
 from companion.runs.regimes import RULES, Rule
-from companion.statements import CHECKS, FAMILIES, longhand, run_checks, statements, widths
+from companion.statements import CHECKS, FAMILIES, run_checks, statements
 from companion.statements.check import count, differ, equal, near, slope
 from companion.statements.forward_pass import rotate
+from companion.statements.oracles import longhand, widths
 from companion.statements.path_kernel import paths_active_for_both
 
 Mutant = Callable[[Any], Any]
@@ -130,16 +131,16 @@ def printed_exponent(d: int, sigma: float) -> float:
 
 MUTANTS: dict[str, tuple[str, Mutant]] = {
     "A-Eq1": ("dynamics.error_velocity", times(-1)),
-    "A-T1": ("cases.trace", linear),
+    "A-T1": ("oracles.cases.trace", linear),
     "A-paths": ("paths.paths_fc", instead(lambda d_in, w, d: d_in * w**d)),
     "A-gates": ("forward_pass.soft_gate_slope", instead(lambda q, beta: beta / (1 + torch.exp(-beta * q)) ** 2)),
     "A-Eq2": ("features.activity", missing_gate),
-    "A-Eq3": ("cases.neural_path_features", missing_gate_in_features),
+    "A-Eq3": ("oracles.cases.neural_path_features", missing_gate_in_features),
     "A-Eq4": ("features.neural_path_values", missing_weight),
     "A-Hom": ("features.neural_path_features", lambda f: lambda paths, x, gates: f(paths, x * x, gates)),
-    "A-P2.1": ("cases.neural_path_values", missing_weight),
-    "A-Eq5": ("longhand.fc_value", missing_longhand_weight),
-    "A-Eq6": ("cases.neural_path_values", missing_weight),
+    "A-P2.1": ("oracles.cases.neural_path_values", missing_weight),
+    "A-Eq5": ("oracles.longhand.fc_value", missing_longhand_weight),
+    "A-Eq6": ("oracles.cases.neural_path_values", missing_weight),
     "A-Eq7": ("gradients.feature_part", times(0)),
     "A-P2.2": ("gradients.neural_path_values", lambda f: lambda *a: f(*a) ** 2),
     "A-P2.3": ("gradients.activity", missing_gate),
@@ -155,11 +156,11 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "A-D4.2": ("path_kernel.overlap", one_layer_twice),
     "A-L4.1": ("path_kernel.overlap", one_layer_twice),
     "A-nu": ("path_kernel.label_alignment", instead(lambda H, y: float(y @ H @ y))),
-    "B-T1": ("cases.trace", linear),
+    "B-T1": ("oracles.cases.trace", linear),
     "B-D2.1": ("forward_pass.rotate", instead(lambda x, r: x.roll(r, -1))),
     "B-D2.2": ("forward_pass.pool_mask", times(2)),
     "B-D2.3": ("forward_pass.forward", own_gates),
-    "B-D3.1": ("longhand.residual_paths", short_of_one),
+    "B-D3.1": ("oracles.longhand.residual_paths", short_of_one),
     "B-P3.1": ("paths.paths_residual", instead(lambda d_in, w, b, d_blk: d_in * w ** ((b + 2) * d_blk - 1))),
     "B-N3.1": ("paths.paths_fc", instead(lambda d_in, w, d: d_in * w**d)),
     "B-D3.2": ("features.activity", lambda f: lambda paths, gates, mask=None: f(paths, gates)),
@@ -170,7 +171,7 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "B-D3.5": ("features.neural_path_values", lambda f: lambda paths, theta: f(paths, theta) / paths.scale),
     "B-P3.3": ("forward_pass.trace", off_centre),
     "B-D3.6": ("features.bundle_features", times(0.2)),
-    "B-P3.4": ("cases.neural_path_values", lambda f: lambda paths, theta: f(paths, theta) / paths.scale),
+    "B-P3.4": ("oracles.cases.neural_path_values", lambda f: lambda paths, theta: f(paths, theta) / paths.scale),
     "B-D4.1": ("path_kernel.npk", lambda f: lambda dgn, **k: f(dgn)),
     "B-D4.2": ("path_kernel.paths_active_for_both", times(2)),
     "B-D4.3": ("path_kernel.layer_kernels", normalised),
@@ -182,7 +183,7 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "B-Th5.1i": ("ntk_npk.beta_fc", instead(printed_exponent)),
     "B-Th5.1ii": ("ntk_npk.beta_cnn", lambda f: lambda d_in, *rest: f(d_in, *rest) * d_in**2),
     "B-Th5.1iii": (
-        "expectations.beta_residual",
+        "oracles.expectations.beta_residual",
         lambda f: lambda J, d_blk, sigma, pre, post: f(J, d_blk, sigma, [1.0] * len(pre), post),
     ),
     "B-Decoup": ("ntk_npk.relu_ntk_limit", lambda f: lambda x, depth, scale: f(x, depth=depth - 1, scale=scale)),
@@ -190,10 +191,10 @@ MUTANTS: dict[str, tuple[str, Mutant]] = {
     "B-CONJ": ("base_kernel.next_angle", instead(lambda theta: theta)),
     "C-Eq1": ("companion.kernels.overlap", one_layer_twice),
     "C-Eq2": ("ntk_npk.beta_fc", instead(printed_exponent)),
-    "C-T1": ("cases.trace", linear),
+    "C-T1": ("oracles.cases.trace", linear),
     "C-D2.1": ("features.activity", missing_gate),
-    "C-P2.1": ("cases.neural_path_values", missing_weight),
-    "C-Eq3": ("longhand.fc_value", missing_longhand_weight),
+    "C-P2.1": ("oracles.cases.neural_path_values", missing_weight),
+    "C-Eq3": ("oracles.longhand.fc_value", missing_longhand_weight),
     "C-P2.2": ("companion.kernels.ntk", value_part_only),
     "C-D2.2": ("path_kernel.paths_active_for_both", times(2)),
     "C-D2.3": ("path_kernel.weighted_inner_product", instead(lambda u, v, weights: u @ v.T)),
@@ -232,8 +233,8 @@ def mutate(monkeypatch):
 
 
 def forget() -> None:
-    for info in pkgutil.iter_modules(companion.statements.__path__):
-        module = importlib.import_module(f"companion.statements.{info.name}")
+    for info in pkgutil.walk_packages(companion.statements.__path__, "companion.statements."):
+        module = importlib.import_module(info.name)
         for value in vars(module).values():
             if isinstance(value, functools._lru_cache_wrapper):
                 value.cache_clear()
@@ -272,7 +273,7 @@ def test_check_fails_once_its_formula_is_wrong(id, mutate, monkeypatch):
     monkeypatch.setattr("companion.statements.ntk_npk.WIDTHS", (32, 64, 128, 256))
     monkeypatch.setattr("companion.statements.base_kernel._finite", lambda id: [])
     if id != "B-Decoup":  # everything else shows its mutant without the limits of large width, which take long
-        monkeypatch.setattr("companion.statements.widths.rate", lambda *a, **k: [])
+        monkeypatch.setattr("companion.statements.oracles.widths.rate", lambda *a, **k: [])
     assert not all(check.passed for check in run_checks([id]))
 
 
@@ -341,7 +342,7 @@ def test_comparisons_refuse_to_compare_nothing():
 
 
 def test_longhand_paths_are_as_many_as_enumerated_ones():
-    for case in companion.statements.cases.CASES:
+    for case in companion.statements.oracles.cases.CASES:
         assert neural_paths.count_paths(case.architecture) == len(case.paths)
     assert len(list(longhand.cnn_paths(5, 2, 3, 2, 2))) == 540
 
@@ -351,6 +352,6 @@ def test_rotation_moves_positions_to_the_left():
 
 
 def test_paths_active_for_both_are_counted_with_any_gates():
-    case = companion.statements.cases.FC
+    case = companion.statements.oracles.cases.FC
     open_gates = [torch.ones_like(G) for G in trace(case.architecture, case.theta, case.x).G]
     assert paths_active_for_both(case, open_gates).unique().tolist() == [27.0]

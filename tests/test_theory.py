@@ -14,7 +14,7 @@ from companion import theory_diagrams, theory_figures, theory_gradients, theory_
 from companion.networks.forward import forward
 from companion.notebooks import parameters, read
 from companion.statements import CHECKS, Check, run_checks, statements
-from companion.statements.cases import FC, RESNET
+from companion.statements.oracles.cases import FC, RESNET
 from companion.stats import Verdict
 from companion.theory import CHAPTER_OF, CHAPTERS, check_table, table_of
 

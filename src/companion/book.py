@@ -93,10 +93,10 @@ def refresh_chapters(project: Project, tell: Tell = lambda message: None) -> lis
 def generated_pages(project: Project) -> dict[str, str]:
     """File name to text of what is made from records, from the papers' data files and from benchmark results."""
     from companion import pages, performance
-    from companion.check_store import FOLDER, CheckStore
     from companion.exhibits import EXHIBITS
     from companion.records.store import Store
     from companion.scorecard import headline, scorecard
+    from companion.statements.outcomes import FOLDER, CheckStore
     from companion.theory import CHAPTER_OF
 
     entries = scorecard(Store(project.results))

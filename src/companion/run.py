@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from companion import notebooks
-from companion.costs import epoch_flops
+from companion.costs.flops import epoch_flops
 from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, cells, exhibit
 from companion.project import Project, workspace_folder

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from companion.check_store import FOLDER, load_checks
 from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_differences, paper_differences
 from companion.exhibits import EXHIBITS, cells
 from companion.exhibits.grid import HOLDOUT
@@ -17,6 +16,7 @@ from companion.papers.margins import margin, rules
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
 from companion.records.store import Store
+from companion.statements.outcomes import FOLDER, load_checks
 from companion.stats import Verdict, equivalence, summarise, welch_difference
 from companion.trends import TRENDS, Trend, evaluate_trend
 

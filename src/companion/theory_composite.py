@@ -19,9 +19,9 @@ from companion.networks.forward import trace
 from companion.networks.routing import permute
 from companion.notation import Float, Tensor
 from companion.render import Table
-from companion.statements.cases import draw, examples
-from companion.statements.expectations import expected_value_kernel
 from companion.statements.forward_pass import rotate
+from companion.statements.oracles.cases import draw, examples
+from companion.statements.oracles.expectations import expected_value_kernel
 
 __all__ = [
     "gated_examples",

@@ -18,8 +18,8 @@ from companion.networks.families import fully_connected
 from companion.networks.forward import Trace, trace
 from companion.notation import Float, Int, Tensor
 from companion.statements.base_kernel import printed_base_kernel
-from companion.statements.cases import draw, examples
 from companion.statements.check import slope
+from companion.statements.oracles.cases import draw, examples
 
 __all__ = [
     "INFINITE",

@@ -11,10 +11,10 @@ import torch
 from companion import kernels
 from companion.kernels import DeepGatedNetwork, relu_network
 from companion.notation import Float, Tensor
-from companion.statements.cases import FC, SOFT
 from companion.statements.check import slope
 from companion.statements.dynamics import error_velocity
 from companion.statements.gradients import feature_part, value_part
+from companion.statements.oracles.cases import FC, SOFT
 
 __all__ = ["descent_deviations", "fitted_exponents", "kernel_parts", "networks"]
 

@@ -13,10 +13,10 @@ from companion.networks.architectures import Architecture
 from companion.networks.families import fully_connected
 from companion.networks.forward import trace
 from companion.notation import Float, Tensor
-from companion.statements import widths
-from companion.statements.cases import draw, examples
-from companion.statements.expectations import FC_SIZES, SIGMA, expected_value_kernel
 from companion.statements.ntk_npk import printed_constant
+from companion.statements.oracles import widths
+from companion.statements.oracles.cases import draw, examples
+from companion.statements.oracles.expectations import FC_SIZES, SIGMA, expected_value_kernel
 
 __all__ = ["INDEPENDENT", "constants", "convergence", "kernel_pairs", "plateau", "plateau_level"]
 

@@ -26,8 +26,8 @@ from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import Params, trace
 from companion.notation import Bool, Tensor
 from companion.render import Table
-from companion.statements.cases import FC, POST, PRE, RESNET
-from companion.statements.longhand import subsets
+from companion.statements.oracles.cases import FC, POST, PRE, RESNET
+from companion.statements.oracles.longhand import subsets
 from companion.statements.paths import paths_cnn, paths_fc, paths_residual
 
 __all__ = [

@@ -30,7 +30,7 @@ def bench(
     ] = None,
 ) -> int:
     """Measure variants of one task side by side; the ratio is to the first of them."""
-    from companion.bench import Options, keep, load, machine, measure
+    from companion.costs.bench import Options, keep, load, machine, measure
     from companion.project import find
     from companion.training.machine import threads_here
 

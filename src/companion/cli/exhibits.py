@@ -55,7 +55,7 @@ def status(
     store: StoreOption = None,
 ) -> None:
     """Tell what is recorded, what is missing, and how long that would take here."""
-    from companion.costs import Speeds
+    from companion.costs.speeds import Speeds
     from companion.exhibits import EXHIBITS, PROFILES, cells
     from companion.training.machine import device_of, threads_here
     from companion.training.queue import with_teachers
@@ -115,8 +115,8 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
-    from companion.check_store import FOLDER, CheckStore
     from companion.statements import run_checks
+    from companion.statements.outcomes import FOLDER, CheckStore
 
     target = CheckStore(_store(store).folder / FOLDER) if record else None
     if store is not None and not record:
@@ -145,7 +145,7 @@ def check(
 
 def verify(json: Json = False, store: StoreOption = None) -> int:
     """Verify every record against its schema, key and digest, and every stored check."""
-    from companion.check_store import FOLDER, CheckStore
+    from companion.statements.outcomes import FOLDER, CheckStore
 
     records = _store(store)
     results = [*records.verify(), *CheckStore(records.folder / FOLDER).verify()]

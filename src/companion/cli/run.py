@@ -104,7 +104,7 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from companion.costs import estimate_seconds
+    from companion.costs.speeds import estimate_seconds
     from companion.records.store import Store
     from companion.run import Meter, train_missing
     from companion.training.loop import Progress as Epoch

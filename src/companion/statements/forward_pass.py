@@ -13,9 +13,9 @@ from companion.networks.families import fully_connected
 from companion.networks.forward import forward, trace
 from companion.networks.gates import HardGate, SoftGate
 from companion.notation import Float, Tensor
-from companion.statements import longhand
-from companion.statements.cases import CNN, CNN_MAX, D_BLK, FC, FC_SIZE, POST, PRE, RESNET, draw, examples
 from companion.statements.check import Check, Checker, Form, count, equal
+from companion.statements.oracles import longhand
+from companion.statements.oracles.cases import CNN, CNN_MAX, D_BLK, FC, FC_SIZE, POST, PRE, RESNET, draw, examples
 
 __all__ = ["CHECKS", "rotate", "soft_gate_slope"]
 

@@ -15,8 +15,8 @@ from companion.kernels.neural_paths import activity, neural_path_features, neura
 from companion.networks.forward import Params, trace
 from companion.networks.gates import SoftGate
 from companion.notation import Float, Tensor
-from companion.statements.cases import FC, SOFT
 from companion.statements.check import Check, Checker, differ, equal
+from companion.statements.oracles.cases import FC, SOFT
 
 __all__ = ["CHECKS", "feature_part", "flat", "value_part"]
 

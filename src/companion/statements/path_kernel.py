@@ -23,8 +23,8 @@ from companion.networks.forward import trace
 from companion.networks.gates import HardGate
 from companion.networks.routing import permute
 from companion.notation import Float, Tensor
-from companion.statements.cases import CASES, CNN, FC, RESNET, SOFT, Case, draw, examples
 from companion.statements.check import Check, Checker, Form, count, differ, equal
+from companion.statements.oracles.cases import CASES, CNN, FC, RESNET, SOFT, Case, draw, examples
 
 __all__ = ["CHECKS", "paths_active_for_both", "weighted_inner_product"]
 

@@ -9,9 +9,9 @@ import torch
 from companion.kernels.neural_paths import count_paths, enumerate_paths, neural_path_values
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import trace
-from companion.statements import longhand
-from companion.statements.cases import CNN, CNN_SIZE, D_BLK, POST, PRE, RESNET
 from companion.statements.check import Check, Checker, count, equal
+from companion.statements.oracles import longhand
+from companion.statements.oracles.cases import CNN, CNN_SIZE, D_BLK, POST, PRE, RESNET
 
 __all__ = ["CHECKS", "paths_cnn", "paths_fc", "paths_residual"]
 

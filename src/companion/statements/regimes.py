@@ -13,8 +13,8 @@ from companion.notation import Float, Regime, Tensor
 from companion.runs.regimes import Model, gates, initial_model, output
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
-from companion.statements.cases import draw
 from companion.statements.check import Check, Checker, differ, equal, near
+from companion.statements.oracles.cases import draw
 
 __all__ = ["CHECKS"]
 

@@ -9,8 +9,8 @@ from math import prod
 import torch
 
 from companion.notation import Float, Tensor
-from companion.statements import longhand
-from companion.statements.cases import CNN_SIZE, FC_SIZE, POST, PRE, RESNET, RESNET_SIZE, Case
+from companion.statements.oracles import longhand
+from companion.statements.oracles.cases import CNN_SIZE, FC_SIZE, POST, PRE, RESNET, RESNET_SIZE, Case
 
 __all__ = ["PathRow", "activities", "features", "keys", "path_table", "values"]
 

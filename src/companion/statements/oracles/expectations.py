@@ -1,7 +1,7 @@
 """The tangent kernel against the path kernel, in expectation: equal up to a constant at every width.
 
 The expectation is no sample mean: for weights of plus and minus ``sigma`` it is the average over *all* sign patterns.
-The limits of large width are in :mod:`companion.statements.widths`.
+The limits of large width are in :mod:`companion.statements.oracles.widths`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from companion.networks.architectures import Architecture
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import Params, forward, trace
 from companion.notation import Float, Tensor
-from companion.statements.cases import draw, examples
 from companion.statements.check import Check, Form, equal
+from companion.statements.oracles.cases import draw, examples
 
 __all__ = ["expectation_cnn", "expectation_fc", "expectation_residual", "expected_value_kernel", "proportional"]
 

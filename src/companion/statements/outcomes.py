@@ -29,7 +29,7 @@ FORMAT = 1
 FOLDER = "checks"
 """Where a store of records keeps the outcomes of checks."""
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 CHECKING_PATH = (
     "notation.py",
     "networks",

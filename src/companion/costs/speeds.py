@@ -1,9 +1,7 @@
-"""What a run costs: its floating-point operations, and how many seconds they take here.
+"""How many seconds the operations of runs take here.
 
-A multiply-add is two operations, a backward pass costs two forward passes less the gradient of the input, testing
-after each epoch counts, and fixed gates are computed once.  Speeds come from records that this machine made with the
-same backend, or, where it has made none, from a calibration of a fraction of a second that is kept in the user's cache;
-the seconds that a probe takes are calibrated likewise.
+Speeds come from records that this machine made with the same backend, or, where it has made none, from a calibration of
+a fraction of a second that is kept in the user's cache; the seconds that a probe takes are calibrated likewise.
 """
 
 from __future__ import annotations
@@ -17,9 +15,9 @@ from pathlib import Path
 
 import torch
 
+from companion.costs.flops import run_flops, training_flops
 from companion.data import DATASETS
 from companion.measure import measure
-from companion.notation import Regime
 from companion.project import user_cache
 from companion.records.provenance import device_name
 from companion.records.store import Record
@@ -31,7 +29,7 @@ from companion.training.backends.choose import choose_backend
 from companion.training.jobs import endless
 from companion.training.state import TrainState
 
-__all__ = ["Speeds", "epoch_flops", "estimate_seconds", "run_flops", "training_flops"]
+__all__ = ["Speeds", "estimate_seconds"]
 
 WORK = {"cpu": 1.5e10, "cuda": 2e12}
 """Operations in one calibration, by type of device: a fraction of a second."""
@@ -51,51 +49,6 @@ ALIKE = (
     "precision",
 )
 """What a run has in common with the one that calibrates its speed."""
-
-
-def training_flops(spec: RunSpec) -> int:
-    """Operations of one training step for one example.
-
-    With ``F`` forward multiply-adds, ``F_1`` of them in the first and ``F_out`` in the output layer: ``2 (3F - F_1)``.
-    Fixed gates are known before the first step and add nothing; in DL the feature network trains too and adds
-    ``2 (3 (F - F_out) - F_1)``.
-    """
-    layers = [layer.macs for layer in spec.network.weight_shapes()]
-    full, first, hidden = sum(layers), layers[0], sum(layers[:-1])
-    learnt = 2 * (3 * hidden - first) if spec.regime is Regime.DL else 0
-    return 2 * (3 * full - first) + learnt
-
-
-def epoch_flops(spec: RunSpec) -> int:
-    """Operations of one epoch: every training example once, then every test and holdout example forward."""
-    trained, tested = _examples(spec)
-    feature = _feature_macs(spec) if spec.regime is Regime.DL else 0
-    return trained * training_flops(spec) + tested * 2 * (spec.network.macs() + feature)
-
-
-def run_flops(spec: RunSpec, epochs: int | None = None) -> int:
-    """Operations of a run, the gates of a fixed feature network for all examples included.
-
-    Args:
-        spec: the run.
-        epochs: how many it trained, where it stopped early.
-    """
-    fixed = sum(_examples(spec)) * 2 * _feature_macs(spec) if spec.regime.frozen else 0
-    return (spec.epochs if epochs is None else epochs) * epoch_flops(spec) + fixed
-
-
-def _examples(spec: RunSpec) -> tuple[int, int]:
-    """How many examples a run trains on, and how many it is tested on after each epoch, the holdout among them."""
-    info = DATASETS[spec.dataset]
-    kept = len(spec.class_names) / info.classes  # near enough: classes are about equally frequent
-    trained = min(spec.train_size or info.train_size, round(kept * info.train_size)) - spec.holdout
-    tested = min(spec.test_size or info.test_size, round(kept * info.test_size)) + spec.holdout
-    return trained, tested
-
-
-def _feature_macs(spec: RunSpec) -> int:
-    """Multiply-adds of one example in a feature network, which has no output layer."""
-    return sum(layer.macs for layer in spec.network.weight_shapes()[:-1])
 
 
 class Speeds:

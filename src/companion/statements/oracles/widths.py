@@ -14,8 +14,8 @@ from companion.kernels import DeepGatedNetwork, relu_network
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.routing import tile
 from companion.notation import Float, Tensor
-from companion.statements.cases import draw, examples
 from companion.statements.check import Check, Form, near, slope
+from companion.statements.oracles.cases import draw, examples
 
 __all__ = [
     "C_SCALE",
