@@ -11,7 +11,7 @@ from companion.exhibits import Cell, cells
 from companion.papers.numbers import numbers
 from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
-from companion.scorecard import Entry
+from companion.verdicts.scorecard import Entry
 
 OFFSETS = (-math.sqrt(2), -math.sqrt(0.5), 0.0, math.sqrt(0.5), math.sqrt(2))
 """Five numbers with mean 0 and standard deviation 1 (``ddof = 0``)."""

@@ -17,7 +17,7 @@ from companion.exhibits import Cell, cells
 from companion.exhibits.grid import HOLDOUT
 from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
-from companion.stats import Verdict
+from companion.verdicts.stats import Verdict
 from synthetic import MNIST, OFFSETS, Shelf, fill, grid_of, like_the_paper, main_cells, record, spread
 
 ROW = MNIST[0]

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from companion.cli import main
 from companion.exhibits import EXHIBITS
 from companion.records.store import RecordError, Store, content_digest
-from companion.scorecard import scorecard
 from companion.statements import CHECKS, Check, outcomes, run_checks
 from companion.statements.outcomes import FOLDER, CheckStore, Outcome, checks_digest, load_checks
-from companion.stats import Verdict
+from companion.verdicts.scorecard import scorecard
+from companion.verdicts.stats import Verdict
 
 COMMITTED = Path(__file__).parents[1] / "results" / FOLDER
 QUICK = ["A-Hom", "A-L4.1", "B-L4.2", "C-Perm"]

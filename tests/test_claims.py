@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.claims import CLAIMS, Claim, Relation, RowResult, combine, evaluate, own_differences, paper_differences
-from companion.exhibits import Cell, cells
+from companion.exhibits import CLAIMS, Cell, cells
+from companion.exhibits.claim import Claim, Relation
+from companion.exhibits.views import CNTK, as_printed, pooled
 from companion.papers.margins import margin
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
-from companion.stats import Difference, Verdict, above, equivalence, holm
-from companion.views import CNTK, as_printed, pooled
+from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
+from companion.verdicts.stats import Difference, Verdict, above, equivalence, holm
 from synthetic import MNIST, OFFSETS, STAIRS, grid_of, main_cells, spread, stairs
 
 REPRODUCED, FAILED, UNCLEAR, PENDING = (
@@ -36,7 +37,7 @@ Score = Callable[[Cell], float | str | None]
 
 
 def frame_of(score: Score, grid: Sequence[Cell] = GRID) -> pd.DataFrame:
-    """As :func:`companion.frames.runs` gives it, without a store."""
+    """As :func:`companion.verdicts.frames.runs` gives it, without a store."""
     lines = [(c.row, c.column, c.variant, c.spec.seed, score(c)) for c in grid]
     frame = pd.DataFrame(lines, columns=["row", "column", "variant", "seed", "best_test"])
     return frame.assign(best_test=pd.to_numeric(frame["best_test"], errors="coerce"))

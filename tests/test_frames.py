@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from companion import frames
 from companion.exhibits import Cell, cells
 from companion.records.store import Record, RecordError, Store
+from companion.verdicts import frames
 from synthetic import Shelf, fill, main_cells, record
 
 ROW = "FC/Adam/MNIST"

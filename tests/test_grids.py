@@ -8,9 +8,9 @@ import pytest
 
 from companion.exhibits import EXHIBITS
 from companion.exhibits.grid import SEEDS, Row, make
-from companion.frames import stopping
 from companion.notation import Regime
 from companion.records.store import Store
+from companion.verdicts.frames import stopping
 from synthetic import record
 
 FIELDS = {"dataset": "digits", "width": 8, "depth": 3, "epochs": 20}

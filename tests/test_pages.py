@@ -8,8 +8,8 @@ import pytest
 
 from companion import pages
 from companion.records.store import Store
-from companion.scorecard import headline, scorecard
-from companion.stats import Verdict
+from companion.verdicts.scorecard import headline, scorecard
+from companion.verdicts.stats import Verdict
 
 
 def _data(name: str) -> list[dict]:

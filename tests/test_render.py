@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from companion import figures, render
-from companion.claims import RowResult
-from companion.scorecard import Entry
-from companion.stats import Summary, Verdict
+from companion.verdicts.claims import RowResult
+from companion.verdicts.scorecard import Entry
+from companion.verdicts.stats import Summary, Verdict
 
 ENTRY = Entry(
     id="A-T2:FC/SGD/MNIST:FL",

@@ -16,13 +16,13 @@ from scipy.stats import ttest_ind_from_stats
 
 from companion.exhibits import Cell
 from companion.exhibits.grid import HOLDOUT
-from companion.frames import runs
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
 from companion.records.store import Record, RecordError, Store
-from companion.scorecard import Entry, claim_results, headline, number_entries, scorecard, trend_results
-from companion.stats import Verdict
-from companion.trends import TRENDS
+from companion.verdicts.frames import runs
+from companion.verdicts.scorecard import Entry, claim_results, headline, number_entries, scorecard, trend_results
+from companion.verdicts.stats import Verdict
+from companion.verdicts.trends import TRENDS
 from synthetic import (
     MNIST,
     OFFSETS,
@@ -62,7 +62,7 @@ def entry(folder: Path, grid: Iterable[Cell], *fates: float | str | None) -> Ent
 def _one_grid() -> Iterator[None]:
     """Grids do not change between tests, and are slow to make anew while shapes are checked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("companion.scorecard.cells", grid_of)
+        patch.setattr("companion.verdicts.scorecard.cells", grid_of)
         yield
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from companion.exhibits import Cell
-from companion.frames import runs
-from companion.sensitivity import Shift, gap, lines, shift
+from companion.verdicts.frames import runs
+from companion.verdicts.sensitivity import Shift, gap, lines, shift
 from synthetic import OFFSETS, Shelf, grid_of
 
 ROW = "FC/Adam/MNIST"

@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from companion import stats
 from companion.papers import margins
-from companion.stats import Difference, Verdict
+from companion.verdicts import stats
+from companion.verdicts.stats import Difference, Verdict
 
 SCORES = st.lists(st.floats(90, 99).map(lambda x: round(x, 2)), min_size=2, max_size=8)
 FEW = settings(max_examples=40)

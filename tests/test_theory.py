@@ -15,8 +15,8 @@ from companion.networks.forward import forward
 from companion.notebooks import parameters, read
 from companion.statements import CHECKS, Check, run_checks, statements
 from companion.statements.oracles.cases import FC, RESNET
-from companion.stats import Verdict
 from companion.theory import CHAPTER_OF, CHAPTERS, check_table, table_of
+from companion.verdicts.stats import Verdict
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 MINE = ("paths_and_gates", "dgn_and_gradients", "ntk_npk")

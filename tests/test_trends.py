@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from companion.stats import Verdict
-from companion.trends import TRENDS, evaluate_trend
+from companion.verdicts.stats import Verdict
+from companion.verdicts.trends import TRENDS, evaluate_trend
 
 NU, SCALE = TRENDS
 

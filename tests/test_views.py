@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from companion.exhibits import Cell
-from companion.frames import STATISTICS, runs, scores
+from companion.exhibits.views import CNTK, as_printed, pooled, staged
 from companion.papers.numbers import numbers
-from companion.views import CNTK, as_printed, pooled, staged
+from companion.verdicts.frames import STATISTICS, runs, scores
 from synthetic import STAIRS, Shelf, grid_of, stairs
 
 VIEWS = [as_printed, pooled, staged]

@@ -95,9 +95,9 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion import pages, performance
     from companion.exhibits import EXHIBITS
     from companion.records.store import Store
-    from companion.scorecard import headline, scorecard
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.theory import CHAPTER_OF
+    from companion.verdicts.scorecard import headline, scorecard
 
     entries = scorecard(Store(project.results))
     lines = [entry.to_dict() for entry in entries]

@@ -16,20 +16,21 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from companion import figures, frames, render
-from companion.claims import Claim
+from companion import figures, render
 from companion.exhibits import Cell, Exhibit, cells, exhibit
+from companion.exhibits.claim import Claim
 from companion.exhibits.grid import HOLDOUT
 from companion.exhibits.settings import FITTED_EPOCHS
 from companion.papers.numbers import numbers
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.records.store import Store, canonical
 from companion.render import Table
-from companion.scorecard import Entry, claim_results, number_entries
-from companion.stats import Summary, summarise
 from companion.training.machine import device_of
 from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
+from companion.verdicts import frames
+from companion.verdicts.scorecard import Entry, claim_results, number_entries
+from companion.verdicts.stats import Summary, summarise
 
 __all__ = ["Chapter", "Findings", "live", "open_chapter"]
 
@@ -56,12 +57,12 @@ class Chapter:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row per run, see :func:`companion.frames.runs`."""
+        """One row per run, see :func:`companion.verdicts.frames.runs`."""
         return frames.runs(self.cells, self.store)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """One row per epoch, see :func:`companion.frames.curves`."""
+        """One row per epoch, see :func:`companion.verdicts.frames.curves`."""
         return frames.curves(self.cells, self.store)
 
     @cached_property
@@ -194,7 +195,7 @@ class Chapter:
 
     @cached_property
     def probes(self) -> pd.DataFrame:
-        """One row per measurement between epochs, see :func:`companion.frames.probes`."""
+        """One row per measurement between epochs, see :func:`companion.verdicts.frames.probes`."""
         return frames.probes(self.cells, self.store)
 
     def download(self, name: str) -> Path:

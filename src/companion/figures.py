@@ -130,7 +130,7 @@ def curve_figure(bands: pd.DataFrame, title: str, unit: str = "test accuracy [%]
     The vertical axis begins below the lowest value after the first twentieth of the epochs.
 
     Args:
-        bands: as :func:`companion.frames.bands` makes them.
+        bands: as :func:`companion.verdicts.frames.bands` makes them.
         title: of the figure; says profile and device.
         unit: label of the vertical axis.
     """

@@ -14,7 +14,7 @@ from typing import Any
 from companion.papers import errata as printed_errata
 from companion.papers import statements as printed_statements
 from companion.render import MARKS
-from companion.stats import Verdict
+from companion.verdicts.stats import Verdict
 
 __all__ = ["anchor", "errata", "headline", "scorecard", "statements", "table"]
 
@@ -34,7 +34,7 @@ def headline(counts: Mapping[str, Mapping[str, int]]) -> str:
     """The table of the landing page: kinds down, verdicts across.
 
     Args:
-        counts: kind to verdict to count, as :func:`companion.scorecard.headline` gives it.
+        counts: kind to verdict to count, as :func:`companion.verdicts.scorecard.headline` gives it.
     """
     shown = [v for v in Verdict if any(str(v) in row for row in counts.values())]
     rows = [

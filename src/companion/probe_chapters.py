@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, Findings
-from companion.claims import RowResult
 from companion.figures import probe_figure
 from companion.render import Table
-from companion.scorecard import trend_results
-from companion.trends import TRENDS, Trend
+from companion.verdicts.claims import RowResult
+from companion.verdicts.scorecard import trend_results
+from companion.verdicts.trends import TRENDS, Trend
 
 __all__ = ["ProbeChapter"]
 

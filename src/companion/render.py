@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from companion.claims import RowResult
-from companion.scorecard import Entry
-from companion.stats import Summary, Verdict
+from companion.verdicts.claims import RowResult
+from companion.verdicts.scorecard import Entry
+from companion.verdicts.stats import Summary, Verdict
 
 __all__ = ["MARKS", "Table", "claim_table", "number_table", "plus_minus", "signed", "summary_table"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion import sensitivity
 from companion.chapters import Chapter, Findings
 from companion.figures import band_figure, variant_figure
-from companion.frames import points
 from companion.render import Table, plus_minus, signed
+from companion.verdicts import sensitivity
+from companion.verdicts.frames import points
 
 __all__ = ["SensitivityChapter"]
 

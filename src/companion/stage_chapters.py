@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from companion.chapters import Chapter, Findings
 from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
 from companion.figures import band_figure
-from companion.frames import points, scores
 from companion.papers.numbers import numbers
 from companion.render import Table, plus_minus
-from companion.stats import summarise
+from companion.verdicts.frames import points, scores
+from companion.verdicts.stats import summarise
 
 __all__ = ["StageChapter"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 from companion.pages import anchor
 from companion.render import Table
 from companion.statements import Check, run_checks, statements
-from companion.stats import Verdict
+from companion.verdicts.stats import Verdict
 
 __all__ = ["CHAPTERS", "CHAPTER_OF", "CheckTable", "check_table", "table_of"]
 

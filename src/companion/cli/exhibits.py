@@ -94,7 +94,7 @@ def status(
 
 def scorecard(json: Json = False, store: StoreOption = None) -> None:
     """Set every number, claim and statement of the papers beside what was measured."""
-    from companion.scorecard import scorecard as entries_of
+    from companion.verdicts.scorecard import scorecard as entries_of
 
     records = _store(store)
     with json_only(json):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from companion.exhibits.claim import Claim, Relation
 from companion.exhibits.grid import Row, make
 from companion.exhibits.settings import CPU_GCONV_ADAM, FL, FR_II, GCONV_ADAM, QUICK_ADAM, RELU, Fields
+from companion.exhibits.views import CNTK, staged
 
-__all__ = ["AT_STAGE_END", "F2_STAGES", "STAGES"]
+__all__ = ["AT_STAGE_END", "CLAIMS", "F2_STAGES", "STAGES"]
 
 STAGES = 6
 """Stages of the teacher's training; at stage 0 its gates are random."""
@@ -37,4 +39,35 @@ F2_STAGES = make(
         "cpu": stages(CPU_GCONV_ADAM, 2, 12),
         "paper": stages(GCONV_ADAM, 10, 80),
     },
+)
+
+CLAIMS = (
+    Claim(
+        "A-F2-stages:rises",
+        "A-F2-stages",
+        "A-F2-stages",
+        "Gates of a trained network are worth more than random ones",
+        Relation.MUCH_LESS,
+        (("stage-0", "stage-6"),),
+        staged,
+    ),
+    Claim(
+        "A-F2-stages:never-falls",
+        "A-F2-stages",
+        "A-F2-stages",
+        "Gates of a later stage are at least almost as good as those of the stage before",
+        Relation.NEAR,
+        tuple((f"stage-{i + 1}", f"stage-{i}") for i in range(6)),
+        staged,
+    ),
+    Claim(
+        "A-F2-stages:crosses",
+        "A-F2-stages",
+        "A-F2-stages",
+        "Random gates stay below the convolutional tangent kernel, gates of the last stage rise above it",
+        Relation.MUCH_LESS,
+        (("stage-0", CNTK), (CNTK, "stage-6")),
+        staged,
+        ("paper",),
+    ),
 )

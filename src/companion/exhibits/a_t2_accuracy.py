@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from companion.exhibits.claim import Claim, Relation
 from companion.exhibits.grid import HOLDOUT, Row, make
 from companion.exhibits.settings import (
     CPU_CONV,
@@ -24,8 +25,9 @@ from companion.exhibits.settings import (
     conv,
     held_out,
 )
+from companion.exhibits.views import pooled
 
-__all__ = ["T2"]
+__all__ = ["CLAIMS", "T2"]
 
 
 def holdout_rows(name: str, fields: Fields, images: int) -> tuple[Row, Row]:
@@ -66,4 +68,42 @@ T2 = make(
             *holdout_rows("GCONV/Adam/CIFAR-10", GCONV_ADAM, 5000),
         ),
     },
+)
+
+RANDOM, LEARNT = ("FR-II", "FR-DI"), ("DL", "FL", "ReLU")
+
+CLAIMS = (
+    Claim(
+        "A-T2:gates-learn",
+        "A-T2",
+        "A-Claim2",
+        "Random gates are outperformed by gates that learn",
+        Relation.MUCH_LESS,
+        tuple((a, b) for a in RANDOM for b in LEARNT),
+    ),
+    Claim(
+        "A-T2:II-is-DI",
+        "A-T2",
+        None,
+        "Independent and dependent initialisation do not differ",
+        Relation.SAME,
+        (("FR-II", "FR-DI"),),
+    ),
+    Claim(
+        "A-T2:FL-near-ReLU",
+        "A-T2",
+        "A-Obs",
+        "Fixed learnt gates do almost as well as ReLU",
+        Relation.NEAR,
+        (("FL", "ReLU"),),
+    ),
+    Claim(
+        "A-T2:GAP-gains-ten",
+        "A-T2",
+        None,
+        "Global average pooling improves every regime by about ten points",
+        Relation.ABOUT_TEN,
+        tuple((f"VCONV {column}", f"GCONV {column}") for column in (*RANDOM, *LEARNT)),
+        pooled,
+    ),
 )

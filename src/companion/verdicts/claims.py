@@ -1,135 +1,25 @@
-"""Claims about a table as a whole, and the rules that turn scores into their verdicts.
+"""The rules that turn scores into the verdicts of claims about a table as a whole.
 
-A claim compares columns within each row of the table, or of a view of it (:mod:`companion.views`).  Runs are paired by
-seed: the runs of one seed share their random streams and the order of their data.  The same rules are also put to the
-paper's own means and deviations, to show whether a claim follows from the paper's own table.
+Runs are paired by seed: the runs of one seed share their random streams and the order of their data.  The same rules
+are also put to the paper's own means and deviations, to show whether a claim follows from the paper's own table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import pandas as pd
 
-from companion.frames import scores
+from companion.exhibits.claim import TEN, Claim, Relation
 from companion.papers.margins import margin, rules
-from companion.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
-from companion.views import CNTK, as_printed, pooled, staged
+from companion.verdicts.frames import scores
+from companion.verdicts.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
 
-__all__ = ["CLAIMS", "Claim", "Relation", "RowResult", "combine", "evaluate", "own_differences", "paper_differences"]
+__all__ = ["RowResult", "combine", "evaluate", "own_differences", "paper_differences"]
 
 Differences = Callable[[str, str, str], Difference | None]
 """``(row, a, b)`` to the estimate of ``b - a`` in percentage points; ``None`` where scores are missing."""
-
-
-class Relation(StrEnum):
-    """How two columns are said to compare."""
-
-    MUCH_LESS = "much less"
-    """``a << b``: ``b - a`` is above the margin (one-sided, Holm-corrected over the claim)."""
-    SAME = "same"
-    """``a = b``: the 90% interval of ``b - a`` lies inside the margin."""
-    NEAR = "near"
-    """``a`` is almost as good as ``b``: the one-sided 95% upper bound of ``b - a`` is below the margin."""
-    ABOUT_TEN = "about ten points more"
-    """``b - a`` is about ten points: its 90% interval lies inside :data:`TEN`."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence of a paper that a table can decide.
-
-    Args:
-        id: unique, ``EXHIBIT:name``.
-        exhibit: whose records decide it.
-        statement: id of the numbered statement that it makes precise, if any.
-        title: in our words.
-        relation: of each pair.
-        pairs: columns ``(a, b)``.
-        view: the table in which these are columns.
-        profiles: those whose runs can decide it.
-    """
-
-    id: str
-    exhibit: str
-    statement: str | None
-    title: str
-    relation: Relation
-    pairs: tuple[tuple[str, str], ...]
-    view: Callable[[pd.DataFrame], pd.DataFrame] = as_printed
-    profiles: tuple[str, ...] = ("paper", "cpu")
-
-
-TEN = (5.0, 15.0)
-"""What "about 10%" may mean, in percentage points; fixed before the first convolutional record was made."""
-
-RANDOM, LEARNT = ("FR-II", "FR-DI"), ("DL", "FL", "ReLU")
-
-CLAIMS = (
-    Claim(
-        "A-T2:gates-learn",
-        "A-T2",
-        "A-Claim2",
-        "Random gates are outperformed by gates that learn",
-        Relation.MUCH_LESS,
-        tuple((a, b) for a in RANDOM for b in LEARNT),
-    ),
-    Claim(
-        "A-T2:II-is-DI",
-        "A-T2",
-        None,
-        "Independent and dependent initialisation do not differ",
-        Relation.SAME,
-        (("FR-II", "FR-DI"),),
-    ),
-    Claim(
-        "A-T2:FL-near-ReLU",
-        "A-T2",
-        "A-Obs",
-        "Fixed learnt gates do almost as well as ReLU",
-        Relation.NEAR,
-        (("FL", "ReLU"),),
-    ),
-    Claim(
-        "A-T2:GAP-gains-ten",
-        "A-T2",
-        None,
-        "Global average pooling improves every regime by about ten points",
-        Relation.ABOUT_TEN,
-        tuple((f"VCONV {column}", f"GCONV {column}") for column in (*RANDOM, *LEARNT)),
-        pooled,
-    ),
-    Claim(
-        "A-F2-stages:rises",
-        "A-F2-stages",
-        "A-F2-stages",
-        "Gates of a trained network are worth more than random ones",
-        Relation.MUCH_LESS,
-        (("stage-0", "stage-6"),),
-        staged,
-    ),
-    Claim(
-        "A-F2-stages:never-falls",
-        "A-F2-stages",
-        "A-F2-stages",
-        "Gates of a later stage are at least almost as good as those of the stage before",
-        Relation.NEAR,
-        tuple((f"stage-{i + 1}", f"stage-{i}") for i in range(6)),
-        staged,
-    ),
-    Claim(
-        "A-F2-stages:crosses",
-        "A-F2-stages",
-        "A-F2-stages",
-        "Random gates stay below the convolutional tangent kernel, gates of the last stage rise above it",
-        Relation.MUCH_LESS,
-        (("stage-0", CNTK), (CNTK, "stage-6")),
-        staged,
-        ("paper",),
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -159,7 +49,7 @@ def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test
     """Paired differences of our runs, only where all ``seeds`` are there.
 
     Args:
-        frame: of :func:`companion.frames.runs`, or a view of it.
+        frame: of :func:`companion.verdicts.frames.runs`, or a view of it.
         seeds: how many make a cell complete.
         statistic: what is compared.
     """

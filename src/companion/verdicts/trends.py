@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from companion.claims import RowResult
 from companion.papers.margins import rules
-from companion.stats import Difference, Verdict
+from companion.verdicts.claims import RowResult
+from companion.verdicts.stats import Difference, Verdict
 
 __all__ = ["TRENDS", "Trend", "evaluate_trend"]
 
@@ -81,7 +81,7 @@ def evaluate_trend(
     Args:
         trend: the claim.
         rows: of the exhibit; those without all seeds are pending.
-        probes: a frame of :func:`companion.frames.probes`.
+        probes: a frame of :func:`companion.verdicts.frames.probes`.
         seeds: how many make a row complete.
         variant: empty for the exhibit's own runs; a control's name puts the same rule to the control.
     """

@@ -6,9 +6,12 @@ it has no use for are left out.
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from companion.papers.numbers import number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CNTK", "as_printed", "pooled", "staged"]
 
@@ -31,6 +34,8 @@ def pooled(frame: pd.DataFrame) -> pd.DataFrame:
 
 def staged(frame: pd.DataFrame) -> pd.DataFrame:
     """One row, the stages as columns, and the accuracy of the convolutional tangent kernel beside them."""
+    import pandas as pd
+
     chosen = frame["row"].str.fullmatch(r"stage-\d") & (frame["column"] == "FL")
     stages = frame[chosen].assign(row="gates of FL", column=frame["row"])
     quoted = stages[stages["column"] == "stage-0"].assign(column=CNTK)

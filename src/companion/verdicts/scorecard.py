@@ -8,17 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from companion.claims import CLAIMS, Claim, RowResult, combine, evaluate, own_differences, paper_differences
-from companion.exhibits import EXHIBITS, cells
+from companion.exhibits import CLAIMS, EXHIBITS, cells
+from companion.exhibits.claim import Claim
 from companion.exhibits.grid import HOLDOUT
-from companion.frames import probes, runs, scores
 from companion.papers.margins import margin, rules
 from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
 from companion.records.store import Store
 from companion.statements.outcomes import FOLDER, load_checks
-from companion.stats import Verdict, equivalence, summarise, welch_difference
-from companion.trends import TRENDS, Trend, evaluate_trend
+from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
+from companion.verdicts.frames import probes, runs, scores
+from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
+from companion.verdicts.trends import TRENDS, Trend, evaluate_trend
 
 __all__ = [
     "Entry",
@@ -120,7 +121,7 @@ def claim_results(
 
     Args:
         exhibit: its id.
-        frame: the profile's runs, of :func:`companion.frames.runs`.
+        frame: the profile's runs, of :func:`companion.verdicts.frames.runs`.
         profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
             prints no deviation.
     """

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from companion.frames import scores
 from companion.papers.margins import margin, rules
-from companion.stats import Difference, Verdict, equivalence, paired_difference, summarise
+from companion.verdicts.frames import scores
+from companion.verdicts.stats import Difference, Verdict, equivalence, paired_difference, summarise
 
 __all__ = ["Shift", "gap", "lines", "shift"]
 
@@ -26,7 +26,7 @@ def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: s
     """A variant in one column of one row against the exhibit's own runs.
 
     Args:
-        frame: of :func:`companion.frames.runs`.
+        frame: of :func:`companion.verdicts.frames.runs`.
         row: of the exhibit.
         column: of the exhibit.
         variant: empty for the exhibit's own runs, which have no difference.
@@ -58,7 +58,7 @@ def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: 
     """``b - a`` in points within one variant; ``verdict`` as in :func:`shift`.
 
     Args:
-        frame: of :func:`companion.frames.runs`.
+        frame: of :func:`companion.verdicts.frames.runs`.
         row: of the exhibit.
         variant: empty for the exhibit's own runs.
         a: a column.
@@ -100,7 +100,7 @@ def lines(frame: pd.DataFrame, base: str, statistic: str = "best_test") -> list[
     """:func:`shift` of every row, column and variant of an exhibit, in its order.
 
     Args:
-        frame: of :func:`companion.frames.runs`.
+        frame: of :func:`companion.verdicts.frames.runs`.
         base: what the exhibit's own runs are called.
         statistic: what is compared.
     """
