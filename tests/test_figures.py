@@ -14,8 +14,8 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from companion import figures
 from companion.notation import Regime
+from companion.render import accuracy, curves, style, variants
 
 TITLE = "A-T2, profile paper, a made-up device"
 
@@ -79,7 +79,7 @@ WIDTHS = pd.DataFrame(
 
 class TestAccuracyFigure:
     def test_each_panel_names_its_row_and_n_and_each_axis_its_unit(self) -> None:
-        first, second = figures.accuracy_figure(RUNS, PAPER, TITLE).axes
+        first, second = accuracy.accuracy_figure(RUNS, PAPER, TITLE).axes
         assert first.get_title() == "FC/SGD/MNIST (n = 2 to 3)"
         assert second.get_title() == "FC/Adam/MNIST (n = 0 to 3)"
         for ax in (first, second):
@@ -87,11 +87,11 @@ class TestAccuracyFigure:
             assert [label.get_text() for label in ax.get_yticklabels()] == ["ReLU", "FL"]
 
     def test_dots_are_the_runs_and_diamonds_the_papers_means(self) -> None:
-        first, _ = figures.accuracy_figure(RUNS, PAPER, TITLE).axes
+        first, _ = accuracy.accuracy_figure(RUNS, PAPER, TITLE).axes
         dots = {to_hex(l.get_color()): l.get_xdata() for l in first.lines if l.get_marker() == "o"}
         assert {colour: list(x) for colour, x in dots.items()} == {
-            figures.COLOURS["ReLU"]: [97.8, 97.9],
-            figures.COLOURS["FL"]: [97.1, 97.3, 97.2],
+            style.COLOURS["ReLU"]: [97.8, 97.9],
+            style.COLOURS["FL"]: [97.1, 97.3, 97.2],
         }
         (diamonds,) = [l for l in first.lines if l.get_marker() == "D"]
         assert sorted(diamonds.get_xdata()) == [97.1, 97.85]
@@ -100,76 +100,76 @@ class TestAccuracyFigure:
         assert [text.get_text() for text in legend.get_texts()] == ["paper, mean ± std"]
 
     def test_dots_lie_on_their_regimes_line_and_apart(self) -> None:
-        first, _ = figures.accuracy_figure(RUNS, PAPER, TITLE).axes
+        first, _ = accuracy.accuracy_figure(RUNS, PAPER, TITLE).axes
         for place, column in enumerate(("ReLU", "FL")):
-            (dots,) = [l for l in first.lines if l.get_marker() == "o" and l.get_color() == figures.COLOURS[column]]
+            (dots,) = [l for l in first.lines if l.get_marker() == "o" and l.get_color() == style.COLOURS[column]]
             heights = list(dots.get_ydata())
             assert all(abs(y - place) < 0.2 for y in heights)
             assert len(set(heights)) == len(heights)
             assert np.mean(heights) == pytest.approx(place)
 
     def test_without_numbers_of_a_paper_there_is_no_diamond(self) -> None:
-        for ax in figures.accuracy_figure(RUNS, PAPER.iloc[:0], TITLE).axes:
+        for ax in accuracy.accuracy_figure(RUNS, PAPER.iloc[:0], TITLE).axes:
             assert {line.get_marker() for line in ax.lines} == {"o"}
             assert ax.get_legend() is None
 
     @pytest.mark.filterwarnings("error")
     def test_a_first_panel_without_runs_leaves_the_legend_to_the_next(self) -> None:
         frame = pd.concat([RUNS.iloc[-3:].assign(row="nothing yet"), RUNS])
-        first, second, _ = figures.accuracy_figure(frame, PAPER, TITLE).axes
+        first, second, _ = accuracy.accuracy_figure(frame, PAPER, TITLE).axes
         assert first.get_title() == "nothing yet"
         assert first.get_legend() is None
         assert second.get_legend() is not None
 
     def test_no_runs_at_all(self) -> None:
-        (ax,) = figures.accuracy_figure(runs({}), PAPER, TITLE).axes
+        (ax,) = accuracy.accuracy_figure(runs({}), PAPER, TITLE).axes
         assert ax.get_title() == "no records yet"
         assert not ax.lines
 
 
 class TestCurveFigure:
     def test_each_panel_names_its_row_and_n_and_each_axis_its_unit(self) -> None:
-        first, second = figures.curve_figure(BANDS, TITLE).axes
+        first, second = curves.curve_figure(BANDS, TITLE).axes
         assert (first.get_title(), second.get_title()) == ("a (n = 5)", "b (n = 3 to 5)")
         for ax in (first, second):
             assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "test accuracy [%]")
-        (ax, _) = figures.curve_figure(BANDS, TITLE, unit="training loss [nats]").axes
+        (ax, _) = curves.curve_figure(BANDS, TITLE, unit="training loss [nats]").axes
         assert ax.get_ylabel() == "training loss [nats]"
 
     def test_lines_are_the_means_and_bands_the_ranges(self) -> None:
-        first, _ = figures.curve_figure(BANDS, TITLE).axes
+        first, _ = curves.curve_figure(BANDS, TITLE).axes
         lines = {str(line.get_label()): line for line in first.lines}
         assert set(lines) == {"ReLU", "FR-II"}
         assert list(lines["FR-II"].get_ydata()) == [89.0, 90.0, 91.0, 92.0]
-        assert all(to_hex(line.get_color()) == figures.COLOURS[name] for name, line in lines.items())
+        assert all(to_hex(line.get_color()) == style.COLOURS[name] for name, line in lines.items())
         band = first.collections[0].get_paths()[0].get_extents()
         assert (band.ymin, band.ymax) == (90.0, 95.5)
 
     def test_no_curves_at_all(self) -> None:
-        (ax,) = figures.curve_figure(BANDS.iloc[:0], TITLE).axes
+        (ax,) = curves.curve_figure(BANDS.iloc[:0], TITLE).axes
         assert ax.get_title() == "no records yet"
 
 
 class TestVariantFigure:
     def test_there_is_a_panel_for_each_row_and_regime_and_it_says_how_many_runs_it_has(self) -> None:
-        panels = figures.variant_figure(VARIANTS, TITLE).axes
+        panels = variants.variant_figure(VARIANTS, TITLE).axes
         assert [ax.get_title() for ax in panels] == ["a, DL (n = 2 to 3)", "a, FL (n = 1)", "b, FL (n = 0)"]
         assert {ax.get_xlabel() for ax in panels} == {"test accuracy [%]"}
 
     def test_variants_stand_below_one_another_in_their_order_whether_recorded_or_not(self) -> None:
         found = [
-            [label.get_text() for label in ax.get_yticklabels()] for ax in figures.variant_figure(VARIANTS, TITLE).axes
+            [label.get_text() for label in ax.get_yticklabels()] for ax in variants.variant_figure(VARIANTS, TITLE).axes
         ]
         assert found == [["own", "step 1"], ["own"], ["own", "other"]]
-        for ax in figures.variant_figure(VARIANTS, TITLE).axes:
+        for ax in variants.variant_figure(VARIANTS, TITLE).axes:
             bottom, top = ax.get_ylim()
             assert bottom > top
 
     def test_dots_are_the_runs_in_the_regimes_colour_each_on_its_variants_line(self) -> None:
-        first, second, third = figures.variant_figure(VARIANTS, TITLE).axes
+        first, second, third = variants.variant_figure(VARIANTS, TITLE).axes
         assert [list(line.get_xdata()) for line in first.lines] == [[90.0, 92.0, 91.0], [95.0, 94.0]]
-        assert {to_hex(line.get_color()) for line in first.lines} == {figures.COLOURS["DL"]}
-        assert {to_hex(line.get_color()) for line in second.lines} == {figures.COLOURS["FL"]}
+        assert {to_hex(line.get_color()) for line in first.lines} == {style.COLOURS["DL"]}
+        assert {to_hex(line.get_color()) for line in second.lines} == {style.COLOURS["FL"]}
         for place, line in enumerate(first.lines):
             heights = list(line.get_ydata())
             assert all(abs(y - place) < 0.2 for y in heights)
@@ -180,7 +180,7 @@ class TestVariantFigure:
 
 class TestBandFigure:
     def test_lines_are_the_means_by_x_and_bands_the_ranges(self) -> None:
-        (ax,) = figures.band_figure(WIDTHS.iloc[::-1].reset_index(drop=True), "width", TITLE).axes
+        (ax,) = variants.band_figure(WIDTHS.iloc[::-1].reset_index(drop=True), "width", TITLE).axes
         lines = {str(line.get_label()): line for line in ax.lines}
         assert set(lines) == {"ReLU (n = 5)", "FL (n = 3 to 5)"}
         line = lines["FL (n = 3 to 5)"]
@@ -191,7 +191,7 @@ class TestBandFigure:
         assert [(band.ymin, band.ymax) for band in bands] == [(79.0, 88.0), (88.0, 93.0)]
 
     def test_axes_have_their_words_and_the_legend_says_how_many_seeds(self) -> None:
-        (ax,) = figures.band_figure(WIDTHS, "width [units]", TITLE).axes
+        (ax,) = variants.band_figure(WIDTHS, "width [units]", TITLE).axes
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("width [units]", "test accuracy [%]")
         legend = ax.get_legend()
         assert legend is not None
@@ -199,13 +199,13 @@ class TestBandFigure:
 
     def test_a_regime_has_its_own_colour_whoever_else_is_there(self) -> None:
         for frame in (WIDTHS, WIDTHS[WIDTHS["label"] == "FL"]):
-            (ax,) = figures.band_figure(frame, "width", TITLE).axes
+            (ax,) = variants.band_figure(frame, "width", TITLE).axes
             for line in ax.lines:
-                assert to_hex(line.get_color()) == figures.COLOURS[str(line.get_label()).split()[0]]
+                assert to_hex(line.get_color()) == style.COLOURS[str(line.get_label()).split()[0]]
 
     def test_what_a_paper_prints_is_black_and_so_are_lines_of_reference(self) -> None:
         paper = pd.DataFrame({"x": [32, 64], "mean": [81.0, 84.0]})
-        (ax,) = figures.band_figure(
+        (ax,) = variants.band_figure(
             WIDTHS, "width", TITLE, paper=paper, lines={"CNTK": 77.43, "ReLU, printed": 80.3}
         ).axes
         black = {str(line.get_label()): line for line in ax.lines if line.get_color() == "black"}
@@ -220,23 +220,23 @@ class TestBandFigure:
 
     @pytest.mark.parametrize("paper", [None, pd.DataFrame({"x": [], "mean": []})])
     def test_without_numbers_of_a_paper_nothing_is_black(self, paper: pd.DataFrame | None) -> None:
-        (ax,) = figures.band_figure(WIDTHS, "width", TITLE, paper=paper).axes
+        (ax,) = variants.band_figure(WIDTHS, "width", TITLE, paper=paper).axes
         assert len(ax.lines) == 2
         assert "black" not in {line.get_color() for line in ax.lines}
 
     def test_what_doubles_has_equal_steps_and_a_tick_at_each_point(self) -> None:
-        (ax,) = figures.band_figure(WIDTHS, "width", TITLE, doubling=True).axes
+        (ax,) = variants.band_figure(WIDTHS, "width", TITLE, doubling=True).axes
         assert ax.get_xscale() == "log"
         assert list(ax.get_xticks()) == [32, 64, 256]
         assert [label.get_text() for label in ax.get_xticklabels()] == ["32", "64", "256"]
-        (plain,) = figures.band_figure(WIDTHS, "width", TITLE).axes
+        (plain,) = variants.band_figure(WIDTHS, "width", TITLE).axes
         assert plain.get_xscale() == "linear"
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("doubling", [False, True])
     def test_no_points_at_all(self, doubling: bool, tmp_path: Path) -> None:
-        figure = figures.band_figure(WIDTHS.iloc[:0], "width", TITLE, doubling=doubling)
-        figures.save_svg(figure, tmp_path / "empty.svg")
+        figure = variants.band_figure(WIDTHS.iloc[:0], "width", TITLE, doubling=doubling)
+        style.save_svg(figure, tmp_path / "empty.svg")
         (ax,) = figure.axes
         assert not ax.lines
         assert ax.get_legend() is None
@@ -249,13 +249,13 @@ class TestProbeFigure:
     )
 
     def test_there_is_a_line_of_panels_for_each_row(self) -> None:
-        figure = figures.probe_figure(self.FRAME, ["a", "b"], ["left", "right"], {}, TITLE)
+        figure = curves.probe_figure(self.FRAME, ["a", "b"], ["left", "right"], {}, TITLE)
         assert [ax.get_title() for ax in figure.axes] == ["a: left", "a: right", "b: left", "b: right"]
         assert [ax.get_yscale() for ax in figure.axes] == ["log", "linear", "linear", "linear"]
 
     def test_medians_ranges_and_lines_of_reference(self) -> None:
         lines = {"left": {"a class alone": 5.0}}
-        ax, other = figures.probe_figure(self.FRAME, ["a"], ["left", "right"], lines, TITLE).axes
+        ax, other = curves.probe_figure(self.FRAME, ["a"], ["left", "right"], lines, TITLE).axes
         assert not other.lines
         median, line = ax.lines
         assert (median.get_label(), list(median.get_ydata())) == ("trace v", [10.0, 9.0, 8.0])
@@ -274,9 +274,9 @@ class TestPanels:
         fates = {(name, "FL"): [90.0 + i] for i, name in enumerate(names)}
         bands = pd.concat([BANDS[BANDS["row"] == "a"].assign(row=name) for name in names])
         draw: dict[str, Callable[[], Figure]] = {
-            "accuracy": lambda: figures.accuracy_figure(runs(fates), PAPER, TITLE),
-            "curves": lambda: figures.curve_figure(bands, TITLE),
-            "variants": lambda: figures.variant_figure(
+            "accuracy": lambda: accuracy.accuracy_figure(runs(fates), PAPER, TITLE),
+            "curves": lambda: curves.curve_figure(bands, TITLE),
+            "variants": lambda: variants.variant_figure(
                 runs(fates).assign(label="own").rename(columns={"best_test": "score"}), TITLE
             ),
         }
@@ -288,11 +288,11 @@ class TestPanels:
 
 
 DRAW: dict[str, Callable[[], Figure]] = {
-    "accuracy": lambda: figures.accuracy_figure(RUNS, PAPER, TITLE),
-    "curves": lambda: figures.curve_figure(BANDS, TITLE),
-    "variants": lambda: figures.variant_figure(VARIANTS, TITLE),
-    "band": lambda: figures.band_figure(WIDTHS, "width", TITLE, lines={"CNTK": 77.43}, doubling=True),
-    "probes": lambda: figures.probe_figure(TestProbeFigure.FRAME, ["a"], ["left"], {"left": {"a class": 5.0}}, TITLE),
+    "accuracy": lambda: accuracy.accuracy_figure(RUNS, PAPER, TITLE),
+    "curves": lambda: curves.curve_figure(BANDS, TITLE),
+    "variants": lambda: variants.variant_figure(VARIANTS, TITLE),
+    "band": lambda: variants.band_figure(WIDTHS, "width", TITLE, lines={"CNTK": 77.43}, doubling=True),
+    "probes": lambda: curves.probe_figure(TestProbeFigure.FRAME, ["a"], ["left"], {"left": {"a class": 5.0}}, TITLE),
 }
 
 
@@ -302,7 +302,7 @@ class TestPictures:
         pictures = []
         for i in range(2):
             np.random.seed(i)  # noqa: NPY002  a library that draws from the global stream would show here
-            figures.save_svg(draw(), tmp_path / f"{i}.svg")
+            style.save_svg(draw(), tmp_path / f"{i}.svg")
             pictures.append((tmp_path / f"{i}.svg").read_bytes())
         assert pictures[0] == pictures[1]
         assert b"<dc:date>" not in pictures[0]
@@ -344,10 +344,10 @@ def lab(colour: str, blindness: str) -> np.ndarray:
 
 class TestColours:
     def test_every_regime_has_one(self) -> None:
-        assert list(figures.COLOURS) == [str(regime) for regime in Regime]
+        assert list(style.COLOURS) == [str(regime) for regime in Regime]
 
     @pytest.mark.parametrize("blindness", BLINDNESS)
     def test_colour_blind_readers_can_tell_them_apart(self, blindness: str) -> None:
-        for a, b in combinations(figures.COLOURS, 2):
-            distance = np.linalg.norm(lab(figures.COLOURS[a], blindness) - lab(figures.COLOURS[b], blindness))
+        for a, b in combinations(style.COLOURS, 2):
+            distance = np.linalg.norm(lab(style.COLOURS[a], blindness) - lab(style.COLOURS[b], blindness))
             assert distance > 10, (a, b)

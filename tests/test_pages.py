@@ -8,6 +8,7 @@ import pytest
 
 from companion import pages
 from companion.records.store import Store
+from companion.render import markdown
 from companion.verdicts.scorecard import headline, scorecard
 from companion.verdicts.stats import Verdict
 
@@ -38,8 +39,8 @@ def test_every_statement_and_every_erratum_has_a_section_and_all_references_lead
     statements, errata = pages.statements(lines, {}), pages.errata()
     labels = _labels(statements) + _labels(errata)
     assert len(set(labels)) == len(labels)
-    assert set(_labels(statements)) == {pages.anchor(one["id"]) for one in _data("statements.json")}
-    assert set(_labels(errata)) == {pages.anchor(one["id"]) for one in _data("errata.json")}
+    assert set(_labels(statements)) == {markdown.anchor(one["id"]) for one in _data("statements.json")}
+    assert set(_labels(errata)) == {markdown.anchor(one["id"]) for one in _data("errata.json")}
     for page in (statements, errata, pages.scorecard(lines, {})):
         assert _references(page)
         assert _references(page) <= set(labels)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from companion import figures, render
+from companion.render import accuracy, curves, style, tables, variants
 from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
 from companion.verdicts.stats import Summary, Verdict
@@ -38,7 +38,7 @@ RELU = replace(ENTRY, id="A-T2:FC/SGD/MNIST:ReLU", column="ReLU", paper_mean=97.
 PENDING = {"mean": None, "std": None, "n": 0, "verdict": Verdict.PENDING}
 
 
-def cells(table: render.Table) -> list[list[str]]:
+def cells(table: tables.Table) -> list[list[str]]:
     """Text of the body's cells, from HTML that must be well formed, with one cell per column."""
     root = ElementTree.fromstring(table._repr_html_())
     width = len(root.findall("thead/tr/th"))
@@ -61,7 +61,7 @@ class TestText:
         ],
     )
     def test_mean_and_deviation(self, mean: float | None, std: float | None, text: str) -> None:
-        assert render.plus_minus(mean, std) == text
+        assert tables.plus_minus(mean, std) == text
 
     @pytest.mark.parametrize(
         ("line", "text"),
@@ -74,18 +74,18 @@ class TestText:
         ],
     )
     def test_a_difference_has_its_sign_and_its_interval(self, line: dict[str, float | None], text: str) -> None:
-        assert render.signed(line) == text
+        assert tables.signed(line) == text
 
     def test_html_is_escaped_in_every_place(self) -> None:
         evil = "<script>alert('&')</script>"
-        table = render.Table(pd.DataFrame({evil: [evil]}), evil)
+        table = tables.Table(pd.DataFrame({evil: [evil]}), evil)
         html = table._repr_html_()
         assert "<script>" not in html
         assert html.count("&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;") == 3
         assert cells(table) == [[evil]]
 
     def test_a_table_to_the_letter(self) -> None:
-        table = render.Table(pd.DataFrame([{"row": "a", "verdict": Verdict.NOT_REPRODUCED}], dtype=object), "Caption.")
+        table = tables.Table(pd.DataFrame([{"row": "a", "verdict": Verdict.NOT_REPRODUCED}], dtype=object), "Caption.")
         assert table._repr_html_() == (
             '<table class="companion-table"><caption>Caption.</caption>'
             "<thead><tr><th>row</th><th>verdict</th></tr></thead>"
@@ -95,20 +95,20 @@ class TestText:
 
     @pytest.mark.parametrize("verdict", Verdict)
     def test_each_verdict_has_a_class_a_mark_and_its_word(self, verdict: Verdict) -> None:
-        root = ElementTree.fromstring(render.Table(pd.DataFrame({"v": [verdict]}, dtype=object), "")._repr_html_())
+        root = ElementTree.fromstring(tables.Table(pd.DataFrame({"v": [verdict]}, dtype=object), "")._repr_html_())
         cell = root.find("tbody/tr/td")
         assert cell is not None
         assert cell.get("class") == f"verdict verdict-{verdict.replace(' ', '-')}"
-        assert cell.text == f"{render.MARKS[verdict]} {verdict}"
+        assert cell.text == f"{tables.MARKS[verdict]} {verdict}"
 
     def test_no_two_verdicts_share_a_mark(self) -> None:
-        assert set(render.MARKS) == set(Verdict)
-        assert len(set(render.MARKS.values())) == len(Verdict)
+        assert set(tables.MARKS) == set(Verdict)
+        assert len(set(tables.MARKS.values())) == len(Verdict)
 
 
 class TestNumberTable:
     def test_paper_measured_interval_n_and_verdict(self) -> None:
-        table = render.number_table([ENTRY, RELU], {ENTRY.id: 0.1054, RELU.id: None}, "c")
+        table = tables.number_table([ENTRY, RELU], {ENTRY.id: 0.1054, RELU.id: None}, "c")
         assert list(table.frame.columns) == ["row", "", "FL", "ReLU"]
         assert cells(table) == [
             ["FC/SGD/MNIST", "paper", "97.10 ± 0.09", "97.85"],
@@ -119,20 +119,20 @@ class TestNumberTable:
         ]
 
     def test_a_row_without_records_shows_the_paper_and_that_it_is_pending(self) -> None:
-        table = render.number_table([replace(ENTRY, **PENDING)], {}, "c")
+        table = tables.number_table([replace(ENTRY, **PENDING)], {}, "c")
         assert cells(table) == [["FC/SGD/MNIST", "paper", "97.10 ± 0.09"], ["", "verdict", "… pending"]]
 
     def test_one_recorded_cell_leaves_dashes_in_the_others(self) -> None:
-        table = render.number_table([ENTRY, replace(RELU, **PENDING)], {ENTRY.id: 0.1}, "c")
+        table = tables.number_table([ENTRY, replace(RELU, **PENDING)], {ENTRY.id: 0.1}, "c")
         assert [line[-1] for line in cells(table)] == ["97.85", "–", "–", "0", "… pending"]
 
     def test_a_partly_recorded_cell_says_how_many_and_gives_no_verdict(self) -> None:
         entry = replace(ENTRY, n=3, verdict=Verdict.PENDING)
-        assert [line[-1] for line in cells(render.number_table([entry], {}, "c"))][-2:] == ["3", "… pending"]
+        assert [line[-1] for line in cells(tables.number_table([entry], {}, "c"))][-2:] == ["3", "… pending"]
 
     def test_columns_and_rows_keep_the_papers_order_and_gaps_stay_empty(self) -> None:
         other = replace(ENTRY, id="x", row="FC/Adam/MNIST", column="DL", **PENDING)
-        table = render.number_table([RELU, ENTRY, other], {}, "c")
+        table = tables.number_table([RELU, ENTRY, other], {}, "c")
         assert list(table.frame.columns) == ["row", "", "ReLU", "FL", "DL"]
         lines = cells(table)
         assert lines[0] == ["FC/SGD/MNIST", "paper", "97.85", "97.10 ± 0.09", ""]
@@ -140,7 +140,7 @@ class TestNumberTable:
 
     def test_it_shows_what_it_is_told_and_judges_nothing(self) -> None:
         absurd = replace(ENTRY, mean=1.0, std=2.0, n=5, verdict=Verdict.REPRODUCED)
-        assert [line[-1] for line in cells(render.number_table([absurd], {ENTRY.id: 7.0}, "c"))] == [
+        assert [line[-1] for line in cells(tables.number_table([absurd], {ENTRY.id: 7.0}, "c"))] == [
             "97.10 ± 0.09",
             "1.00 ± 2.00",
             "± 7.00",
@@ -153,7 +153,7 @@ class TestOtherTables:
     def test_claims(self) -> None:
         ours = RowResult("FC/SGD/MNIST", Verdict.PENDING, None, None, None, "pending")
         theirs = RowResult("FC/SGD/MNIST", Verdict.INCONCLUSIVE, -0.004, (-0.194, 1.186), 0.2, "rule", "DI − II")
-        table = render.claim_table([("II = DI", ours, theirs), ("a < b", theirs, ours)], "c")
+        table = tables.claim_table([("II = DI", ours, theirs), ("a < b", theirs, ours)], "c")
         assert cells(table) == [
             ["II = DI", "FC/SGD/MNIST", "–", "–", "… pending", "+0.00 (-0.19 to +1.19)", "? inconclusive"],
             [
@@ -169,7 +169,7 @@ class TestOtherTables:
 
     def test_a_claim_that_the_papers_numbers_cannot_decide_has_dashes_in_their_place(self) -> None:
         ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), None, "rule", "b − a")
-        assert cells(render.claim_table([("t", ours, None)], "c")) == [
+        assert cells(tables.claim_table([("t", ours, None)], "c")) == [
             ["t", "r", "b − a", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
         ]
 
@@ -179,30 +179,32 @@ class TestOtherTables:
             ({"row": "r", "regime": "DL"}, Summary(97.0, 0.0, 1, None)),
             ({"row": "r", "regime": "ReLU"}, "pending: 2 of 3 recorded"),
         ]
-        assert cells(render.summary_table(lines, "c")) == [
+        assert cells(tables.summary_table(lines, "c")) == [
             ["r", "FL", "97.00 ± 0.10", "± 0.25", "3"],
             ["r", "DL", "97.00 ± 0.00", "–", "1"],
             ["r", "ReLU", "pending: 2 of 3 recorded", "–", "–"],
         ]
 
     def test_nothing_makes_an_empty_table(self) -> None:
-        for table in (render.claim_table([], "c"), render.summary_table([], "c"), render.number_table([], {}, "c")):
+        for table in (tables.claim_table([], "c"), tables.summary_table([], "c"), tables.number_table([], {}, "c")):
             assert cells(table) == []
 
     def test_verdicts_stay_verdicts_in_every_kind_of_frame(self) -> None:
         """Frames of text columns may turn words of an enumeration into plain words: then marks would vanish."""
         result = RowResult("r", Verdict.PENDING, None, None, None, "")
-        for table in (render.number_table([ENTRY], {}, "c"), render.claim_table([("t", result, result)], "c")):
+        for table in (tables.number_table([ENTRY], {}, "c"), tables.claim_table([("t", result, result)], "c")):
             assert {str(dtype) for dtype in table.frame.dtypes} == {"object"}
 
 
-@pytest.mark.parametrize("module", [render, figures])
+@pytest.mark.parametrize("module", [tables, style, accuracy, curves, variants])
 def test_neither_tables_nor_figures_compute_or_read(module: ModuleType) -> None:
     """They import nothing that trains, tests, loads or averages."""
     tree = ast.parse(Path(str(module.__file__)).read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not {name.split(".")[0] for name in imported} & {"torch", "numpy", "scipy"}
-    assert not imported & {f"companion.{name}" for name in ("store", "experiments", "frames", "training", "data")}
+    assert "companion.verdicts.frames" not in imported
+    packages = {name.split(".")[1] for name in imported if name.startswith("companion.")}
+    assert not packages & {"records", "experiments", "training", "data"}
     called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "attr")}
     assert not called & {"mean", "std", "var", "median", "agg", "quantile", "interval"}

@@ -11,8 +11,8 @@ from matplotlib.colors import to_hex
 
 from companion.chapters import Chapter
 from companion.exhibits import Cell, exhibit
-from companion.figures import COLOURS
 from companion.records.store import Store
+from companion.render.style import COLOURS
 from companion.sensitivity_chapters import SensitivityChapter
 from synthetic import OFFSETS, Shelf, grid_of, record
 

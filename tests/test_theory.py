@@ -10,9 +10,10 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from companion import theory_diagrams, theory_figures, theory_gradients, theory_kernels, theory_paths
+from companion import theory_diagrams, theory_gradients, theory_kernels, theory_paths
 from companion.networks.forward import forward
 from companion.notebooks import parameters, read
+from companion.render import kernels
 from companion.statements import CHECKS, Check, run_checks, statements
 from companion.statements.oracles.cases import FC, RESNET
 from companion.theory import CHAPTER_OF, CHAPTERS, check_table, table_of
@@ -197,9 +198,7 @@ def test_figures_draw_what_they_are_given():
 def test_rates_and_matrices_are_drawn_as_they_are():
     frame = theory_kernels.plateau([8, 16], draws=1)
     exponents = theory_gradients.fitted_exponents(frame, "w", "error", "case")
-    figure = theory_figures.power_law_figure(
-        frame, exponents, "w", "error", "case", ("width", "distance"), ("limit", 0.5)
-    )
+    figure = kernels.power_law_figure(frame, exponents, "w", "error", "case", ("width", "distance"), ("limit", 0.5))
     (ax,) = figure.axes
     assert (ax.get_xscale(), ax.get_yscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "log", "width", "distance")
     assert list(ax.lines[-1].get_ydata()) == [0.5, 0.5]
@@ -208,12 +207,12 @@ def test_rates_and_matrices_are_drawn_as_they_are():
     ]
 
     K, limit = theory_kernels.kernel_pairs([8])[8]
-    figure = theory_figures.matrix_figure([{"K": K, "limit": limit}], "unit")
+    figure = kernels.matrix_figure([{"K": K, "limit": limit}], "unit")
     assert torch.equal(torch.tensor(figure.axes[0].images[0].get_array().data), K)
     assert figure.axes[-1].get_ylabel() == "unit"
 
     constants = theory_kernels.constants([(2, 3, 2)])
-    figure = theory_figures.constant_figure(constants)
+    figure = kernels.constant_figure(constants)
     assert [line.get_ydata()[0] for line in figure.axes[0].lines] == [
         constants[name][0] for name in ("right", "printed", "measured")
     ]

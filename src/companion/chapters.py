@@ -16,7 +16,6 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from companion import figures, render
 from companion.exhibits import Cell, Exhibit, cells, exhibit
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import HOLDOUT
@@ -24,7 +23,8 @@ from companion.exhibits.settings import FITTED_EPOCHS
 from companion.papers.numbers import numbers
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.records.store import Store, canonical
-from companion.render import Table
+from companion.render import accuracy, curves, style, tables
+from companion.render.tables import Table
 from companion.training.machine import device_of
 from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
@@ -97,7 +97,7 @@ class Chapter:
         if self.entries:
             chosen = [e for e in self.entries if e.variant == variant and ":README" not in e.id]
             pd.DataFrame([e.to_dict() for e in chosen]).to_csv(self.download(f"{name}.csv"), index=False)
-            return render.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, title)
+            return tables.number_table(chosen, {e.id: self._half_width(e) for e in chosen}, title)
         statistic = "selected_test" if variant == HOLDOUT else "best_test"
         table = self.summary(title=title, variant=variant, statistic=statistic)
         table.frame.to_csv(self.download(f"{name}.csv"), index=False)
@@ -120,14 +120,14 @@ class Chapter:
                 text = f"{diverged} of {len(part)} runs diverged"
             labels = {"row": str(row), "regime": str(column)}
             lines.append((labels, summarise(found) if len(found) == len(part) else text))
-        return render.summary_table(lines, title)
+        return tables.summary_table(lines, title)
 
     def claims(self) -> Table:
         """The exhibit's claims row by row, with their verdicts, by the runs of this profile."""
         results = claim_results(self.exhibit.id, self.runs, self.profile) if self.decides else []
         seeds = self.exhibit.seeds[self.profile]
         how = f"paired over n = {seeds} seeds" if self.decides else "decided by its own runs alone"
-        table = render.claim_table(
+        table = tables.claim_table(
             [(claim.title, ours, paper) for claim, ours, paper in results if ours.row in self._rows_of(claim)],
             f"Claims about {self.place}, {how}",
         )
@@ -153,7 +153,7 @@ class Chapter:
             gains = (part["best_test"] - part["last_test"]).to_list()
             lines.append(({"row": str(row), "regime": str(column)}, summarise(gains)))
         title = f"{self.place}: best-test minus last-epoch accuracy in points, mean ± std over seeds"
-        return render.summary_table(lines, title)
+        return tables.summary_table(lines, title)
 
     def stopping(self) -> Table:
         """What stopping early would have changed in the runs of full length."""
@@ -181,16 +181,16 @@ class Chapter:
         recorded = frame.loc[frame["best_test"].notna(), "row"].unique()
         paper = numbers()[(numbers()["exhibit"] == self.exhibit.id) & (numbers()["cited"] == "no")]
         paper = paper if self.entries else paper.iloc[:0]
-        return self.keep("accuracy", figures.accuracy_figure(frame[frame["row"].isin(recorded)], paper, self.place))
+        return self.keep("accuracy", accuracy.accuracy_figure(frame[frame["row"].isin(recorded)], paper, self.place))
 
     def curve_figure(self) -> Figure:
         """Test accuracy against the epoch."""
         main = self.curves[self.curves["variant"] == ""]
-        return self.keep("curves", figures.curve_figure(frames.bands(main), self.place))
+        return self.keep("curves", curves.curve_figure(frames.bands(main), self.place))
 
     def keep(self, name: str, figure: Figure) -> Figure:
         """The figure, which is also left as an SVG file among the chapter's downloads."""
-        figures.save_svg(figure, self.download(f"{name}.svg"))
+        style.save_svg(figure, self.download(f"{name}.svg"))
         return figure
 
     @cached_property

@@ -6,17 +6,17 @@ of statements and errata of the package.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from companion.papers import errata as printed_errata
 from companion.papers import statements as printed_statements
-from companion.render import MARKS
+from companion.render.markdown import anchor, table
+from companion.render.tables import MARKS
 from companion.verdicts.stats import Verdict
 
-__all__ = ["anchor", "errata", "headline", "scorecard", "statements", "table"]
+__all__ = ["errata", "headline", "scorecard", "statements"]
 
 Line = Mapping[str, Any]
 """One entry of the scorecard, as ``Entry.to_dict`` gives it."""
@@ -157,15 +157,6 @@ def errata() -> str:
     return _page(parts)
 
 
-def anchor(name: str) -> str:
-    """The label of a statement or an erratum: letters, digits and hyphens.
-
-    >>> anchor("B-Th5.1ii")
-    'item-b-th5-1ii'
-    """
-    return "item-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
 def _statement(one: Mapping[str, Any], line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
     facts = [f"*{one['kind']}*"]
     if line is not None:
@@ -203,16 +194,6 @@ def _page(parts: Iterable[str]) -> str:
 def _fields(fields: Mapping[str, str]) -> str:
     """A definition list of the fields that are not empty."""
     return "\n\n".join(f"{name}\n: {' '.join(text.split())}" for name, text in fields.items() if text)
-
-
-def table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table; ``None`` shows as a dash."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return "–" if value is None else re.sub(r"(?<!\\)\|", r"\\|", " ".join(str(value).split()))
 
 
 def _value(mean: float | None, std: float | None) -> str | None:

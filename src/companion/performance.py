@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from companion.figures import STYLE
-from companion.pages import table
+from companion.render.markdown import table
+from companion.render.style import STYLE
 
 __all__ = ["Target", "figures", "pages", "results", "targets"]
 

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, Findings
-from companion.figures import probe_figure
-from companion.render import Table
+from companion.render.curves import probe_figure
+from companion.render.tables import Table
 from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import trend_results
 from companion.verdicts.trends import TRENDS, Trend

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, Findings
-from companion.figures import band_figure, variant_figure
-from companion.render import Table, plus_minus, signed
+from companion.render.tables import Table, plus_minus, signed
+from companion.render.variants import band_figure, variant_figure
 from companion.verdicts import sensitivity
 from companion.verdicts.frames import points
 

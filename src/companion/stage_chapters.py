@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from companion.chapters import Chapter, Findings
 from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
-from companion.figures import band_figure
 from companion.papers.numbers import numbers
-from companion.render import Table, plus_minus
+from companion.render.tables import Table, plus_minus
+from companion.render.variants import band_figure
 from companion.verdicts.frames import points, scores
 from companion.verdicts.stats import summarise
 

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from companion.pages import anchor
-from companion.render import Table
+from companion.render.markdown import anchor
+from companion.render.tables import Table
 from companion.statements import Check, run_checks, statements
 from companion.verdicts.stats import Verdict
 

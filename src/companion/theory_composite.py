@@ -18,7 +18,7 @@ from companion.networks.families import circular_cnn, fully_connected
 from companion.networks.forward import trace
 from companion.networks.routing import permute
 from companion.notation import Float, Tensor
-from companion.render import Table
+from companion.render.tables import Table
 from companion.statements.forward_pass import rotate
 from companion.statements.oracles.cases import draw, examples
 from companion.statements.oracles.expectations import expected_value_kernel

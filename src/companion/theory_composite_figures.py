@@ -9,8 +9,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.figures import STYLE
 from companion.notation import Float, Tensor
+from companion.render.style import STYLE
 
 __all__ = ["kernel_figure", "permutation_figure", "rotation_figure"]
 

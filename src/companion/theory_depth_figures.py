@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, ScalarFormatter
 
-from companion.figures import STYLE
+from companion.render.style import STYLE
 
 __all__ = ["base_kernel_figure", "depth_figure", "deviation_figure", "recursion_figure"]
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from companion.figures import STYLE
+from companion.render.style import STYLE
 from companion.theory_paths import ActiveNetwork, Bundle, Subnetwork
 
 __all__ = ["active_figure", "bundle_figure", "dgn_figure", "subnetwork_figure"]

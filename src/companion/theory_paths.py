@@ -25,7 +25,7 @@ from companion.networks.architectures import GlobalAveragePool, GlobalMaxPool
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.forward import Params, trace
 from companion.notation import Bool, Tensor
-from companion.render import Table
+from companion.render.tables import Table
 from companion.statements.oracles.cases import FC, POST, PRE, RESNET
 from companion.statements.oracles.longhand import subsets
 from companion.statements.paths import paths_cnn, paths_fc, paths_residual

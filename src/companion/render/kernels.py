@@ -9,8 +9,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from companion.figures import STYLE
 from companion.notation import Float, Tensor
+from companion.render.style import STYLE
 
 __all__ = ["constant_figure", "matrix_figure", "power_law_figure"]
 
