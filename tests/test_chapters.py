@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter, live, open_chapter
+from companion.chapters import live, open_chapter
+from companion.chapters.chapter import Chapter
 from companion.exhibits import Cell, cells
 from companion.exhibits.grid import HOLDOUT
 from companion.records.store import Record, Store
@@ -52,7 +53,7 @@ def downloads(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterato
         patch.setenv("COMPANION_STORE", str(store.folder))
         patch.setenv("COMPANION_DOWNLOADS", str(folder / "downloads"))
         patch.setenv("COMPANION_CACHE", str(folder / "cache"))
-        for module in ("chapters", "scorecard"):
+        for module in ("chapters", "chapters.chapter", "verdicts.scorecard"):
             patch.setattr(f"companion.{module}.cells", grid)
         yield folder / "downloads" / "a_t2_accuracy"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from companion.chapters import open_chapter
-from companion.probe_chapters import ProbeChapter
+from companion.chapters.a_f2_probes import ProbeChapter
 from companion.project import store_folder
 from companion.records.store import Store
 

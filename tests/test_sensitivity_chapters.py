@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from matplotlib.colors import to_hex
 
-from companion.chapters import Chapter
+from companion.chapters.a_sensitivity import SensitivityChapter
+from companion.chapters.chapter import Chapter
 from companion.exhibits import Cell, exhibit
 from companion.records.store import Store
 from companion.render.style import COLOURS
-from companion.sensitivity_chapters import SensitivityChapter
 from synthetic import OFFSETS, Shelf, grid_of, record
 
 BASE = {"ReLU": 98.0, "FR-II": 96.0, "FR-DI": 96.0, "DL": 98.0, "FL": 97.5}

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from matplotlib.axes import Axes
 
-from companion.chapters import Chapter
+from companion.chapters.a_f2_stages import StageChapter
+from companion.chapters.chapter import Chapter
 from companion.exhibits import Cell, exhibit
 from companion.exhibits.a_f2_stages import AT_STAGE_END
-from companion.stage_chapters import StageChapter
 from companion.verdicts.stats import Verdict
 from synthetic import STAIRS, Shelf, grid_of, spread, stairs
 
@@ -37,7 +37,7 @@ def known(cell: Cell) -> float:
 def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where files go; grids are made once, for they are slow to make while shapes are checked."""
     monkeypatch.setenv("COMPANION_DOWNLOADS", str(tmp_path))
-    monkeypatch.setattr("companion.chapters.cells", grid_of)
+    monkeypatch.setattr("companion.chapters.chapter.cells", grid_of)
     monkeypatch.setattr("companion.verdicts.scorecard.cells", grid_of)
     return tmp_path / "a_f2_stages"
 

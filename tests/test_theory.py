@@ -10,13 +10,17 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from companion import theory_diagrams, theory_gradients, theory_kernels, theory_paths
+from companion.chapters.checks import CHAPTER_OF, CHAPTERS, check_table, table_of
+from companion.chapters.dgn_and_gradients import measure as theory_gradients
+from companion.chapters.dgn_and_gradients.draw import dgn_figure
+from companion.chapters.ntk_npk import measure as theory_kernels
+from companion.chapters.paths_and_gates import draw
+from companion.chapters.paths_and_gates import measure as theory_paths
 from companion.networks.forward import forward
 from companion.notebooks import parameters, read
 from companion.render import kernels
 from companion.statements import CHECKS, Check, run_checks, statements
 from companion.statements.oracles.cases import FC, RESNET
-from companion.theory import CHAPTER_OF, CHAPTERS, check_table, table_of
 from companion.verdicts.stats import Verdict
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -175,19 +179,19 @@ def test_errors_fall_with_the_width_for_every_architecture():
 
 def test_figures_draw_what_they_are_given():
     networks = theory_paths.active_networks()
-    figure = theory_diagrams.active_figure(networks)
+    figure = draw.active_figure(networks)
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == [f"{n.title}: {n.active} of {n.paths} paths active" for n in networks]
     assert figure.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
 
     bundles = theory_paths.bundles([1.0, -2.0, 0.5, 3.0])
-    figure = theory_diagrams.bundle_figure(bundles)
+    figure = draw.bundle_figure(bundles)
     dotted = sum(line.get_linestyle() == ":" for ax in figure.axes for line in ax.lines)
     assert dotted == sum(not a for bundle in bundles for pool in bundle.activity.values() for a in pool)
 
-    figure = theory_diagrams.subnetwork_figure(theory_paths.residual_subnetworks())
+    figure = draw.subnetwork_figure(theory_paths.residual_subnetworks())
     assert sum("paths" in text.get_text() for text in figure.axes[0].texts) == 4
-    figure = theory_diagrams.dgn_figure((1, 0))
+    figure = dgn_figure((1, 0))
     assert [ax.get_title() for ax in figure.axes if ax.get_title()] == [
         "gates layer by layer, one input",
         "gates permuted, an input for each network",

@@ -9,12 +9,12 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 
-from companion import theory_composite as composite
+from companion.chapters.composite_kernels import measure as composite
+from companion.chapters.composite_kernels.draw import kernel_figure, permutation_figure, rotation_figure
 from companion.networks.architectures import Architecture
 from companion.networks.families import circular_cnn
 from companion.networks.forward import trace
 from companion.statements.oracles.cases import draw, examples
-from companion.theory_composite_figures import kernel_figure, permutation_figure, rotation_figure
 
 SIZES = [(4, 2, 1, 2, 2), (5, 3, 2, 1, 1)]
 

@@ -8,8 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from companion import theory_depth as depth
-from companion.theory_depth_figures import base_kernel_figure, depth_figure, deviation_figure, recursion_figure
+from companion.chapters.base_kernel_and_depth import measure as depth
+from companion.chapters.base_kernel_and_depth.draw import (
+    base_kernel_figure,
+    depth_figure,
+    deviation_figure,
+    recursion_figure,
+)
 
 
 def next_angle(theta: float) -> float:

@@ -93,10 +93,10 @@ def refresh_chapters(project: Project, tell: Tell = lambda message: None) -> lis
 def generated_pages(project: Project) -> dict[str, str]:
     """File name to text of what is made from records, from the papers' data files and from benchmark results."""
     from companion import pages, performance
+    from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import Store
     from companion.statements.outcomes import FOLDER, CheckStore
-    from companion.theory import CHAPTER_OF
     from companion.verdicts.scorecard import headline, scorecard
 
     entries = scorecard(Store(project.results))

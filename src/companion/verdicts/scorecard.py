@@ -274,7 +274,8 @@ def _statement(
     statement: dict[str, Any], counted: list[Entry], claimed: list[Entry], checks: Mapping[str, bool]
 ) -> Entry:
     name = statement["id"]
-    prefixes = tuple(claim.id + ":" for claim in (*CLAIMS, *TRENDS) if claim.statement == name)
+    sentences: list[Claim | Trend] = [*CLAIMS, *TRENDS]
+    prefixes = tuple(sentence.id + ":" for sentence in sentences if sentence.statement == name)
     parts = [e for e in claimed if prefixes and e.id.startswith(prefixes)]
     kind = "rows"
     if statement["exhibit"] == name and not parts:  # the exhibit itself: all of its numbers

@@ -50,7 +50,8 @@ def permutation_figure(changes: pd.DataFrame, medians: pd.Series) -> Figure:
     """How far the path kernel moves when gated layers change places: a dot per order and draw, a bar at the median.
 
     Args:
-        changes: ``network, draw, order, change``, as :func:`companion.theory_composite.permutation_changes` makes them.
+        changes: ``network, draw, order, change``, as
+            :func:`~companion.chapters.composite_kernels.measure.permutation_changes` makes them.
         medians: of the changes, by network.
     """
     networks = list(dict.fromkeys(changes["network"]))
@@ -76,7 +77,8 @@ def rotation_figure(profile: pd.DataFrame) -> Figure:
     """How alike an example and its rotated copy are to each kernel, against the rotation.
 
     Args:
-        profile: ``kernel, rotation, likeness``, as :func:`companion.theory_composite.rotation_profile` makes them.
+        profile: ``kernel, rotation, likeness``, as
+            :func:`~companion.chapters.composite_kernels.measure.rotation_profile` makes them.
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.4, 3.4))

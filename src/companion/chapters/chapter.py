@@ -1,11 +1,8 @@
-"""What a chapter notebook calls: one object per exhibit, with its runs, its tables, its figures and its footer."""
+"""One object per exhibit: its runs, its tables, its figures, its findings and its footer."""
 
 from __future__ import annotations
 
-import json
-import shlex
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -13,26 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
-from companion.exhibits import Cell, Exhibit, cells, exhibit
+from companion.chapters.footer import Footer
+from companion.exhibits import Cell, Exhibit, cells
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import HOLDOUT
 from companion.exhibits.settings import FITTED_EPOCHS
 from companion.papers.numbers import numbers
-from companion.project import downloads_folder, store_folder, workspace_folder
-from companion.records.store import Store, canonical
+from companion.project import downloads_folder
+from companion.records.store import Store
 from companion.render import accuracy, curves, style, tables
 from companion.render.tables import Table
-from companion.training.machine import device_of
-from companion.training.queue import run_missing
-from companion.training.workspace import Workspace
 from companion.verdicts import frames
 from companion.verdicts.scorecard import Entry, claim_results, number_entries
 from companion.verdicts.stats import Summary, summarise
 
-__all__ = ["Chapter", "Findings", "live", "open_chapter"]
+__all__ = ["Chapter", "Findings"]
 
 
 @dataclass(frozen=True)
@@ -230,6 +224,15 @@ class Chapter:
         }
         return {"cells": str(len(main)), **{name.replace(" ", "_"): str(n) for name, n in count.items()}}
 
+    def others(self) -> list[Chapter]:
+        """The exhibit in the other profiles of which the store has records."""
+        others = [
+            Chapter(self.exhibit, name, cells(self.exhibit.id, name), self.store, own=True)
+            for name in self.exhibit.profiles
+            if name != self.profile
+        ]
+        return [other for other in others if other.runs["seconds"].notna().any()]
+
     def footer(self) -> Footer:
         """Commands, costs, downloads and records."""
         return Footer(self)
@@ -246,102 +249,3 @@ class Findings:
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)
-
-
-@dataclass(frozen=True)
-class Footer:
-    """The end of a chapter's page, as HTML."""
-
-    chapter: Chapter
-
-    def _repr_html_(self) -> str:
-        c = self.chapter
-        done = c.runs[c.runs["seconds"].notna()]
-        records = [dict(c.store.read(c.store.path(key)).content) for key in done["key"]]
-        c.download("records.json").write_text("[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
-        folder = f"../_static/downloads/{c.exhibit.chapter}"
-        names = sorted(path.name for path in c.download("").iterdir())
-        links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in names]
-        links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
-        keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
-        costs = [self._cost(c)] + [self._cost(other) for other in self._others()]
-        return (
-            '<dl class="companion-footer">'
-            f"<dt>Re-run</dt><dd><code>{escape(repr(self))}</code></dd>"
-            f"<dt>Cost of what is recorded</dt><dd>{'<br>'.join(map(escape, costs))}</dd>"
-            f"<dt>Downloads</dt><dd>{', '.join(links)}</dd>"
-            f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd></dl>"
-        )
-
-    def _others(self) -> list[Chapter]:
-        """The exhibit in the other profiles of which the store has records."""
-        c = self.chapter
-        others = [
-            Chapter(c.exhibit, name, cells(c.exhibit.id, name), c.store, own=True)
-            for name in c.exhibit.profiles
-            if name != c.profile
-        ]
-        return [other for other in others if other.runs["seconds"].notna().any()]
-
-    def _cost(self, chapter: Chapter) -> str:
-        done = chapter.runs[chapter.runs["seconds"].notna()].drop_duplicates("key")
-        devices = ", ".join(sorted(set(done["device"]))) or "no device yet"
-        size = sum(chapter.store.path(key).stat().st_size for key in done["key"]) / 1e6
-        hours = done["seconds"].sum() / 3600
-        return f"profile {chapter.profile}: {len(done)} runs, {hours:.2f} hours on {devices}, records {size:.1f} MB"
-
-    def __repr__(self) -> str:
-        c = self.chapter
-        given = "".join(f" -p {name} {shlex.quote(json.dumps(value))}" for name, value in c.changed.items())
-        return f"companion run {c.exhibit.id} --profile {c.profile}{given}{'' if c.own else ' --store DIR'}"
-
-
-def open_chapter(
-    name: str,
-    *,
-    profile: str = "paper",
-    device: str = "auto",
-    train: bool = False,
-    seeds: int | None = None,
-    rows: Sequence[str] | None = None,
-    overrides: Mapping[str, Any] | None = None,
-) -> Chapter:
-    """The exhibit as the store has it; with ``train`` what is missing is trained first.
-
-    Args:
-        name: the exhibit's id.
-        profile: one of the exhibit's.
-        device: a torch device, or ``auto``.
-        train: whether to train missing runs.
-        seeds: how many; ``None`` is the exhibit's own number.
-        rows: only these rows.
-        overrides: fields of :class:`~companion.runs.spec.RunSpec` to change.
-
-    Raises:
-        SpecError: a bad value, in one sentence that lists what is valid.
-    """
-    chosen = exhibit(name)
-    grid = cells(name, profile, seeds, rows, overrides)
-    store = Store(store_folder())
-    if train:
-        workspace = Workspace(workspace_folder(store.folder), store)
-        run_missing(
-            [cell.spec for cell in grid], store, workspace, device=device_of(device), threads=torch.get_num_threads()
-        )
-    own = not overrides and seeds in (None, chosen.seeds[profile])
-    given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
-    changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
-    return Chapter(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
-
-
-def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapter:
-    """Train the ``quick`` profile now, into a store that is thrown away."""
-    grid = cells(name, "quick", seeds, rows)
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "results")
-        run_missing(
-            [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
-        )
-        chapter = Chapter(exhibit(name), "quick", grid, store, own=False)
-        _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
-    return chapter

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter, Findings
+from companion.chapters.chapter import Chapter, Findings
 from companion.render.curves import probe_figure
 from companion.render.tables import Table
 from companion.verdicts.claims import RowResult

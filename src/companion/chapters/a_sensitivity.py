@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter, Findings
+from companion.chapters.chapter import Chapter, Findings
 from companion.render.tables import Table, plus_minus, signed
 from companion.render.variants import band_figure, variant_figure
 from companion.verdicts import sensitivity

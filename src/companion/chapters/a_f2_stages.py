@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters import Chapter, Findings
+from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
 from companion.papers.numbers import numbers
 from companion.render.tables import Table, plus_minus
