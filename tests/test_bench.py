@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from companion import performance
 from companion.cli import main
 from companion.costs.bench import Benchmark, Options, Unavailable, Variant, keep, load, machine, measure
+from companion.site import performance
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["fc-train", "fc-train-sgd", "fc-growth", "conv-train", "cost-model", "ntk", "npk", "store"]

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from companion import book, notebooks, project
-from companion.book import BookError, build, chapter_digest, inputs_digest, refresh_chapters
+from companion import project
 from companion.project import Project
+from companion.site import notebooks
+from companion.site.build import DOWNLOADS, BookError, build, refresh_chapters
+from companion.site.staging import chapter_digest, inputs_digest
 from projects import make_project, tree
 
 
@@ -34,9 +36,10 @@ def quick(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
         made.site.mkdir(parents=True, exist_ok=True)
         (made.site / "index.html").write_text((staging / "book" / "how_to_read.md").read_text())
 
-    monkeypatch.setattr(book, "_execute", execute)
-    monkeypatch.setattr(book, "_render", render)
-    monkeypatch.setattr(book, "generated_pages", lambda made: {"headline.md": "none\n"})
+    monkeypatch.setattr("companion.site.staging.execute", execute)
+    monkeypatch.setattr("companion.site.build.execute", execute)
+    monkeypatch.setattr("companion.site.build._render", render)
+    monkeypatch.setattr("companion.site.build.generated_pages", lambda made: {"headline.md": "none\n"})
     return checkout
 
 
@@ -48,7 +51,7 @@ def test_a_book_is_rendered_strictly_and_a_failure_leaves_the_old_site(
         "errata.md": "(item)=\n# Errata\n",
         "scorecard.md": "# S\n\n{ref}`x <item>`\n",
     }
-    monkeypatch.setattr(book, "generated_pages", lambda project: made)
+    monkeypatch.setattr("companion.site.build.generated_pages", lambda project: made)
     toc = checkout.root / "_toc.yml"
     toc.write_text(toc.read_text().replace("  - file: book/generated/statements\n", ""))
     before = tree(checkout.root)
@@ -72,7 +75,7 @@ def test_a_build_that_failed_is_not_taken_for_done(quick: Project, monkeypatch: 
     def fail(staging: Path, made: Project) -> None:
         raise BookError("a warning")
 
-    monkeypatch.setattr(book, "_render", fail)
+    monkeypatch.setattr("companion.site.build._render", fail)
     for _ in range(2):
         with pytest.raises(BookError):
             build(quick)
@@ -91,7 +94,7 @@ def test_what_has_not_changed_is_not_built_again(quick: Project) -> None:
     site = build(quick, tell=said.append)
     assert "a_t2_accuracy.ipynb is as in the last build" in said
     assert (site / "index.html").read_text() == "# Anew\n"
-    assert (quick.build / "staging" / book.DOWNLOADS / "a_t2_accuracy" / "table.csv").is_file()
+    assert (quick.build / "staging" / DOWNLOADS / "a_t2_accuracy" / "table.csv").is_file()
 
     (quick.results / "0.json").write_text("{}")
     said.clear()

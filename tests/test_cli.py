@@ -273,7 +273,7 @@ def test_interrupted_training_ends_with_130_and_says_how_to_go_on(
     def interrupt(*arguments: Any, **options: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("companion.run.train_missing", interrupt)
+    monkeypatch.setattr("companion.site.run.train_missing", interrupt)
     said = say("run A-T2 -p seeds 1 --store", str(tmp_path / "store"))
     assert (said.code, said.out) == (130, "")
     assert "0 of 15 are recorded" in said.err

@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from companion import notebooks
-from companion.notebooks import NotebookError
+from companion.site import notebooks
+from companion.site.notebooks import NotebookError
 from projects import make_project
 
 

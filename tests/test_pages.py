@@ -6,9 +6,9 @@ from importlib import resources
 
 import pytest
 
-from companion import pages
 from companion.records.store import Store
 from companion.render import markdown
+from companion.site import pages
 from companion.verdicts.scorecard import headline, scorecard
 from companion.verdicts.stats import Verdict
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from companion import notebooks, project
+from companion import project
 from companion.data import DataError
-from companion.notebooks import NotebookError
 from companion.project import Project
 from companion.records.store import RecordError, Store
-from companion.run import Meter, Plan, chapter_parameters, execute_chapter, plan, train_missing
 from companion.runs.fields import SpecError
+from companion.site import notebooks
+from companion.site.notebooks import NotebookError
+from companion.site.run import Meter, Plan, chapter_parameters, execute_chapter, plan, train_missing
 from companion.training.loop import Progress
 from projects import make_project, tree
 

@@ -17,8 +17,8 @@ from companion.chapters.ntk_npk import measure as theory_kernels
 from companion.chapters.paths_and_gates import draw
 from companion.chapters.paths_and_gates import measure as theory_paths
 from companion.networks.forward import forward
-from companion.notebooks import parameters, read
 from companion.render import kernels
+from companion.site.notebooks import parameters, read
 from companion.statements import CHECKS, Check, run_checks, statements
 from companion.statements.oracles.cases import FC, RESNET
 from companion.verdicts.stats import Verdict

@@ -81,12 +81,12 @@ def _exit_code(error: Exception) -> int | None:
         return USAGE
     if type(error).__module__.partition(".")[0] != "companion" and not isinstance(error, (ValueError, OSError)):
         return None
-    from companion.book import BookError
     from companion.data import DataError
-    from companion.notebooks import NotebookError
     from companion.project import ProjectError
     from companion.records.store import RecordError
     from companion.runs.fields import SpecError
+    from companion.site.build import BookError
+    from companion.site.notebooks import NotebookError
 
     if isinstance(error, (SpecError, ProjectError)):
         return USAGE

@@ -27,7 +27,7 @@ StoreOption = Annotated[
 def list_exhibits(json: Json = False) -> None:
     """List exhibits: profiles, parameters, chapter."""
     from companion.exhibits import EXHIBITS
-    from companion.run import chapter_parameters
+    from companion.site.run import chapter_parameters
 
     lines = [
         {

@@ -12,7 +12,7 @@ import typer
 from companion.cli.output import UsageError, duration, say
 
 if TYPE_CHECKING:
-    from companion.run import Plan
+    from companion.site.run import Plan
 
 __all__ = ["joined", "run"]
 
@@ -77,7 +77,7 @@ def run(
     """Train what is missing and execute the chapter.  What is recorded already is skipped."""
     given = {"profile": profile, "device": device, **parse(parameter or [])}
     from companion.project import find
-    from companion.run import execute_chapter, plan
+    from companion.site.run import execute_chapter, plan
     from companion.training.machine import threads_here
 
     project = find()
@@ -106,7 +106,7 @@ def _train(made: Plan, backend: str, threads: int) -> None:
 
     from companion.costs.speeds import estimate_seconds
     from companion.records.store import Store
-    from companion.run import Meter, train_missing
+    from companion.site.run import Meter, train_missing
     from companion.training.loop import Progress as Epoch
 
     missing = made.missing

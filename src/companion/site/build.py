@@ -6,34 +6,22 @@ and a chapter whose inputs have not changed is taken from the last build.  A fai
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from companion import notebooks
 from companion.project import Project
+from companion.site import notebooks
+from companion.site.staging import BENCHMARKS, SOURCES, Tell, chapters_of, execute, executed, inputs_digest, made
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+__all__ = ["BookError", "build", "generated_pages", "refresh_chapters"]
 
-__all__ = ["BookError", "build", "chapter_digest", "generated_pages", "inputs_digest", "refresh_chapters"]
-
-SOURCES = ("_config.yml", "_toc.yml", "book")
-PACKAGE = Path(__file__).parent
-BENCHMARKS = "benchmarks"
 GENERATED = Path("book/generated")
 DOWNLOADS = Path("book/_static/downloads")
-
-Tell = Callable[[str], None]
 
 
 class BookError(RuntimeError):
@@ -65,12 +53,12 @@ def build(project: Project, *, force: bool = False, tell: Tell = lambda message:
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         staging.mkdir(parents=True, exist_ok=True)
         copy(source, staging / name)
-    for chapter, (notebook, downloads) in _executed(project, force, tell).items():
-        shutil.copy2(notebook, _made(staging / "notebooks") / chapter.name)
-        shutil.copytree(downloads, _made(staging / DOWNLOADS), dirs_exist_ok=True)
+    for chapter, (notebook, downloads) in executed(project, force, tell).items():
+        shutil.copy2(notebook, made(staging / "notebooks") / chapter.name)
+        shutil.copytree(downloads, made(staging / DOWNLOADS), dirs_exist_ok=True)
     tell("Writing the generated pages")
     for name, text in generated_pages(project).items():
-        (_made(staging / GENERATED) / name).write_text(text, encoding="utf-8")
+        (made(staging / GENERATED) / name).write_text(text, encoding="utf-8")
     tell("Rendering")
     _render(staging, project)
     stamp.write_text(digest)
@@ -83,19 +71,19 @@ def refresh_chapters(project: Project, tell: Tell = lambda message: None) -> lis
     Raises:
         NotebookError: a chapter failed; its notebook is as it was.
     """
-    chapters = _chapters(project)
+    chapters = chapters_of(project)
     downloads = project.build / "downloads"
-    for chapter, notebook in _execute(project, dict.fromkeys(chapters, downloads), tell):
+    for chapter, notebook in execute(project, dict.fromkeys(chapters, downloads), tell):
         notebooks.write(notebook, chapter)
     return chapters
 
 
 def generated_pages(project: Project) -> dict[str, str]:
     """File name to text of what is made from records, from the papers' data files and from benchmark results."""
-    from companion import pages, performance
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import Store
+    from companion.site import pages, performance
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard
 
@@ -103,7 +91,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     lines = [entry.to_dict() for entry in entries]
     outcomes = CheckStore(project.results / FOLDER).outcomes()
     checks = {name: [asdict(check) for check in outcome.checks] for name, outcome in outcomes.items()}
-    here = {chapter.stem for chapter in _chapters(project)}
+    here = {chapter.stem for chapter in chapters_of(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
     return {
@@ -116,62 +104,6 @@ def generated_pages(project: Project) -> dict[str, str]:
             performance.targets(project.root / BENCHMARKS / "targets.json"),
         ),
     }
-
-
-def inputs_digest(project: Project) -> str:
-    """SHA-256 over everything that the site depends on: sources, chapters, records, package, environment."""
-    files = _package_files(project)
-    files += [path for name in (*SOURCES, BENCHMARKS) for path in _files(project.root / name)]
-    return _digest(project, [*files, *_files(project.notebooks), *_files(project.results)])
-
-
-def chapter_digest(project: Project, chapter: Path) -> str:
-    """SHA-256 over everything that a chapter's outputs depend on."""
-    return _digest(project, [chapter, *_package_files(project), *_files(project.results)])
-
-
-def _executed(project: Project, force: bool, tell: Tell) -> dict[Path, tuple[Path, Path]]:
-    """Chapter to its executed notebook and its downloads, from the last build where its inputs are the same."""
-    done: dict[Path, tuple[Path, Path]] = {}
-    missing: dict[Path, Path] = {}
-    for chapter in _chapters(project):
-        folder = project.build / "chapters" / f"{chapter.stem}-{chapter_digest(project, chapter)[:16]}"
-        done[chapter] = folder / chapter.name, folder / "downloads"
-        if folder.joinpath(chapter.name).is_file() and not force:
-            tell(f"{chapter.name} is as in the last build")
-            continue
-        for old in folder.parent.glob(f"{chapter.stem}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        missing[chapter] = _made(folder / "downloads")
-    for chapter, notebook in _execute(project, missing, tell) if missing else ():
-        notebooks.write(notebook, done[chapter][0])  # last, as the sign that all is there
-    return done
-
-
-def _execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator[tuple[Path, NotebookNode]]:
-    """Execute chapters with their defaults, as many at a time as there are cores, each in a process of its own.
-
-    Args:
-        project: the checkout.
-        jobs: chapter to the folder of its downloads.
-        tell: called when a chapter is done.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    tell(f"Executing {len(jobs)} chapters" if len(jobs) != 1 else f"Executing {next(iter(jobs)).name}")
-    with ProcessPoolExecutor(max(1, min(cores, len(jobs))), mp_context=get_context("spawn")) as pool:
-        futures = {
-            pool.submit(
-                notebooks.execute, chapter, root=project.root, store=project.results, downloads=downloads
-            ): chapter
-            for chapter, downloads in jobs.items()
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-                tell(f"{futures[future].name} is done")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _render(staging: Path, project: Project) -> None:
@@ -198,37 +130,6 @@ def _render(staging: Path, project: Project) -> None:
     site.rename(project.site)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(output, ignore_errors=True)
-
-
-def _chapters(project: Project) -> list[Path]:
-    return sorted(path for path in project.notebooks.glob("*.ipynb") if not path.name.startswith("."))
-
-
-def _package_files(project: Project) -> list[Path]:
-    names = ("pyproject.toml", "requirements.lock")
-    return [*_files(PACKAGE), *(project.root / name for name in names if (project.root / name).is_file())]
-
-
-def _files(place: Path) -> Iterator[Path]:
-    """The files in a place, by name; what tools leave behind is none of them."""
-    if place.is_file():
-        yield place
-    for folder, folders, names in os.walk(place):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
-        yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
-
-
-def _digest(project: Project, files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
-    for path in files:
-        digest.update(f"\0{os.path.relpath(path, project.root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _read(path: Path) -> str | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from companion import notebooks
 from companion.costs.flops import epoch_flops
 from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, cells, exhibit
@@ -19,6 +18,7 @@ from companion.project import Project, workspace_folder
 from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
+from companion.site import notebooks
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress
 from companion.training.machine import device_of
