@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from companion.cli import bench, book, data, exhibits, run
+from companion.cli import bench, book, data, exhibits, run, verdicts
 from companion.cli.output import UsageError, say
 
 __all__ = ["app", "main"]
@@ -27,9 +27,9 @@ app = typer.Typer(
 app.command("list")(exhibits.list_exhibits)
 app.command("run")(run.run)
 app.command("status")(exhibits.status)
-app.command("scorecard")(exhibits.scorecard)
-app.command("check")(exhibits.check)
-app.command("verify")(exhibits.verify)
+app.command("scorecard")(verdicts.scorecard)
+app.command("check")(verdicts.check)
+app.command("verify")(verdicts.verify)
 app.command("book")(book.book)
 app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data")
