@@ -242,20 +242,21 @@ class TestBandFigure:
         assert ax.get_legend() is None
 
 
-class TestProbeFigure:
-    FRAME = pd.DataFrame(
-        [("a", "left", "trace v", epoch, 10.0 - epoch, 9.0 - epoch, 12.0 - epoch) for epoch in range(3)],
-        columns=["row", "panel", "label", "epoch", "median", "min", "max"],
-    )
+PROBES = pd.DataFrame(
+    [("a", "left", "trace v", epoch, 10.0 - epoch, 9.0 - epoch, 12.0 - epoch) for epoch in range(3)],
+    columns=["row", "panel", "label", "epoch", "median", "min", "max"],
+)
 
+
+class TestProbeFigure:
     def test_there_is_a_line_of_panels_for_each_row(self) -> None:
-        figure = curves.probe_figure(self.FRAME, ["a", "b"], ["left", "right"], {}, TITLE)
+        figure = curves.probe_figure(PROBES, ["a", "b"], ["left", "right"], {}, TITLE)
         assert [ax.get_title() for ax in figure.axes] == ["a: left", "a: right", "b: left", "b: right"]
         assert [ax.get_yscale() for ax in figure.axes] == ["log", "linear", "linear", "linear"]
 
     def test_medians_ranges_and_lines_of_reference(self) -> None:
         lines = {"left": {"a class alone": 5.0}}
-        ax, other = curves.probe_figure(self.FRAME, ["a"], ["left", "right"], lines, TITLE).axes
+        ax, other = curves.probe_figure(PROBES, ["a"], ["left", "right"], lines, TITLE).axes
         assert not other.lines
         median, line = ax.lines
         assert (median.get_label(), list(median.get_ydata())) == ("trace v", [10.0, 9.0, 8.0])
@@ -292,7 +293,7 @@ DRAW: dict[str, Callable[[], Figure]] = {
     "curves": lambda: curves.curve_figure(BANDS, TITLE),
     "variants": lambda: variants.variant_figure(VARIANTS, TITLE),
     "band": lambda: variants.band_figure(WIDTHS, "width", TITLE, lines={"CNTK": 77.43}, doubling=True),
-    "probes": lambda: curves.probe_figure(TestProbeFigure.FRAME, ["a"], ["left"], {"left": {"a class": 5.0}}, TITLE),
+    "probes": lambda: curves.probe_figure(PROBES, ["a"], ["left"], {"left": {"a class": 5.0}}, TITLE),
 }
 
 
