@@ -17,7 +17,7 @@ from companion.runs.spec import RunSpec
 from companion.training import queue
 from companion.training.queue import run_missing, with_teachers
 from companion.training.workspace import Workspace
-from laboratory import Laboratory, all_regimes, tiny
+from support.laboratory import Laboratory, all_regimes, tiny
 
 
 @pytest.fixture
