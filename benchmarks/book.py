@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from companion.bench import Benchmark, Options, Unavailable, Variant
+from companion.costs.bench import Benchmark, Options, Unavailable, Variant
 from companion.project import find
 
 LEFT_OUT = shutil.ignore_patterns(".*", "_build", "__pycache__", "*.egg-info")

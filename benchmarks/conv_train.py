@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from benchmarks import roofs
 from benchmarks.networks import convolutional, engine, examples, optimiser, orders
-from companion.backends import Backend, CudaBackend, LanesBackend
-from companion.bench import Benchmark, Options, Step, Variant
-from companion.costs import training_flops
-from companion.spec import RunSpec
+from companion.costs.bench import Benchmark, Options, Step, Variant
+from companion.costs.flops import training_flops
+from companion.runs.spec import RunSpec
+from companion.training.backends import Backend, CudaBackend, LanesBackend
 
 SIZE = 512
 STEPS = 4

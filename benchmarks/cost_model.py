@@ -6,15 +6,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from companion.bench import Benchmark, Options, Step, Unavailable, Variant
-from companion.costs import Speeds
+from companion.costs.bench import Benchmark, Options, Step, Unavailable, Variant
+from companion.costs.speeds import Speeds
 from companion.data import DataError, load
 from companion.exhibits import cells
 from companion.notation import Regime
-from companion.spec import RunSpec
-from companion.store import Store
-from companion.training import train
-from companion.workspace import Workspace
+from companion.records.store import Store
+from companion.runs.spec import RunSpec
+from companion.training.loop import train
+from companion.training.workspace import Workspace
 
 FC = {"dataset": "mnist", "optimiser": "adam", "epochs": 2}
 CONVOLUTIONAL = {"dataset": "cifar10", "optimiser": "adam"}

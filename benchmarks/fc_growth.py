@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from benchmarks import roofs
 from benchmarks.networks import engine, examples
-from companion.backends import Backend, FusedBackend, StackedBackend
-from companion.bench import Benchmark, Options, Variant
-from companion.costs import training_flops
-from companion.spec import RunSpec
+from companion.costs.bench import Benchmark, Options, Variant
+from companion.costs.flops import training_flops
+from companion.runs.spec import RunSpec
+from companion.training.backends import Backend, FusedBackend, StackedBackend
 
 OPERATIONS = 2e10
 """Of one step, about: a tenth of a second at full speed."""

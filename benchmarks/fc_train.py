@@ -13,10 +13,10 @@ from torchvision.transforms import ToTensor
 from benchmarks import roofs
 from benchmarks.networks import engine, examples, optimiser, orders, perceptron
 from benchmarks.outside import Outside
-from companion.backends import Backend, FusedBackend, StackedBackend
-from companion.bench import Benchmark, Options, Step, Variant
-from companion.costs import training_flops
-from companion.spec import RunSpec
+from companion.costs.bench import Benchmark, Options, Step, Variant
+from companion.costs.flops import training_flops
+from companion.runs.spec import RunSpec
+from companion.training.backends import Backend, FusedBackend, StackedBackend
 
 MODELS = 48
 SIZE = 8192

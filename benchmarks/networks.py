@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from companion.backends import Backend, TrainState
-from companion.bench import Step, Unavailable
+from companion.costs.bench import Step, Unavailable
 from companion.data import DATASETS
-from companion.examples import Examples
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.runs.examples import Examples
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.training.backends import Backend
+from companion.training.state import TrainState
 
 
 @functools.cache

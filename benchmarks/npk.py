@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.networks import examples
-from companion.bench import Benchmark, Options, Step, Variant
-from companion.gates import HardGate
+from companion.costs.bench import Benchmark, Options, Step, Variant
 from companion.kernels import npk, relu_network
-from companion.networks import Params, gate_stack
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.networks.forward import Params, gate_stack
+from companion.networks.gates import HardGate
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
 
 SIZES = (200, 1000, 10_000)
 

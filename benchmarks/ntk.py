@@ -12,11 +12,11 @@ from torch import Tensor
 
 from benchmarks.networks import examples
 from benchmarks.outside import Outside
-from companion.bench import Benchmark, Options, Step, Variant
+from companion.costs.bench import Benchmark, Options, Step, Variant
 from companion.kernels import ntk, relu_network
-from companion.networks import Params, forward
-from companion.regimes import initial_model
-from companion.spec import RunSpec
+from companion.networks.forward import Params, forward
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
 
 SMALL, LARGE = 200, (800, 3200)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from companion.bench import Step, Unavailable
+from companion.costs.bench import Step, Unavailable
 
 
 class Outside:

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from companion.backends.native import compiled
-from companion.bench import Options, Step, Unavailable
+from companion.costs.bench import Options, Step, Unavailable
+from companion.training.backends.native import compiled
 
 ROUNDS = 20_000_000
 """Of the multiply-add kernel: a tenth of a second."""

@@ -6,10 +6,10 @@ import itertools
 import tempfile
 from pathlib import Path
 
-from companion.bench import Benchmark, Options, Step, Variant
-from companion.provenance import provenance
-from companion.spec import RunSpec
-from companion.store import Record, Store
+from companion.costs.bench import Benchmark, Options, Step, Variant
+from companion.records.provenance import provenance
+from companion.records.store import Record, Store
+from companion.runs.spec import RunSpec
 
 COUNT, EPOCHS = 5000, 100
 

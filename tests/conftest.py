@@ -10,7 +10,9 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("companion", "shape_checks.check")  # before anything imports the package
+import support.shape_checks  # noqa: F401 (the hook takes it as an attribute)
+
+install_import_hook("companion", "support.shape_checks.check")  # before anything imports the package
 torch.set_num_threads(1)
 
 settings.register_profile("default", deadline=None, max_examples=50)

@@ -11,12 +11,13 @@ import torch
 from companion import experiments
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, cells
-from companion.experiments import run_missing, with_teachers
 from companion.notation import Regime
-from companion.spec import RunSpec
-from companion.store import Store
-from companion.workspace import Workspace
-from laboratory import Laboratory, all_regimes, tiny
+from companion.records.store import Store
+from companion.runs.spec import RunSpec
+from companion.training import queue
+from companion.training.queue import run_missing, with_teachers
+from companion.training.workspace import Workspace
+from support.laboratory import Laboratory, all_regimes, tiny
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_the_front_door_trains_what_several_exhibits_share_once(tmp_path, capsys
 
 def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
     asked: list[RunSpec] = []
-    monkeypatch.setattr(experiments, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
+    monkeypatch.setattr(queue, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
     assert experiments.main(["all", "--profile", "cpu", "--out", str(tmp_path)]) == 0
     assert set(asked) == {cell.spec for name in EXHIBITS for cell in cells(name, "cpu")}
 
@@ -174,6 +175,6 @@ def test_the_front_door_says_what_to_do_without_the_data(tmp_path, capsys, monke
     def absent(name):
         raise DataError(f"{name} is not here: fetch it")
 
-    monkeypatch.setattr("companion.training.load", absent)
+    monkeypatch.setattr("companion.training.loop.load", absent)
     assert front_door(tmp_path, "--seeds", "1") == 1
     assert "digits is not here" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The package is built in levels: a module imports only from lower ones, and the training path needs only PyTorch."""
+"""The package is a house of packages: arrows go down, none in a circle, and the bare path needs only PyTorch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,39 +16,35 @@ import companion
 PACKAGE = Path(companion.__file__).parent
 
 LEVELS: dict[str, int] = {
-    module: level
-    for level, modules in enumerate(
+    package: level
+    for level, packages in enumerate(
         (
             "notation project",
-            "architectures gates data papers products",
-            "families",
-            "spec networks",
-            "neural_paths kernels store provenance regimes decouple examples objectives grids",
-            "gate_cache",
-            "backends evaluation probes exhibits_a",
-            "workspace exhibits",
+            "networks data papers",
+            "kernels decouple",
+            "runs",
+            "measure records exhibits",
             "training",
-            "experiments costs",
-            "stats statements notebooks bench published",
-            "frames views check_store figures",
-            "claims sensitivity",
-            "trends",
-            "scorecard",
-            "render run",
-            "chapters pages theory_paths theory_kernels theory_gradients theory_composite theory_composite_figures "
-            "theory_depth theory_depth_figures theory_figures",
-            "performance probe_chapters sensitivity_chapters stage_chapters theory theory_diagrams",
-            "book",
+            "experiments costs statements",
+            "verdicts",
+            "render",
+            "chapters",
+            "site",
             "cli",
         )
     )
-    for module in modules.split()
+    for package in packages.split()
 }
-"""Name of a module, or of a package whose modules may import one another, to its level."""
+"""Name of a package, or of one of the few modules beside them, to its level.  This table is the only one."""
 
-TRAINING_PATH = LEVELS["experiments"]
-"""Up to this level nothing is imported at the top but these and the standard library: a bare GPU image has no more."""
+LOOSE = {"__init__", "__main__", "notation", "project", "experiments"}
+"""Modules that lie loose at the top."""
+
+BARE_PATH = {name for name, level in LEVELS.items() if level <= 5} | {"experiments"}
+"""Here nothing is imported at the top but these and the standard library: a bare GPU image has no more."""
 BARE = {"torch", "torchvision", "numpy"}
+ON_A_GPU = {"companion.training.backends.chains.kernels": {"triton"}}
+"""Modules that are imported inside functions alone, and what else they may import: PyTorch for GPUs brings it."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -61,6 +58,12 @@ def owner(file: Path) -> str:
     return file.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+def module_of(file: Path) -> str:
+    """``companion/data/cache.py -> companion.data.cache``; a package is its ``__init__``."""
+    parts = ("companion", *file.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def imported(tree: ast.AST, file: Path) -> Iterator[str]:
     """Full names of the modules that a file imports anywhere, those inside functions too."""
     package = ("companion", *file.relative_to(PACKAGE).parent.parts)
@@ -70,10 +73,11 @@ def imported(tree: ast.AST, file: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = ".".join([*package[: len(package) + 1 - node.level], node.module or ""]).strip(".")
             module = base if node.level else node.module or ""
-            if module == "companion":
-                yield from (f"companion.{alias.name}" for alias in node.names)
-            else:
-                yield module
+            below = [f"{module}.{alias.name}" for alias in node.names]
+            yield from (name if module == "companion" or name in MODULES else module for name in below)
+
+
+MODULES = {module_of(file): file for file in FILES}
 
 
 def at_the_top(tree: ast.Module) -> ast.Module:
@@ -99,7 +103,7 @@ def at_the_top(tree: ast.Module) -> ast.Module:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_lower_levels(file: Path) -> None:
+def test_a_module_imports_only_from_its_package_and_from_lower_levels(file: Path) -> None:
     module = owner(file)
     if module == "__init__":
         level = -1
@@ -112,30 +116,63 @@ def test_a_module_imports_only_from_lower_levels(file: Path) -> None:
         assert LEVELS[unit(name)] < level, f"{module} (level {level}) imports {name} (level {LEVELS[unit(name)]})"
 
 
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Neither within a package nor across packages, whatever is imported inside functions or for types alone."""
+    graph = {
+        module: {name for name in imported(ast.parse(file.read_text()), file) if name in MODULES} - {"companion"}
+        for module, file in MODULES.items()
+    }
+    assert sum(map(len, graph.values())) > len(graph)
+    list(TopologicalSorter(graph).static_order())  # names the circle in its error
+
+
+def test_a_circle_is_noticed() -> None:
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).static_order())
+
+
+def test_nothing_lies_loose_at_the_top_but_a_few_modules() -> None:
+    assert {file.stem for file in PACKAGE.glob("*.py")} <= LOOSE
+    assert {file.parent.name for file in PACKAGE.glob("*/__init__.py")} <= LEVELS.keys()
+
+
+@pytest.mark.parametrize("folder", ["src", "tests"])
+def test_no_file_is_longer_than_350_lines(folder: str) -> None:
+    lengths = {file: len(file.read_text().splitlines()) for file in (PACKAGE.parents[1] / folder).rglob("*.py")}
+    assert {file.name: length for file, length in lengths.items() if length > 350} == {}
+
+
 @pytest.mark.parametrize(
     "file",
-    [file for file in FILES if LEVELS.get(owner(file), 99) <= TRAINING_PATH],
+    [file for file in FILES if owner(file) in BARE_PATH],
     ids=lambda file: str(file.relative_to(PACKAGE)),
 )
-def test_the_training_path_needs_nothing_but_pytorch(file: Path) -> None:
-    allowed = BARE | {"companion", "__future__"} | set(sys.stdlib_module_names)
+def test_the_bare_path_needs_nothing_but_pytorch(file: Path) -> None:
+    allowed = BARE | {"companion", "__future__"} | set(sys.stdlib_module_names) | ON_A_GPU.get(module_of(file), set())
     names = {name.split(".")[0] for name in imported(at_the_top(ast.parse(file.read_text())), file)}
     assert names <= allowed, f"{file.name} imports {sorted(names - allowed)} at its top: import it inside a function"
+
+
+def test_what_only_a_gpu_has_is_imported_inside_functions() -> None:
+    for file in FILES:
+        assert not ON_A_GPU.keys() & set(imported(at_the_top(ast.parse(file.read_text())), file)), file
+    assert ON_A_GPU.keys() <= MODULES.keys()
 
 
 @pytest.mark.parametrize(
     ("source", "found"),
     [
         ("import companion.data.cache as c", ["companion.data.cache"]),
-        ("from companion import spec", ["companion.spec"]),
-        ("from companion.spec import RunSpec", ["companion.spec"]),
-        ("def f():\n    from ..store import Store", ["companion.store"]),
-        ("from . import base", ["companion.backends.base"]),
+        ("from companion import project", ["companion.project"]),
+        ("from companion.runs.spec import RunSpec", ["companion.runs.spec"]),
+        ("from companion.runs import spec, fields", ["companion.runs.spec", "companion.runs.fields"]),
+        ("from companion.training.backends import Backend", ["companion.training.backends"]),
+        ("def f():\n    from ..records.store import Store", ["companion.records.store"]),
+        ("from .backends import base", ["companion.training.backends.base"]),
     ],
 )
 def test_every_way_to_import_is_seen(source: str, found: list[str]) -> None:
-    names = [name for name in imported(ast.parse(source), PACKAGE / "backends" / "example.py")]
-    assert [unit(name) for name in names] == [unit(name) for name in found]
+    assert list(imported(ast.parse(source), PACKAGE / "training" / "example.py")) == found
 
 
 def test_only_the_top_counts_for_libraries() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from companion import notebooks
 from companion.exhibits import EXHIBITS, cells
-from companion.run import COMMON
-from companion.store import Store, canonical, content_digest
+from companion.records.store import Store, canonical, content_digest
+from companion.site import notebooks
+from companion.site.run import COMMON
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))

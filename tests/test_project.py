@@ -6,7 +6,7 @@ import pytest
 
 from companion import project
 from companion.project import ProjectError
-from projects import make_project
+from support.projects import make_project
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from companion.cli import bench, book, data, exhibits, run
+from companion.cli import bench, book, data, exhibits, run, verdicts
 from companion.cli.output import UsageError, say
 
 __all__ = ["app", "main"]
@@ -27,9 +27,9 @@ app = typer.Typer(
 app.command("list")(exhibits.list_exhibits)
 app.command("run")(run.run)
 app.command("status")(exhibits.status)
-app.command("scorecard")(exhibits.scorecard)
-app.command("check")(exhibits.check)
-app.command("verify")(exhibits.verify)
+app.command("scorecard")(verdicts.scorecard)
+app.command("check")(verdicts.check)
+app.command("verify")(verdicts.verify)
 app.command("book")(book.book)
 app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data")
@@ -81,12 +81,12 @@ def _exit_code(error: Exception) -> int | None:
         return USAGE
     if type(error).__module__.partition(".")[0] != "companion" and not isinstance(error, (ValueError, OSError)):
         return None
-    from companion.book import BookError
     from companion.data import DataError
-    from companion.notebooks import NotebookError
     from companion.project import ProjectError
-    from companion.spec import SpecError
-    from companion.store import RecordError
+    from companion.records.store import RecordError
+    from companion.runs.fields import SpecError
+    from companion.site.build import BookError
+    from companion.site.notebooks import NotebookError
 
     if isinstance(error, (SpecError, ProjectError)):
         return USAGE

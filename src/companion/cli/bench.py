@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.exhibits import Json, threads_here
+from companion.cli.options import Json
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 __all__ = ["bench"]
@@ -30,8 +30,9 @@ def bench(
     ] = None,
 ) -> int:
     """Measure variants of one task side by side; the ratio is to the first of them."""
-    from companion.bench import Options, keep, load, machine, measure
+    from companion.costs.bench import Options, keep, load, machine, measure
     from companion.project import find
+    from companion.training.machine import threads_here
 
     project = find()
     known = load(project.root)

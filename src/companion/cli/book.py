@@ -16,8 +16,8 @@ def book(
     force: Annotated[bool, typer.Option(help="Build even if nothing has changed.")] = False,
 ) -> None:
     """Execute every chapter, render the book into _build/html, and print where it is."""
-    from companion.book import build, refresh_chapters
     from companion.project import find
+    from companion.site.build import build, refresh_chapters
 
     project = find()
     if refresh:

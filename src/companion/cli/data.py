@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.exhibits import Json
+from companion.cli.options import Json
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 __all__ = ["app"]

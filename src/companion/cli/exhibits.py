@@ -1,34 +1,24 @@
-"""Commands that tell what there is: ``list``, ``status``, ``scorecard``, ``check``, ``verify``."""
+"""Commands that tell what there is: ``list``, ``status``."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.output import UsageError, duration, facts, json_only, say, table
+from companion.cli.options import Json, StoreOption, store_of
+from companion.cli.output import duration, facts, json_only, table
 
 if TYPE_CHECKING:
-    from companion.spec import RunSpec
+    from companion.runs.spec import RunSpec
 
-__all__ = ["Json", "StoreOption", "check", "list_exhibits", "scorecard", "status", "threads_here", "verify"]
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-StoreOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--store", metavar="DIR", help="Folder of records; by default the project's results.", show_default=False
-    ),
-]
+__all__ = ["list_exhibits", "status"]
 
 
 def list_exhibits(json: Json = False) -> None:
     """List exhibits: profiles, parameters, chapter."""
     from companion.exhibits import EXHIBITS
-    from companion.run import chapter_parameters
+    from companion.site.run import chapter_parameters
 
     lines = [
         {
@@ -56,12 +46,12 @@ def status(
     store: StoreOption = None,
 ) -> None:
     """Tell what is recorded, what is missing, and how long that would take here."""
-    from companion.costs import Speeds
+    from companion.costs.speeds import Speeds
     from companion.exhibits import EXHIBITS, PROFILES, cells
-    from companion.experiments import with_teachers
-    from companion.run import device_of
+    from companion.training.machine import device_of, threads_here
+    from companion.training.queue import with_teachers
 
-    records = _store(store)
+    records = store_of(store)
     with json_only(json):
         speeds = Speeds(device_of(device), threads_here(), list(records))
 
@@ -91,88 +81,3 @@ def status(
     columns = ("exhibit", "profile", "expected", "recorded", "missing", "time left here")
     shown = [[*list(line.values())[:-1], duration(line["seconds"])] for line in (*lines, *together)]
     return table("", columns, shown)
-
-
-def scorecard(json: Json = False, store: StoreOption = None) -> None:
-    """Set every number, claim and statement of the papers beside what was measured."""
-    from companion.scorecard import scorecard as entries_of
-
-    records = _store(store)
-    with json_only(json):
-        lines = [entry.to_dict() for entry in entries_of(records)]
-    if json:
-        return facts(lines)
-    columns = ("id", "kind", "paper_mean", "mean", "n", "verdict", "rule")
-    return table("", columns, [[line[name] for name in columns] for line in lines])
-
-
-def check(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Statements; by default all.")] = None,
-    json: Json = False,
-    record: Annotated[bool, typer.Option("--record", help="Store the outcomes, for the scorecard to read.")] = False,
-    store: StoreOption = None,
-) -> int:
-    """Check numbered statements by code."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from companion.check_store import FOLDER, CheckStore
-    from companion.statements import run_checks
-
-    target = CheckStore(_store(store).folder / FOLDER) if record else None
-    if store is not None and not record:
-        raise UsageError("--store names the folder in which --record stores outcomes: give both or neither")
-    with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Checking", total=None)
-        try:
-            checks = run_checks(
-                ids or None, on_progress=lambda id, done, total: progress.update(task, completed=done, total=total)
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    if target is not None:
-        target.store(checks)
-    columns = ("id", "form", "aspect", "measured", "expected", "error", "tolerance", "holds", "passed")
-    lines = [{name: asdict(one)[name] for name in columns} for one in checks]
-    if json:
-        facts(lines)
-    else:
-        table("", columns, [[line[name] for name in columns] for line in lines])
-    failed = [f"{one.id} ({one.form})" for one in checks if not one.passed]
-    if failed:
-        say(f"{len(failed)} of {len(checks)} checks fail: {', '.join(failed)}")
-    return 1 if failed else 0
-
-
-def verify(json: Json = False, store: StoreOption = None) -> int:
-    """Verify every record against its schema, key and digest, and every stored check."""
-    from companion.check_store import FOLDER, CheckStore
-
-    records = _store(store)
-    results = [*records.verify(), *CheckStore(records.folder / FOLDER).verify()]
-    if json:
-        facts([{"file": str(path), "ok": reason is None, "reason": reason} for path, reason in results])
-    bad = [reason for _, reason in results if reason is not None]
-    if bad:
-        say(bad[0] + (f" ({len(bad)} of {len(results)} records are damaged)" if len(bad) > 1 else ""))
-    elif not json:
-        print(f"{len(results)} records verified in {records.folder}")
-    return 1 if bad else 0
-
-
-def threads_here() -> int:
-    """CPU threads for training: ``OMP_NUM_THREADS`` where it is set, else one for each core we may use."""
-    named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdigit() and int(named):
-        return int(named)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _store(folder: Path | None) -> Any:
-    """The records to look at: those of ``--store``, which must be there, or those of the project."""
-    from companion.project import store_folder
-    from companion.store import Store
-
-    if folder is not None and not folder.expanduser().is_dir():
-        raise UsageError(f"--store must be a folder of records, and {folder} is none")
-    return Store(folder.expanduser() if folder is not None else store_folder())

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.exhibits import threads_here
 from companion.cli.output import UsageError, duration, say
 
 if TYPE_CHECKING:
-    from companion.run import Plan
+    from companion.site.run import Plan
 
 __all__ = ["joined", "run"]
 
@@ -78,7 +77,8 @@ def run(
     """Train what is missing and execute the chapter.  What is recorded already is skipped."""
     given = {"profile": profile, "device": device, **parse(parameter or [])}
     from companion.project import find
-    from companion.run import execute_chapter, plan
+    from companion.site.run import execute_chapter, plan
+    from companion.training.machine import threads_here
 
     project = find()
     made = plan(project, exhibit, given, store=store, output=output, backend=backend)
@@ -104,10 +104,10 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from companion.costs import estimate_seconds
-    from companion.run import Meter, train_missing
-    from companion.store import Store
-    from companion.training import Progress as Epoch
+    from companion.costs.speeds import estimate_seconds
+    from companion.records.store import Store
+    from companion.site.run import Meter, train_missing
+    from companion.training.loop import Progress as Epoch
 
     missing = made.missing
     if not missing:

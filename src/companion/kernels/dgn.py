@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from companion.architectures import Architecture, Conv, GlobalMaxPool, Skip
-from companion.gates import Gate, HardGate
-from companion.networks import Params, Trace, trace
+from companion.networks.architectures import Architecture, Conv, GlobalMaxPool, Skip
+from companion.networks.forward import Params, Trace, trace
+from companion.networks.gates import Gate, HardGate
 from companion.notation import Float, Tensor
 
 __all__ = ["DeepGatedNetwork", "relu_network", "require_plain"]

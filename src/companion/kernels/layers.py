@@ -14,8 +14,8 @@ from math import prod
 import torch
 from torch.nn import functional as F
 
-from companion.architectures import WeightShape
 from companion.kernels.tiled import Batch
+from companion.networks.architectures import WeightShape
 from companion.notation import Float, Tensor
 
 __all__ = ["WeightLayerKernel"]

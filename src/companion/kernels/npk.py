@@ -17,7 +17,11 @@ from math import prod
 
 import torch
 
-from companion.architectures import (
+from companion.kernels.base import gram
+from companion.kernels.dgn import DeepGatedNetwork, require_plain
+from companion.kernels.pairs import Pairs, parallel
+from companion.kernels.tiled import Batch, Kernel
+from companion.networks.architectures import (
     Architecture,
     CircularConv,
     Conv,
@@ -28,10 +32,6 @@ from companion.architectures import (
     Layer,
     Skip,
 )
-from companion.kernels.base import gram
-from companion.kernels.dgn import DeepGatedNetwork, require_plain
-from companion.kernels.pairs import Pairs, parallel
-from companion.kernels.tiled import Batch, Kernel
 from companion.notation import Float, Tensor
 
 __all__ = ["npk", "npk_from_gates", "npk_of_subnetworks"]
@@ -49,8 +49,8 @@ def npk(dgn: DeepGatedNetwork, *, normalise: bool = False, pool_factor: bool = F
 
     Example:
         >>> import torch
-        >>> from companion.families import fully_connected
-        >>> from companion.networks import initialise
+        >>> from companion.networks.families import fully_connected
+        >>> from companion.networks.initialise import initialise
         >>> network = fully_connected((3,), width=8, depth=3, bias=False)
         >>> theta = initialise(network, torch.Generator().manual_seed(0))
         >>> H = npk(DeepGatedNetwork(network, theta, theta))

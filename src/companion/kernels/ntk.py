@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from companion.architectures import Architecture
-from companion.gates import HardGate
 from companion.kernels.dgn import DeepGatedNetwork
 from companion.kernels.layers import WeightLayerKernel
 from companion.kernels.tiled import Batch, Kernel
-from companion.networks import trace
+from companion.networks.architectures import Architecture
+from companion.networks.forward import trace
+from companion.networks.gates import HardGate
 from companion.notation import Float, Tensor
 
 __all__ = ["ntk"]
@@ -43,9 +43,9 @@ def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -
 
     Example:
         >>> import torch
-        >>> from companion.families import fully_connected
+        >>> from companion.networks.families import fully_connected
         >>> from companion.kernels import relu_network
-        >>> from companion.networks import initialise
+        >>> from companion.networks.initialise import initialise
         >>> network = fully_connected((3,), width=8, depth=3, classes=2)
         >>> K = ntk(relu_network(network, initialise(network, torch.Generator().manual_seed(0))), classes="each")
         >>> K(torch.eye(3)).shape

@@ -15,7 +15,7 @@ from math import prod
 
 import torch
 
-from companion.architectures import CircularConv, Conv
+from companion.networks.architectures import CircularConv, Conv
 from companion.notation import Float, Tensor
 
 __all__ = ["Pairs", "parallel"]

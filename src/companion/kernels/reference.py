@@ -12,7 +12,7 @@ from torch.func import jacrev, vmap
 
 from companion.kernels.dgn import DeepGatedNetwork
 from companion.kernels.ntk import check_request
-from companion.networks import Params, trace
+from companion.networks.forward import Params, trace
 from companion.notation import Float, Tensor
 
 __all__ = ["ntk_reference", "tangent_features"]

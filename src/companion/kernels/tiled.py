@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
+from companion.networks.precision import fast_products
 from companion.notation import Float, Tensor
-from companion.products import fast_products
 
 __all__ = ["Batch", "Kernel"]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from companion.papers.statements import Statement, statements
 from companion.statements import (
     base_kernel,
     composite,
@@ -24,7 +25,6 @@ from companion.statements import (
     regimes,
 )
 from companion.statements.check import Check, Checker, Form
-from companion.statements.registry import Statement, statements
 
 __all__ = ["CHECKS", "FAMILIES", "Check", "Checker", "Form", "Statement", "run_checks", "statements"]
 

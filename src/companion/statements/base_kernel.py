@@ -7,12 +7,12 @@ from math import pi
 import torch
 
 from companion import kernels
-from companion.families import fully_connected
 from companion.kernels import angles, co_activity, next_angle
-from companion.networks import trace
+from companion.networks.families import fully_connected
+from companion.networks.forward import trace
 from companion.notation import Float, Tensor
-from companion.statements.cases import draw, examples
 from companion.statements.check import Check, Checker, count, differ, near, slope
+from companion.statements.oracles.cases import draw, examples
 
 __all__ = ["CHECKS", "printed_base_kernel"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from companion.kernels import npk_from_gates, npk_of_subnetworks
-from companion.networks import trace
-from companion.neural_paths import bundle_features, neural_path_features
+from companion.kernels.neural_paths import bundle_features, neural_path_features
+from companion.networks.forward import trace
 from companion.notation import Float, Tensor
-from companion.statements.cases import CNN, CNN_MAX, RESNET, Case
 from companion.statements.check import Check, Checker, equal
 from companion.statements.forward_pass import rotate
+from companion.statements.oracles.cases import CNN, CNN_MAX, RESNET, Case
 from companion.statements.path_kernel import paths_active_for_both, weighted_inner_product
 
 __all__ = ["CHECKS", "sum_over_rotations", "sum_over_subnetworks"]

@@ -9,14 +9,14 @@ import torch
 from torch.func import jacrev, jvp
 
 from companion import kernels
-from companion.gates import Gate, HardGate
 from companion.kernels import DeepGatedNetwork, relu_network, tangent_features
-from companion.networks import Params, trace
-from companion.neural_paths import neural_path_features, neural_path_values
+from companion.kernels.neural_paths import neural_path_features, neural_path_values
+from companion.networks.forward import Params, trace
+from companion.networks.gates import Gate, HardGate
 from companion.notation import Float, Tensor
-from companion.statements.cases import FC, SOFT
 from companion.statements.check import Check, Checker, Form, equal, near, slope
 from companion.statements.gradients import flat
+from companion.statements.oracles.cases import FC, SOFT
 
 __all__ = ["CHECKS", "error_velocity"]
 

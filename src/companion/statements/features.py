@@ -7,13 +7,20 @@ from functools import partial
 
 import torch
 
-from companion.gates import HardGate, SoftGate
-from companion.networks import forward, initialise, trace
-from companion.neural_paths import activity, bundle_features, bundle_values, neural_path_features, neural_path_values
+from companion.kernels.neural_paths import (
+    activity,
+    bundle_features,
+    bundle_values,
+    neural_path_features,
+    neural_path_values,
+)
+from companion.networks.forward import forward, trace
+from companion.networks.gates import HardGate, SoftGate
+from companion.networks.initialise import initialise
 from companion.notation import Tensor
-from companion.statements import tables
-from companion.statements.cases import CASES, CNN, CNN_MAX, FC, RESNET, SOFT, Case
 from companion.statements.check import Check, Checker, count, differ, equal
+from companion.statements.oracles import tables
+from companion.statements.oracles.cases import CASES, CNN, CNN_MAX, FC, RESNET, SOFT, Case
 
 __all__ = ["CHECKS"]
 

@@ -7,15 +7,15 @@ from math import prod
 
 import torch
 
-from companion.architectures import GlobalAveragePool, GlobalMaxPool
-from companion.families import fully_connected
-from companion.gates import HardGate, SoftGate
-from companion.networks import forward, trace
-from companion.neural_paths import pool_mask
+from companion.kernels.neural_paths import pool_mask
+from companion.networks.architectures import GlobalAveragePool, GlobalMaxPool
+from companion.networks.families import fully_connected
+from companion.networks.forward import forward, trace
+from companion.networks.gates import HardGate, SoftGate
 from companion.notation import Float, Tensor
-from companion.statements import longhand
-from companion.statements.cases import CNN, CNN_MAX, D_BLK, FC, FC_SIZE, POST, PRE, RESNET, draw, examples
 from companion.statements.check import Check, Checker, Form, count, equal
+from companion.statements.oracles import longhand
+from companion.statements.oracles.cases import CNN, CNN_MAX, D_BLK, FC, FC_SIZE, POST, PRE, RESNET, draw, examples
 
 __all__ = ["CHECKS", "rotate", "soft_gate_slope"]
 

@@ -10,13 +10,13 @@ import torch
 from torch.func import jacrev
 
 from companion import kernels
-from companion.gates import SoftGate
 from companion.kernels import DeepGatedNetwork, relu_network, tangent_features
-from companion.networks import Params, trace
-from companion.neural_paths import activity, neural_path_features, neural_path_values
+from companion.kernels.neural_paths import activity, neural_path_features, neural_path_values
+from companion.networks.forward import Params, trace
+from companion.networks.gates import SoftGate
 from companion.notation import Float, Tensor
-from companion.statements.cases import FC, SOFT
 from companion.statements.check import Check, Checker, differ, equal
+from companion.statements.oracles.cases import FC, SOFT
 
 __all__ = ["CHECKS", "feature_part", "flat", "value_part"]
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import torch
 
 from companion import kernels
-from companion.gates import tile
 from companion.kernels import DeepGatedNetwork, beta_cnn, beta_fc, beta_residual, relu_ntk_limit
+from companion.networks.routing import tile
 from companion.notation import Tensor
-from companion.statements import widths
-from companion.statements.cases import FC
 from companion.statements.check import Check, Checker, equal, near, slope
-from companion.statements.expectations import expectation_cnn, expectation_fc, expectation_residual, proportional
+from companion.statements.oracles import widths
+from companion.statements.oracles.cases import FC
+from companion.statements.oracles.expectations import (
+    expectation_cnn,
+    expectation_fc,
+    expectation_residual,
+    proportional,
+)
 
 __all__ = ["CHECKS", "printed_constant"]
 

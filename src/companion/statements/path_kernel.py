@@ -7,8 +7,6 @@ from itertools import permutations
 
 import torch
 
-from companion.families import circular_cnn, fully_connected
-from companion.gates import HardGate, permute
 from companion.kernels import (
     DeepGatedNetwork,
     gram,
@@ -19,11 +17,14 @@ from companion.kernels import (
     overlap,
     relu_network,
 )
-from companion.networks import trace
-from companion.neural_paths import activity, bundle_features
+from companion.kernels.neural_paths import activity, bundle_features
+from companion.networks.families import circular_cnn, fully_connected
+from companion.networks.forward import trace
+from companion.networks.gates import HardGate
+from companion.networks.routing import permute
 from companion.notation import Float, Tensor
-from companion.statements.cases import CASES, CNN, FC, RESNET, SOFT, Case, draw, examples
 from companion.statements.check import Check, Checker, Form, count, differ, equal
+from companion.statements.oracles.cases import CASES, CNN, FC, RESNET, SOFT, Case, draw, examples
 
 __all__ = ["CHECKS", "paths_active_for_both", "weighted_inner_product"]
 

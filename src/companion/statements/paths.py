@@ -6,12 +6,12 @@ from math import comb, prod
 
 import torch
 
-from companion.families import circular_cnn, fully_connected, residual
-from companion.networks import trace
-from companion.neural_paths import count_paths, enumerate_paths, neural_path_values
-from companion.statements import longhand
-from companion.statements.cases import CNN, CNN_SIZE, D_BLK, POST, PRE, RESNET
+from companion.kernels.neural_paths import count_paths, enumerate_paths, neural_path_values
+from companion.networks.families import circular_cnn, fully_connected, residual
+from companion.networks.forward import trace
 from companion.statements.check import Check, Checker, count, equal
+from companion.statements.oracles import longhand
+from companion.statements.oracles.cases import CNN, CNN_SIZE, D_BLK, POST, PRE, RESNET
 
 __all__ = ["CHECKS", "paths_cnn", "paths_fc", "paths_residual"]
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 import torch
 
-from companion.families import fully_connected
-from companion.networks import Params, hidden_only, initialise
+from companion.networks.families import fully_connected
+from companion.networks.forward import Params
+from companion.networks.initialise import hidden_only, initialise
 from companion.notation import Float, Regime, Tensor
-from companion.regimes import Model, gates, initial_model, output
-from companion.spec import RunSpec, stream
-from companion.statements.cases import draw
+from companion.runs.regimes import Model, gates, initial_model, output
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
 from companion.statements.check import Check, Checker, differ, equal, near
+from companion.statements.oracles.cases import draw
 
 __all__ = ["CHECKS"]
 

@@ -1,0 +1,71 @@
+"""What a chapter notebook calls: ``open_chapter`` for its exhibit, ``live`` for its short live part."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from companion.chapters.chapter import Chapter
+from companion.exhibits import cells, exhibit
+from companion.project import store_folder, workspace_folder
+from companion.records.store import Store
+from companion.training.machine import device_of
+from companion.training.queue import run_missing
+from companion.training.workspace import Workspace
+
+__all__ = ["live", "open_chapter"]
+
+
+def open_chapter(
+    name: str,
+    *,
+    profile: str = "paper",
+    device: str = "auto",
+    train: bool = False,
+    seeds: int | None = None,
+    rows: Sequence[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Chapter:
+    """The exhibit as the store has it; with ``train`` what is missing is trained first.
+
+    Args:
+        name: the exhibit's id.
+        profile: one of the exhibit's.
+        device: a torch device, or ``auto``.
+        train: whether to train missing runs.
+        seeds: how many; ``None`` is the exhibit's own number.
+        rows: only these rows.
+        overrides: fields of :class:`~companion.runs.spec.RunSpec` to change.
+
+    Raises:
+        SpecError: a bad value, in one sentence that lists what is valid.
+    """
+    chosen = exhibit(name)
+    grid = cells(name, profile, seeds, rows, overrides)
+    store = Store(store_folder())
+    if train:
+        workspace = Workspace(workspace_folder(store.folder), store)
+        run_missing(
+            [cell.spec for cell in grid], store, workspace, device=device_of(device), threads=torch.get_num_threads()
+        )
+    own = not overrides and seeds in (None, chosen.seeds[profile])
+    given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
+    changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
+    return Chapter(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
+
+
+def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapter:
+    """Train the ``quick`` profile now, into a store that is thrown away."""
+    grid = cells(name, "quick", seeds, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "results")
+        run_missing(
+            [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
+        )
+        chapter = Chapter(exhibit(name), "quick", grid, store, own=False)
+        _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
+    return chapter

@@ -1,0 +1,118 @@
+"""Chapters whose exhibit is a curve of probes: what the notebook calls for A-F2-nu and A-F2-K."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.chapters.chapter import Chapter, Findings
+from companion.render.curves import probe_figure
+from companion.render.tables import Table
+from companion.verdicts.claims import RowResult
+from companion.verdicts.scorecard import trend_results
+from companion.verdicts.trends import TRENDS, Trend
+
+__all__ = ["ProbeChapter"]
+
+
+class ProbeChapter:
+    """The probes of an exhibit.
+
+    Args:
+        chapter: from :func:`companion.chapters.open_chapter`.
+    """
+
+    def __init__(self, chapter: Chapter) -> None:
+        self.chapter = chapter
+
+    @property
+    def probes(self) -> pd.DataFrame:
+        """One row per measurement."""
+        return self.chapter.probes
+
+    def ends(self, columns: Sequence[str]) -> Table:
+        """Each quantity at the first and at the last measurement: median over seeds, with n."""
+        lines = []
+        for row, variant in dict.fromkeys((cell.row, cell.variant) for cell in self.chapter.cells):
+            mine = self.probes[(self.probes["row"] == row) & (self.probes["variant"] == variant)]
+            line: dict[str, object] = {"row": row, "labels": variant or "true labels", "n": mine["seed"].nunique()}
+            for column in columns:
+                if mine.empty:
+                    line[column.replace("_", " ")] = "pending"
+                    continue
+                first = mine[mine["epoch"] == mine["epoch"].min()][column].median()
+                last = mine[mine["epoch"] == mine["epoch"].max()][column].median()
+                line[column.replace("_", " ")] = f"{first:.2e} → {last:.2e}"
+            lines.append(line)
+        table = Table(pd.DataFrame(lines), f"{self.chapter.place}: medians over seeds, first → last measurement")
+        table.frame.to_csv(self.chapter.download("ends.csv"), index=False)
+        return table
+
+    def verdicts(self) -> Table:
+        """The exhibit's claims with their verdicts, by its own runs of this profile."""
+        lines = [
+            {"claim": trend.title, "row": result.row, "verdict": result.verdict, "rule": result.rule}
+            for trend, result in self._results("")
+        ]
+        return Table(pd.DataFrame(lines, dtype=object), f"Claims about {self._counted}")
+
+    def controls(self) -> Table:
+        """What the rules of :meth:`verdicts` say of the exhibit's controls, which the claims are not about."""
+        variants = dict.fromkeys(cell.variant for cell in self.chapter.cells if cell.variant)
+        lines = [
+            {"control": variant, "row": result.row, "the same rule": result.rule}
+            for variant in variants
+            for _, result in self._results(variant)
+        ]
+        return Table(pd.DataFrame(lines, dtype=object), f"Controls of {self._counted}")
+
+    def _results(self, variant: str) -> Iterator[tuple[Trend, RowResult]]:
+        rows = {cell.row for cell in self.chapter.cells}
+        for trend in TRENDS:
+            if self.chapter.decides and trend.exhibit == self.chapter.exhibit.id:
+                for result in trend_results(trend, self.chapter.store, self.chapter.profile, variant):
+                    if result.row in rows:
+                        yield trend, result
+
+    @property
+    def _counted(self) -> str:
+        return f"{self.chapter.place}, n = {self.probes['seed'].nunique()} seeds"
+
+    def largest_ratio(self, a: str, b: str) -> Findings:
+        """Where two quantities are farthest apart, over seeds and measurements, and how far after the first."""
+        sentences = []
+        for row, mine in self.probes[self.probes["variant"] == ""].groupby("row", sort=False):
+            factor = np.exp(np.abs(np.log(mine[a] / mine[b])))
+            first = mine["epoch"] == mine["epoch"].min()
+            sentences.append(
+                f"{row}: {a} and {b} differ by a factor of {factor[first].min():.1f} to {factor[first].max():.1f} "
+                f"before training, and of at most {factor[~first].max():.1f} at any measurement after it."
+            )
+        return Findings(tuple(sentence.replace("_", " ") for sentence in sentences) or ("No run is recorded yet.",))
+
+    def figure(
+        self, panels: Mapping[str, Sequence[str]], lines: Mapping[str, Mapping[str, float]] | None = None
+    ) -> Figure:
+        """Quantities against the epoch, median over seeds and the range between the lowest and the highest.
+
+        Args:
+            panels: title of a panel to the quantities in it; ``VARIANT: QUANTITY`` is that of a variant's runs.
+            lines: title of a panel to the labels and heights of its reference lines.
+        """
+        parts = []
+        for title, quantities in panels.items():
+            for name in quantities:
+                variant, _, quantity = name.rpartition(": ")
+                mine = self.probes[self.probes["variant"] == variant]
+                if not mine.empty:
+                    part = (
+                        mine.groupby(["row", "epoch"], sort=False)[quantity].agg(["median", "min", "max"]).reset_index()
+                    )
+                    parts.append(part.assign(panel=title, label=name.replace("_", " ")))
+        frame = pd.concat(parts) if parts else pd.DataFrame(columns=["row", "epoch", "panel", "label"])
+        rows = list(dict.fromkeys(cell.row for cell in self.chapter.cells))
+        figure = probe_figure(frame, rows, list(panels), lines or {}, self._counted)
+        return self.chapter.keep("probes", figure)

@@ -1,0 +1,100 @@
+"""The chapter of A-F2-stages: gates taken from stages of a teacher's training."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.chapters.chapter import Chapter, Findings
+from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
+from companion.papers.numbers import numbers
+from companion.render.tables import Table, plus_minus
+from companion.render.variants import band_figure
+from companion.verdicts.frames import points, scores
+from companion.verdicts.stats import summarise
+
+__all__ = ["StageChapter"]
+
+LABELS = {
+    ("FL", ""): "FL, best test checkpoint so far (code)",
+    ("FL", AT_STAGE_END): "FL, weights at the stage's end (text)",
+    ("ReLU", ""): "the teacher itself",
+}
+"""Column and variant to the words for a line of the figure."""
+
+
+class StageChapter:
+    """The stages of one profile.
+
+    Args:
+        chapter: from :func:`companion.chapters.open_chapter`.
+    """
+
+    def __init__(self, chapter: Chapter) -> None:
+        self.chapter = chapter
+
+    def table(self) -> Table:
+        """Stages across: the paper's accuracy, ours by code and by text, and that of the teacher."""
+        rows = [f"stage-{i}" for i in range(STAGES + 1)]
+        printed = self._printed()
+        lines: list[dict[str, str]] = []
+        if len(printed):
+            known = printed.set_index("row")["mean"]
+            lines.append({"": "paper, FL"} | {row: plus_minus(known.get(row), None) for row in rows})
+        for (column, variant), label in LABELS.items():
+            lines.append({"": label} | {row: self._cell(row, column, variant) for row in rows})
+        title = f"{self.chapter.place}: best test accuracy in percent, mean ± std; stage 0 has random gates (FR-II)"
+        table = Table(pd.DataFrame(lines, dtype=object), title)
+        table.frame.to_csv(self.chapter.download("stages.csv"), index=False)
+        return table
+
+    def _cell(self, row: str, column: str, variant: str) -> str:
+        frame = self.chapter.runs
+        mine = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
+        wanted, diverged = len(mine), int((mine["status"] == "diverged").sum())
+        found = scores(frame, row, column, variant).to_list()
+        if not wanted:
+            return ""
+        if diverged and len(found) + diverged == wanted:
+            return f"{diverged} of {wanted} diverged"
+        if len(found) < wanted:
+            return f"pending: {len(found)} of {wanted}"
+        summary = summarise(found)
+        return f"{plus_minus(summary.mean, summary.std)} (n = {summary.n})"
+
+    def findings(self) -> Findings:
+        """How accuracy goes from stage to stage, by code and by text, in one sentence each."""
+        sentences = []
+        frame = self.chapter.runs
+        random = scores(frame, "stage-0", "FL").mean()
+        for (column, variant), label in LABELS.items():
+            means = {i: scores(frame, f"stage-{i}", column, variant).mean() for i in range(1, STAGES + 1)}
+            if pd.isna(random) or any(pd.isna(mean) for mean in means.values()):
+                sentences.append(f"{label}: pending.")
+                continue
+            best = max(means, key=lambda i: means[i])
+            sentences.append(
+                f"{label}: {means[1]:.2f} at stage 1, {means[STAGES]:.2f} at stage {STAGES}, most at stage {best} "
+                f"({means[best]:.2f}); random gates have {random:.2f}."
+            )
+        return Findings(tuple(sentences))
+
+    def figure(self) -> Figure:
+        """Accuracy against the stage, with the paper's curve and reference lines where they may stand."""
+        runs = self.chapter.runs
+        kinds = [LABELS.get(kind, "") for kind in zip(runs["column"], runs["variant"], strict=True)]
+        x = runs["row"].str.removeprefix("stage-").astype(int)
+        frame = points(runs.assign(label=kinds, x=x))
+        printed = self._printed()
+        paper = printed.assign(x=printed["row"].str.removeprefix("stage-").astype(int))
+        quoted = numbers()[numbers()["row"] == "reference"].set_index("column")["mean"]
+        known = {"CNTK, quoted by the paper": "CNTK", "ReLU, as the paper prints it": "ReLU"}
+        lines = {label: float(quoted[column]) for label, column in known.items()} if len(printed) else {}
+        figure = band_figure(frame, "stage of the teacher's training", self.chapter.place, paper=paper, lines=lines)
+        return self.chapter.keep("stages", figure)
+
+    def _printed(self) -> pd.DataFrame:
+        """The paper's curve, where these are its runs."""
+        mine = numbers()["exhibit"] == self.chapter.exhibit.id
+        shown = mine & (numbers()["cited"] == "no") & bool(self.chapter.entries)
+        return numbers()[shown]

@@ -1,0 +1,1 @@
+"""The base kernel and depth: what the chapter measures, and how it draws that."""

@@ -1,0 +1,1 @@
+"""Composite kernels: what the chapter measures, and how it draws that."""

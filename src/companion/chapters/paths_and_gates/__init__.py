@@ -1,0 +1,1 @@
+"""Neural paths and gates: what the chapter measures, and how it draws that."""

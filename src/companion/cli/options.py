@@ -1,0 +1,30 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from companion.cli.output import UsageError
+
+__all__ = ["Json", "StoreOption", "store_of"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Folder of records; by default the project's results.", show_default=False
+    ),
+]
+
+
+def store_of(folder: Path | None) -> Any:
+    """The records to look at: those of ``--store``, which must be there, or those of the project."""
+    from companion.project import store_folder
+    from companion.records.store import Store
+
+    if folder is not None and not folder.expanduser().is_dir():
+        raise UsageError(f"--store must be a folder of records, and {folder} is none")
+    return Store(folder.expanduser() if folder is not None else store_folder())

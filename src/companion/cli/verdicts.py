@@ -1,0 +1,80 @@
+"""Commands that judge: ``scorecard``, ``check``, ``verify``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from companion.cli.options import Json, StoreOption, store_of
+from companion.cli.output import UsageError, facts, json_only, say, table
+
+__all__ = ["check", "scorecard", "verify"]
+
+
+def scorecard(json: Json = False, store: StoreOption = None) -> None:
+    """Set every number, claim and statement of the papers beside what was measured."""
+    from companion.verdicts.scorecard import scorecard as entries_of
+
+    records = store_of(store)
+    with json_only(json):
+        lines = [entry.to_dict() for entry in entries_of(records)]
+    if json:
+        return facts(lines)
+    columns = ("id", "kind", "paper_mean", "mean", "n", "verdict", "rule")
+    return table("", columns, [[line[name] for name in columns] for line in lines])
+
+
+def check(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Statements; by default all.")] = None,
+    json: Json = False,
+    record: Annotated[bool, typer.Option("--record", help="Store the outcomes, for the scorecard to read.")] = False,
+    store: StoreOption = None,
+) -> int:
+    """Check numbered statements by code."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from companion.statements import run_checks
+    from companion.statements.outcomes import FOLDER, CheckStore
+
+    target = CheckStore(store_of(store).folder / FOLDER) if record else None
+    if store is not None and not record:
+        raise UsageError("--store names the folder in which --record stores outcomes: give both or neither")
+    with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Checking", total=None)
+        try:
+            checks = run_checks(
+                ids or None, on_progress=lambda id, done, total: progress.update(task, completed=done, total=total)
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    if target is not None:
+        target.store(checks)
+    columns = ("id", "form", "aspect", "measured", "expected", "error", "tolerance", "holds", "passed")
+    lines = [{name: asdict(one)[name] for name in columns} for one in checks]
+    if json:
+        facts(lines)
+    else:
+        table("", columns, [[line[name] for name in columns] for line in lines])
+    failed = [f"{one.id} ({one.form})" for one in checks if not one.passed]
+    if failed:
+        say(f"{len(failed)} of {len(checks)} checks fail: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def verify(json: Json = False, store: StoreOption = None) -> int:
+    """Verify every record against its schema, key and digest, and every stored check."""
+    from companion.statements.outcomes import FOLDER, CheckStore
+
+    records = store_of(store)
+    results = [*records.verify(), *CheckStore(records.folder / FOLDER).verify()]
+    if json:
+        facts([{"file": str(path), "ok": reason is None, "reason": reason} for path, reason in results])
+    bad = [reason for _, reason in results if reason is not None]
+    if bad:
+        say(bad[0] + (f" ({len(bad)} of {len(results)} records are damaged)" if len(bad) > 1 else ""))
+    elif not json:
+        print(f"{len(results)} records verified in {records.folder}")
+    return 1 if bad else 0

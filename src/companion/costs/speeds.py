@@ -1,0 +1,197 @@
+"""How many seconds the operations of runs take here.
+
+Speeds come from records that this machine made with the same backend, or, where it has made none, from a calibration of
+a fraction of a second that is kept in the user's cache; the seconds that a probe takes are calibrated likewise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from companion.costs.flops import run_flops, training_flops
+from companion.data import DATASETS
+from companion.measure import measure
+from companion.project import user_cache
+from companion.records.provenance import device_name
+from companion.records.store import Record
+from companion.runs.examples import Examples
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.training.backends import Backend
+from companion.training.backends.choose import choose_backend
+from companion.training.jobs import endless
+from companion.training.state import TrainState
+
+__all__ = ["Speeds", "estimate_seconds"]
+
+WORK = {"cpu": 1.5e10, "cuda": 2e12}
+"""Operations in one calibration, by type of device: a fraction of a second."""
+
+
+ALIKE = (
+    "dataset",
+    "classes",
+    "architecture",
+    "width",
+    "depth",
+    "bias",
+    "initialisation",
+    "loss",
+    "optimiser",
+    "batch_size",
+    "precision",
+)
+"""What a run has in common with the one that calibrates its speed."""
+
+
+class Speeds:
+    """Operations per second of the backends on one device.
+
+    Args:
+        device: a torch device.
+        threads: CPU threads.
+        records: where to look for runs that this device made.
+        backend: as in :func:`companion.training.backends.choose.choose_backend`.
+        cache: file of earlier calibrations; by default in the user's cache.
+    """
+
+    def __init__(
+        self,
+        device: str = "cpu",
+        threads: int = 1,
+        records: Iterable[Record] = (),
+        backend: str = "auto",
+        cache: Path | None = None,
+    ) -> None:
+        self.device, self.threads, self.backend = device, threads, backend
+        self.cache = cache or user_cache() / "speeds.json"
+        self.measured: dict[str, list[float]] = {}
+        for record in records:
+            made = record.content["provenance"]
+            if made["device"] == device_name(device) and made["seconds"] > 0 and record.finished:
+                name = self._name(record.spec, made["backend"], made["threads"])
+                flops = run_flops(record.spec, epochs=len(record.curves["train_loss"]))
+                self.measured.setdefault(name, []).append(flops / made["seconds"])
+
+    def __getitem__(self, spec: RunSpec) -> float:
+        """Operations per second for runs of this kind, by records or by calibration."""
+        backend = choose_backend(spec, self.backend, self.device)
+        name = self._name(spec, backend.name, self.threads)
+        if name in self.measured:
+            return statistics.median(self.measured[name])
+        return self._known(name, lambda: _calibrate(spec, backend, self.device, self.threads))
+
+    def seconds(self, spec: RunSpec) -> float:
+        """How long a run takes here, beside others of its kind."""
+        training = run_flops(spec) / self[spec]
+        if spec.probe is None:
+            return training
+        return training + (spec.epochs // spec.probe_every + 1) * self._probe_seconds(spec)
+
+    def total(self, specs: Iterable[RunSpec]) -> float:
+        """How long some runs take here; those that differ only in their number of epochs are trained once."""
+        longest: dict[object, RunSpec] = {}
+        for spec in sorted(specs, key=lambda spec: spec.epochs):
+            longest[endless(spec), spec.teacher] = spec
+        return sum(self.seconds(spec) for spec in longest.values())
+
+    def _probe_seconds(self, spec: RunSpec) -> float:
+        """How long the probe of a run takes once, by calibration: the seconds of a record leave it out."""
+        name = f"{spec.probe}: {self._name(spec, spec.regime.value, self.threads)}"
+        return self._known(name, lambda: _calibrate_probe(spec, self.threads))
+
+    def _known(self, name: str, calibrate: Callable[[], float]) -> float:
+        known = _read(self.cache)
+        if name not in known:
+            known = {**known, name: calibrate()}
+            _write(self.cache, known)
+        return known[name]
+
+    def _name(self, spec: RunSpec, backend: str, threads: int) -> str:
+        shape = "x".join(map(str, DATASETS[spec.dataset].input_shape))
+        network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
+        used = f"{threads} threads" if self.device == "cpu" else "gpu"
+        return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
+
+
+def estimate_seconds(
+    specs: Iterable[RunSpec],
+    device: str = "cpu",
+    threads: int = 1,
+    records: Iterable[Record] = (),
+    backend: str = "auto",
+) -> float:
+    """Seconds that some runs would take here, one after the other or side by side, whichever the backend does.
+
+    Args:
+        specs: the runs; none take no time.
+        device: a torch device.
+        threads: CPU threads.
+        records: finished runs; those of this device give the best estimate.
+        backend: as in :func:`companion.training.backends.choose.choose_backend`.
+    """
+    return Speeds(device, threads, records, backend).total(specs)
+
+
+def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
+    """Train ReLU networks of this kind on random numbers for a moment; operations per second over all of them."""
+    plain = RunSpec.from_dict({name: getattr(spec, name) for name in ALIKE} | {"learning_rate": 1e-6})
+    models = threads if backend.name in ("fused", "lanes") else 4  # one model a thread, or a small stack
+    each = training_flops(plain)
+    size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))
+    if device != "cpu":  # whole batches, enough of them for a graph to be captured in the first eighth
+        size = spec.batch_size * max(64, size // spec.batch_size)
+    info = DATASETS[spec.dataset]
+    generator = torch.Generator().manual_seed(0)
+    data = Examples(
+        torch.rand((size, *info.input_shape), generator=generator),
+        torch.randint(len(plain.class_names), (size,), generator=generator),
+    )
+    specs = [plain.replace(seed=seed) for seed in range(models)]
+    engine = backend.start(specs, [TrainState(initial_model(s)) for s in specs], data, device, threads)
+    order = torch.arange(size)
+    engine.epoch([order[: max(1, size // 8)]] * models)  # the first steps also pay for allocation and set-up
+    engine.states()
+    start = time.perf_counter()
+    engine.epoch([order] * models)
+    engine.states()  # waits for the device
+    return models * size * each / max(time.perf_counter() - start, 1e-9)
+
+
+def _calibrate_probe(spec: RunSpec, threads: int) -> float:
+    """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
+    info, classes = DATASETS[spec.dataset], len(spec.class_names)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand((100 * classes, *info.input_shape), generator=generator)
+    model = initial_model(spec)
+    torch.set_num_threads(threads)
+    labels = torch.arange(len(inputs)) % classes
+    measure(spec, model, inputs, labels)  # the first time also pays for allocation and set-up
+    start = time.perf_counter()
+    measure(spec, model, inputs, labels)
+    return max(time.perf_counter() - start, 1e-9)
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        known = json.loads(path.read_text())
+        return {str(name): float(speed) for name, speed in known.items() if float(speed) > 0}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write(path: Path, known: dict[str, float]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        temporary.replace(path)
+    except OSError:
+        return  # a cache that cannot be written costs a calibration, nothing else

@@ -1,0 +1,71 @@
+"""The register of exhibits: exhibit x profile -> cells.  Which runs make which row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from companion.exhibits import a_f2_stages, a_t2_accuracy
+from companion.exhibits.a_f2_probes import F2_K, F2_NU
+from companion.exhibits.a_f2_stages import F2_STAGES
+from companion.exhibits.a_sensitivity import S_BIAS, S_GATE, S_STEP, S_TEACHER, S_WIDTH
+from companion.exhibits.a_t2_accuracy import T2
+from companion.exhibits.claim import Claim
+from companion.exhibits.grid import PROFILES, Cell, Exhibit
+from companion.runs.fields import SpecError
+
+__all__ = ["CLAIMS", "EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibit"]
+
+PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH)
+"""In the order of the book."""
+
+EXHIBITS: Mapping[str, Exhibit] = MappingProxyType({e.id: e for e in PAPER_A})
+"""By id, in the order of the book."""
+
+CLAIMS: tuple[Claim, ...] = (*a_t2_accuracy.CLAIMS, *a_f2_stages.CLAIMS)
+"""What the papers say of these tables and figures as a whole."""
+
+
+def exhibit(name: str) -> Exhibit:
+    """An exhibit by its id; ``SpecError`` lists the valid ones."""
+    if name not in EXHIBITS:
+        raise SpecError(f"unknown exhibit {name!r}: valid are {', '.join(EXHIBITS)}")
+    return EXHIBITS[name]
+
+
+def cells(
+    name: str,
+    profile: str,
+    seeds: int | None = None,
+    rows: Sequence[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> list[Cell]:
+    """The grid of an exhibit.
+
+    Args:
+        name: the exhibit's id.
+        profile: one that the exhibit has.
+        seeds: how many, from 0; ``None`` is the profile's own number.
+        rows: only these rows.
+        overrides: fields of :class:`~companion.runs.spec.RunSpec` to change in every run.
+
+    Raises:
+        SpecError: one sentence that lists what is valid.
+    """
+    chosen = exhibit(name)
+    if profile not in chosen.profiles:
+        raise SpecError(f"unknown profile {profile!r} for {name}: valid are {', '.join(chosen.profiles)}")
+    if seeds is not None and (not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1):
+        raise SpecError(f"seeds must be a whole number of at least 1, not {seeds!r}")
+    grid = chosen.cells(profile, seeds)
+    if rows is not None:
+        valid = list(dict.fromkeys(cell.row for cell in grid))
+        if isinstance(rows, str) or not isinstance(rows, Sequence) or not rows or not all(r in valid for r in rows):
+            raise SpecError(f"rows must be a list of some of {', '.join(valid)}, not {rows!r}")
+        grid = [cell for cell in grid if cell.row in rows]
+    if overrides:
+        if not isinstance(overrides, Mapping) or {"regime", "seed"} & set(overrides):
+            raise SpecError("overrides must map fields of RunSpec, other than regime and seed, to values")
+        grid = [Cell(c.exhibit, c.profile, c.row, c.column, c.variant, c.spec.replace(**overrides)) for c in grid]
+    return grid

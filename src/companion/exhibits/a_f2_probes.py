@@ -1,0 +1,59 @@
+"""Paper A, Figure 2, the rest: alignment with the labels, and sizes of the two kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from companion.exhibits.grid import Row, make
+from companion.exhibits.settings import DL, QUICK, RELU, Fields
+
+__all__ = ["F2_K", "F2_NU"]
+
+NU = {
+    "classes": (4, 7),
+    "width": 100,
+    "bias": False,
+    "loss": "squared-error",
+    "initialisation": "sign",
+    "optimiser": "rmsprop",
+    "learning_rate": 1e-4,
+    "batch_size": 64,
+    "epochs": 50,
+    "probe": "label-alignment",
+    "probe_every": 2,
+}
+QUICK_NU = {**NU, "dataset": "digits", "width": 32, "learning_rate": 1e-3, "batch_size": 16, "epochs": 20}
+CODE, TEXT = ("d = 6 (code)", 6), ("d = 5 (text)", 5)
+
+
+def alignment(fields: Fields, depths: Sequence[tuple[str, int]]) -> tuple[Row, ...]:
+    """Each depth with true labels, and with labels drawn at random as a control."""
+    return tuple(
+        Row(name, {**fields, "depth": depth, "label_noise": noise}, variant, (RELU,))
+        for name, depth in depths
+        for variant, noise in (("", 0.0), ("random labels", 1.0))
+    )
+
+
+F2_NU = make(
+    "A-F2-nu",
+    "Alignment of the neural path kernel with the labels during training",
+    "a_f2_nu_alignment",
+    {
+        "quick": alignment(QUICK_NU, (("d = 4", 4),)),
+        "cpu": alignment({**NU, "train_size": 4000, "epochs": 20}, (CODE,)),
+        "paper": alignment(NU, (CODE, TEXT)),
+    },
+)
+
+NORMS = {"optimiser": "sgd", "learning_rate": 1e-2, "epochs": 60, "probe": "kernel-norms", "probe_every": 5}
+F2_K = make(
+    "A-F2-K",
+    "Size of the value and of the feature kernel during training",
+    "a_f2_k_norms",
+    {
+        "quick": (Row("FC/SGD/digits", {**QUICK, **NORMS, "epochs": 20}, regimes=(DL,)),),
+        "cpu": (Row("FC/SGD/MNIST", {**NORMS, "train_size": 10_000}, regimes=(DL,)),),
+        "paper": (Row("FC/SGD/MNIST", NORMS, regimes=(DL,)),),
+    },
+)

@@ -1,0 +1,124 @@
+"""Grids of runs: rows of a table or lines of a figure, times regimes, times seeds.  Plain data, no tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from companion.notation import Regime
+from companion.runs.spec import RunSpec
+
+__all__ = ["HOLDOUT", "PROFILES", "REGIMES", "Cell", "Exhibit", "Row", "make"]
+
+PROFILES = ("quick", "cpu", "paper")
+REGIMES = tuple(Regime)
+SEEDS = {"quick": 5, "cpu": 3, "paper": 5}
+"""Seeds of each profile, where an exhibit does not say otherwise."""
+
+HOLDOUT = "holdout"
+"""The variant whose epoch is chosen on training images that were kept out."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run in its place in an exhibit.
+
+    Args:
+        exhibit: e.g. ``A-T2``.
+        profile: ``quick``, ``cpu`` or ``paper``.
+        row: the paper's row, e.g. ``FC/SGD/MNIST``.
+        column: the paper's column, e.g. ``FR-II``.
+        variant: empty for the run that the paper's number is set beside; else what is different about it.
+        spec: the run.
+    """
+
+    exhibit: str
+    profile: str
+    row: str
+    column: str
+    variant: str
+    spec: RunSpec
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table or one line of a figure: the fields of its runs that are not defaults.
+
+    Args:
+        name: the paper's row.
+        fields: of :class:`~companion.runs.spec.RunSpec`, for all of its runs.
+        variant: empty, or what is different about these runs.
+        regimes: a column each.
+        column: the column's name where it is not the regime's.
+        early_stop: field ``early_stop`` of all seeds but the first, which shows what stopping would have changed.
+        full_length: regimes in which it would have changed too much, so that no seed stops.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    variant: str = ""
+    regimes: tuple[Regime, ...] = REGIMES
+    column: str | None = None
+    early_stop: int = 0
+    full_length: tuple[Regime, ...] = ()
+
+    def spec(self, regime: Regime, seed: int) -> RunSpec:
+        """The run of a regime and a seed."""
+        stop = {"early_stop": self.early_stop} if seed and regime not in self.full_length else {}
+        return RunSpec.from_dict({**self.fields, **stop, "regime": regime, "seed": seed})
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table or a figure.
+
+    Args:
+        id: as in the catalogue of statements.
+        title: in our words.
+        paper: ``A``, ``B`` or ``C``.
+        chapter: the notebook's name without suffix.
+        profiles: name to rows.
+        seeds: how many, by profile.
+        parameters: what a reader may change, with the exhibit's own values.
+    """
+
+    id: str
+    title: str
+    paper: str
+    chapter: str
+    profiles: Mapping[str, tuple[Row, ...]]
+    seeds: Mapping[str, int]
+    parameters: Mapping[str, Any]
+
+    def cells(self, profile: str, seeds: int | None = None) -> list[Cell]:
+        """Rows x their regimes x seeds; ``None`` is the profile's own number of seeds."""
+        return [
+            Cell(self.id, profile, row.name, row.column or str(regime), row.variant, row.spec(regime, seed))
+            for row in self.profiles[profile]
+            for regime in row.regimes
+            for seed in range(self.seeds[profile] if seeds is None else seeds)
+        ]
+
+
+def make(
+    id: str,
+    title: str,
+    chapter: str,
+    profiles: Mapping[str, Sequence[Row]],
+    seeds: Mapping[str, int] | None = None,
+) -> Exhibit:
+    """An exhibit whose paper is the first letter of its id.
+
+    Args:
+        id: the exhibit's id.
+        title: in our words.
+        chapter: the notebook's name without suffix.
+        profiles: name to rows.
+        seeds: where a profile has another number than :data:`SEEDS` says.
+    """
+    rows = MappingProxyType({name: tuple(part) for name, part in profiles.items()})
+    own = MappingProxyType({name: {**SEEDS, **(seeds or {})}[name] for name in rows})
+    parameters: dict[str, Any] = {"seeds": None, "rows": None, "overrides": {}}
+    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters))

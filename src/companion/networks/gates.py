@@ -1,0 +1,49 @@
+"""Gates: how they come from pre-activations, and what may be done to a stack of them.
+
+A *stack of gates* is a sequence of ``L`` tensors, one per gated layer, each shaped like that layer's pre-activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from companion.notation import Float, Tensor
+
+__all__ = ["Gate", "HardGate", "SoftGate"]
+
+
+@dataclass(frozen=True)
+class HardGate:
+    """``G = 1`` where ``q > 0``, else ``0`` (Paper A, Section 2.1).  Its derivative is zero."""
+
+    def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Gates of ``q``, same shape and dtype."""
+        return (q > 0).to(q.dtype)
+
+    def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """``q`` times its own gate, that is ReLU."""
+        return torch.relu(q)
+
+
+@dataclass(frozen=True)
+class SoftGate:
+    """``G = (1 + eps) / (1 + exp(-beta q))`` (Paper A, Section 2.1; its code adds ``eps``).
+
+    Paper A's code uses ``beta = 4, eps = 0.1``, Papers B and C ``beta = 10, eps = 0``.
+    """
+
+    beta: float = 4.0
+    eps: float = 0.1
+
+    def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Gates of ``q``, same shape and dtype."""
+        return (1 + self.eps) * torch.sigmoid(self.beta * q)
+
+    def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """``q`` times its own gate."""
+        return q * self(q)
+
+
+Gate = HardGate | SoftGate

@@ -1,0 +1,24 @@
+"""The rules and margins of every verdict, from ``papers/margins.json``: fixed before the first record."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+__all__ = ["margin", "rules"]
+
+
+@cache
+def rules() -> dict[str, Any]:
+    """The data file of margins and confidence levels."""
+    return json.loads(resources.files("companion.papers").joinpath("margins.json").read_text())
+
+
+def margin(dataset: str) -> float:
+    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed."""
+    points = rules()["points"]
+    if dataset not in points:
+        raise ValueError(f"no margin was fixed for {dataset!r}: there are margins for {', '.join(points)}")
+    return points[dataset]

@@ -1,0 +1,1 @@
+"""Durable files: the record store, and where a record comes from."""

@@ -1,0 +1,104 @@
+"""Where a record comes from: code, machine, libraries, data, time."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import resource
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from companion.data import DATASETS
+from companion.runs.spec import RunSpec
+
+__all__ = ["device_name", "provenance", "sources_digest"]
+
+PACKAGE = Path(__file__).parents[1]
+TRAINING_PATH = (
+    "notation.py",
+    "networks",
+    "data",
+    "runs",
+    "kernels",
+    "measure",
+    "training",
+)
+
+
+def provenance(backend: str, device: str, threads: int, spec: RunSpec, seconds: float) -> dict[str, Any]:
+    """The provenance of a run that ends now.
+
+    Args:
+        backend: name of the backend.
+        device: torch device on which it ran.
+        threads: CPU threads it had.
+        spec: the run.
+        seconds: wall-clock seconds, this run's share where several were trained together.
+    """
+    revision, dirty = _revision()
+    return {
+        "sources": sources_digest(),
+        "revision": revision,
+        "dirty": dirty,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": device_name(device),
+        "threads": threads,
+        "peak_mib": _peak_mib(device),
+        "backend": backend,
+        "precision": spec.precision,
+        "seconds": seconds,
+        "dataset": DATASETS[spec.dataset].digest,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _peak_mib(device: str) -> int:
+    """Most memory that this process has held so far, on the GPU where there is one, in MiB."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) >> 20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+@functools.cache
+def sources_digest() -> str:
+    """SHA-256 (first sixteen digits) of the sources on which a run's numbers depend."""
+    digest = hashlib.sha256()
+    for name in TRAINING_PATH:
+        path = PACKAGE / name
+        for file in sorted(path.rglob("*.[pc]*")) if path.is_dir() else [path]:
+            if file.suffix in (".py", ".c"):
+                digest.update(file.relative_to(PACKAGE).as_posix().encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def device_name(device: str) -> str:
+    """The device as people know it, e.g. the model name of the processor or GPU."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+@functools.cache
+def _revision() -> tuple[str | None, bool | None]:
+    """The code's revision and whether the tree had changes; nothing where git or a repository is missing."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(PACKAGE), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
+    except (OSError, subprocess.CalledProcessError):
+        return None, None

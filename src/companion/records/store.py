@@ -1,0 +1,228 @@
+"""The record store: one small JSON file per run, written once, verified always.
+
+A record's file is named after its key.  Where a run had to be repeated (a teacher whose weights were lost), the repeat
+is a further *take* beside the first, never in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from companion.runs.fields import SpecError
+from companion.runs.spec import RunSpec
+
+__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest"]
+
+FORMAT = 1
+STATUSES = ("finished", "diverged")
+CURVES = ("train_loss", "train_accuracy", "test_accuracy")
+
+
+class RecordError(ValueError):
+    """A record that does not verify; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run.
+
+    Args:
+        content: the JSON object: ``format, key, take, spec, status, curves, best_test, best_epoch, last_test,
+            selected_test, selected_epoch, teacher, weights, provenance, digest``.  Accuracies are percentages; curves
+            have one value per epoch, losses in nats; epochs count from 1.
+    """
+
+    content: Mapping[str, Any]
+
+    @cached_property
+    def spec(self) -> RunSpec:
+        """The run; fields that the record does not name have their defaults, which never change."""
+        return RunSpec.from_dict(self.content["spec"])
+
+    @property
+    def key(self) -> str:
+        """The content key of :attr:`spec`."""
+        return self.content["key"]
+
+    @property
+    def take(self) -> int:
+        """1 for the first record of a key."""
+        return self.content["take"]
+
+    @property
+    def finished(self) -> bool:
+        """False for a run that diverged."""
+        return self.content["status"] == "finished"
+
+    @property
+    def curves(self) -> Mapping[str, list[float]]:
+        """Name to one value per epoch."""
+        return self.content["curves"]
+
+    def statistic(self, name: str) -> float | None:
+        """``best_test``, ``last_test`` or ``selected_test`` in percent; ``None`` where the run has none."""
+        return self.content.get(name) if self.finished else None
+
+    @classmethod
+    def build(cls, spec: RunSpec, take: int, **parts: Any) -> Record:
+        """A record with key, format and digest filled in.
+
+        Raises:
+            RecordError: if what results would not verify.
+        """
+        content = {"format": FORMAT, "key": spec.key, "take": take, "spec": spec.to_dict(), **parts}
+        content["digest"] = content_digest(content)
+        record = cls(content)
+        record.check()
+        return record
+
+    def check(self) -> None:
+        """Raise :class:`RecordError` unless schema, key, statistics and digest agree."""
+        content = self.content
+        missing = {
+            "format",
+            "key",
+            "take",
+            "spec",
+            "status",
+            "curves",
+            "best_test",
+            "last_test",
+            "provenance",
+            "digest",
+        }
+        missing -= content.keys()
+        if missing:
+            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
+        if content["format"] != FORMAT:
+            raise RecordError(f"format {content['format']} is unknown, this code reads format {FORMAT}")
+        if content["digest"] != content_digest(content):
+            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        if content["status"] not in STATUSES:
+            raise RecordError(f"status {content['status']!r} is none of {', '.join(STATUSES)}")
+        try:
+            spec = self.spec
+        except SpecError as error:
+            raise RecordError(f"the spec is not valid: {error}") from None
+        if content["key"] != spec.key:
+            raise RecordError(f"key {content['key']} is not the spec's key {spec.key}")
+        if missing := set(CURVES) - content["curves"].keys():
+            raise RecordError(f"curves are missing: {', '.join(sorted(missing))}")
+        lengths = {name: len(content["curves"][name]) for name in CURVES}
+        ended = spec.fitted(content["curves"]["train_accuracy"])
+        if self.finished and set(lengths.values()) != {spec.epochs} and (len(set(lengths.values())) > 1 or not ended):
+            raise RecordError(f"curves of lengths {lengths} do not have one value for each of {spec.epochs} epochs")
+        curve = content["curves"]["test_accuracy"]
+        if not all(isinstance(v, (int, float)) and math.isfinite(v) for c in content["curves"].values() for v in c):
+            raise RecordError("a curve holds a value that is not a finite number")
+        if self.finished and (content["best_test"] != max(curve) or content["last_test"] != curve[-1]):
+            raise RecordError("best_test and last_test are not those of the curve")
+
+
+def canonical(content: Any) -> str:
+    """JSON with sorted keys and no spaces; NaN is refused."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object without its own ``digest``."""
+    return hashlib.sha256(canonical({k: v for k, v in content.items() if k != "digest"}).encode()).hexdigest()
+
+
+class Store:
+    """A folder of records.
+
+    Args:
+        folder: created with the first record.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def path(self, key: str, take: int = 1) -> Path:
+        """Where the record of a key stands, whether or not it exists."""
+        return self.folder / (f"{key}.json" if take == 1 else f"{key}.take{take}.json")
+
+    def files(self) -> list[Path]:
+        """All record files, by name; temporary files are none."""
+        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
+
+    def __contains__(self, spec: RunSpec) -> bool:
+        return self.path(spec.key).exists()
+
+    def get(self, spec: RunSpec) -> Record | None:
+        """The first take of a run, verified; ``None`` if there is none.
+
+        Raises:
+            RecordError: the file is damaged; the message names it.
+        """
+        path = self.path(spec.key)
+        return self.read(path) if path.exists() else None
+
+    def takes(self, spec: RunSpec) -> int:
+        """How many takes of a run are recorded."""
+        take = 0
+        while self.path(spec.key, take + 1).exists():
+            take += 1
+        return take
+
+    def read(self, path: Path) -> Record:
+        """One verified record; :class:`RecordError` names the file and what is wrong."""
+        try:
+            record = Record(json.loads(path.read_text()))
+            if not isinstance(record.content, dict):
+                raise RecordError("it is no JSON object")
+            record.check()
+            if path.name != self.path(record.key, record.take).name:
+                raise RecordError(f"it holds take {record.take} of key {record.key}")
+        except (RecordError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordError(f"{path.name} is damaged: {error}") from None
+        return record
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self.read(path) for path in self.files())
+
+    def write(self, record: Record) -> Path:
+        """Store a record under its own name, whole or not at all; an existing file is never replaced.
+
+        Raises:
+            RecordError: the record does not verify.
+            FileExistsError: this take is recorded already.
+        """
+        record.check()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(record.key, record.take)
+        text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=self.folder)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            os.link(temporary, path)  # unlike a rename, a link refuses to replace what another process wrote
+        finally:
+            temporary.unlink()
+        return path
+
+    def verify(self) -> list[tuple[Path, str | None]]:
+        """Every file with ``None`` if it verifies, else the reason why not."""
+        results: list[tuple[Path, str | None]] = []
+        for path in self.files():
+            try:
+                self.read(path)
+            except RecordError as error:
+                results.append((path, str(error)))
+            else:
+                results.append((path, None))
+        return results

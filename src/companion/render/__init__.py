@@ -1,0 +1,1 @@
+"""From frames to tables, figures and Markdown; nothing is computed here."""

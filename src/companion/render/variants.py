@@ -1,0 +1,90 @@
+"""Variants of a row beside each other, and means with their bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from companion.render.style import COLOURS, DOTS, STYLE, panels_of, range_of
+
+__all__ = ["band_figure", "variant_figure"]
+
+
+def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
+    """Every run as a dot, variants down, one panel per row and regime.
+
+    Args:
+        frame: ``row, column, label`` (of the variant), ``seed`` and ``score`` in percent; runs without one are missing.
+        title: of the figure; says profile and device.
+    """
+    panels = list(dict.fromkeys(frame[["row", "column"]].itertuples(index=False, name=None)))
+    with plt.rc_context(STYLE):
+        most = frame.groupby(["row", "column"])["label"].nunique().max()
+        figure, axes = panels_of(len(panels), 4.4, 0.45 * most + 1.4)
+        for ax, (row, column) in zip(axes, panels, strict=True):
+            mine = frame[(frame["row"] == row) & (frame["column"] == column)]
+            labels = list(dict.fromkeys(mine["label"]))
+            done = mine[mine["score"].notna()]
+            for i, label in enumerate(labels):
+                dots = done[done["label"] == label].sort_values("seed")["score"]
+                heights = [i + DOTS * ((k + 1) / (len(dots) + 1) - 0.5) for k in range(len(dots))]
+                ax.plot(dots, heights, "o", color=COLOURS[column], markersize=6, alpha=0.8, markeredgewidth=0)
+            counts = done.groupby("label").size().reindex(labels, fill_value=0)
+            ax.set(title=f"{row}, {column} ({range_of(counts)})", xlabel="test accuracy [%]")
+            ax.title.set_fontsize(9)
+            ax.xaxis.set_major_locator(MaxNLocator(3))
+            ax.set_yticks(range(len(labels)), labels)
+            ax.set_ylim(len(labels) - 0.5, -0.5)
+            ax.grid(axis="x", alpha=0.3)
+        figure.suptitle(title, fontsize=10)
+        figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
+def band_figure(
+    frame: pd.DataFrame,
+    x: str,
+    title: str,
+    *,
+    paper: pd.DataFrame | None = None,
+    lines: Mapping[str, float] | None = None,
+    doubling: bool = False,
+) -> Figure:
+    """Accuracy against a number: mean over seeds, with the range between the lowest and the highest.
+
+    Args:
+        frame: ``label``, ``x``, ``mean``, ``low``, ``high``, ``n``, one line for each point.
+        x: what ``x`` is, with its unit.
+        title: of the figure; says profile and device.
+        paper: ``x`` and ``mean`` of what the paper prints.
+        lines: label to height of a horizontal line.
+        doubling: whether ``x`` doubles from point to point, so that its axis is logarithmic.
+    """
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(6.4, 4.2))
+        for own, label in zip(COLOURS.values(), dict.fromkeys(frame["label"]), strict=False):
+            mine = frame[frame["label"] == label].sort_values("x")
+            colour = COLOURS.get(label, own)
+            ax.plot(mine["x"], mine["mean"], "o-", color=colour, label=f"{label} ({range_of(mine['n'])})")
+            ax.fill_between(mine["x"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
+        if paper is not None and len(paper):
+            ax.plot(paper["x"], paper["mean"], "D--", color="black", markersize=4, linewidth=1, label="paper")
+        for (label, height), style in zip((lines or {}).items(), ("--", ":", "-."), strict=False):
+            ax.axhline(height, color="black", linestyle=style, linewidth=1, label=label)
+        if doubling:
+            ax.set_xscale("log", base=2)
+            numbers = sorted(set(frame["x"]))
+            ax.set_xticks(numbers, [str(number) for number in numbers])
+        ax.set(xlabel=x, ylabel="test accuracy [%]")
+        ax.grid(alpha=0.3)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=8, frameon=False)
+        figure.suptitle(title, fontsize=10)
+        figure.tight_layout()
+    plt.close(figure)
+    return figure

@@ -1,0 +1,155 @@
+"""One table: regime -> where the feature network starts, which networks train, which gates join them.
+
+This is the whole difference between the five regimes of the papers (Paper A, Section 5; Paper B, Definition 5.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import torch
+
+from companion.networks.forward import Params, forward, gate_stack
+from companion.networks.initialise import hidden_only, initialise, running
+from companion.networks.routing import permute
+from companion.notation import Float, Regime, Tensor, ValueInput
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
+
+__all__ = ["RULES", "Model", "Rule", "gates", "initial_model", "output", "value_input"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one regime does.
+
+    Args:
+        feature: where the feature network's weights come from: ``None`` (there is none), ``stream`` (its own random
+            stream), ``value`` (a copy of the initial value network), ``teacher`` (a trained ReLU network).
+        trains_feature: whether the feature network trains along.
+    """
+
+    feature: str | None
+    trains_feature: bool = False
+
+
+RULES: Mapping[Regime, Rule] = MappingProxyType(
+    {
+        Regime.RELU: Rule(feature=None),
+        Regime.FR_II: Rule(feature="stream"),
+        Regime.FR_DI: Rule(feature="value"),
+        Regime.DL: Rule(feature="stream", trains_feature=True),
+        Regime.FL: Rule(feature="teacher"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The parameters of one run.
+
+    Args:
+        value: the value network, or the only network of a ReLU run.
+        feature: the feature network without output layer; ``None`` in a ReLU run.
+    """
+
+    value: Params
+    feature: Params | None = None
+
+    def trainable(self, regime: Regime) -> dict[str, Tensor]:
+        """The parameters that train, as ``value/weight.0 ...`` and, in DL, ``feature/weight.0 ...``."""
+        parts: list[tuple[str, Params]] = [("value", self.value)]
+        if RULES[regime].trains_feature and self.feature is not None:
+            parts.append(("feature", self.feature))
+        return {
+            f"{part}/{name}": tensor
+            for part, params in parts
+            for name, tensor in params.items()
+            if name not in running(params)
+        }
+
+    def following(self, regime: Regime) -> dict[str, Tensor]:
+        """The running statistics of the networks that train, named like :meth:`trainable`."""
+        parts: list[tuple[str, Params]] = [("value", self.value)]
+        if RULES[regime].trains_feature and self.feature is not None:
+            parts.append(("feature", self.feature))
+        return {f"{part}/{name}": tensor for part, params in parts for name, tensor in running(params).items()}
+
+    def updated(self, trainable: Mapping[str, Tensor]) -> Model:
+        """The same model with some of the tensors that :meth:`trainable` and :meth:`following` name replaced."""
+        parts: dict[str, Params] = {"value": dict(self.value), "feature": dict(self.feature or {})}
+        for name, tensor in trainable.items():
+            part, parameter = name.split("/")
+            parts[part][parameter] = tensor
+        return replace(self, value=parts["value"], feature=parts["feature"] if self.feature is not None else None)
+
+
+def initial_model(spec: RunSpec, teacher: Params | None = None) -> Model:
+    """Both networks before the first step.
+
+    ReLU networks and independent feature networks are drawn from the stream ``feature``, value networks from ``value``;
+    so runs of one seed share what they can share, and FL's value network is not its teacher's beginning.
+
+    Args:
+        spec: the run.
+        teacher: in FL, the trained ReLU network's parameters (its output layer is dropped).
+
+    Raises:
+        ValueError: FL without teacher.
+    """
+    network, rule = spec.network, RULES[spec.regime]
+
+    def draw(name: str) -> Params:
+        sigma = math.sqrt(2 / network.gate_shapes()[0][0]) if spec.initialisation == "sign" else None
+        return initialise(network, stream(spec.seed, name), spec.initialisation, sigma)
+
+    if rule.feature is None:
+        return Model(draw("feature"))
+    value = draw("value")
+    if rule.feature == "stream":
+        source = draw("feature")
+    elif rule.feature == "value":
+        source = {name: tensor.clone() for name, tensor in value.items()}
+    elif teacher is None:
+        raise ValueError("FL needs the parameters of its teacher, the ReLU run of the same seed")
+    else:
+        source = teacher
+    return Model(value, hidden_only(network, source))
+
+
+def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
+    """What enters the value network in place of the images ``x [N, *input_shape]``; same shape."""
+    if spec.value_input is ValueInput.IMAGE:
+        return x
+    if spec.value_input is ValueInput.ONES:
+        return torch.ones_like(x)
+    noise = torch.rand(x.shape[1:], generator=stream(spec.seed, "noise"), dtype=torch.float32)
+    return noise.to(x).expand_as(x)
+
+
+def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
+    """The stack of gates that the feature network hands over, in the order in which the value network uses it."""
+    stack = gate_stack(spec.network, feature, x, spec.gate, training)
+    return stack if spec.gate_permutation is None else permute(stack, spec.gate_permutation)
+
+
+def output(
+    spec: RunSpec, model: Model, x: Float[Tensor, "N ..."], stack: list[Tensor] | None = None, training: bool = False
+) -> Float[Tensor, "*M N C"]:
+    """Logits of a run's model for images ``x``.
+
+    Args:
+        spec: the run.
+        model: its parameters.
+        x: images.
+        stack: its gates where they are known already.
+        training: whether layers that normalise take the statistics of this batch, in the networks that train.
+    """
+    if model.feature is None:
+        return forward(spec.network, model.value, x, training=training)
+    if stack is None:
+        stack = gates(spec, model.feature, x, training and RULES[spec.regime].trains_feature)
+    return forward(spec.network, model.value, value_input(spec, x), stack, training=training)

@@ -1,0 +1,16 @@
+"""Independent random streams: one generator for each seed and name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import torch
+
+__all__ = ["stream"]
+
+
+def stream(seed: int, *names: str | int) -> torch.Generator:
+    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``order`` and epoch, ``noise``."""
+    digest = hashlib.sha256(json.dumps([seed, *names]).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,0 +1,1 @@
+"""The site: run and execute chapters, stage sources, write the generated pages, build."""

@@ -1,0 +1,136 @@
+"""The book: stage the sources, execute the chapters, write the generated pages, render strictly, swap in the site.
+
+Nothing in the work tree changes but ``_build``.  A build whose inputs have not changed since the last one is skipped,
+and a chapter whose inputs have not changed is taken from the last build.  A failed build leaves the old site as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from companion.project import Project
+from companion.site import notebooks
+from companion.site.staging import BENCHMARKS, SOURCES, Tell, chapters_of, execute, executed, inputs_digest, made
+
+__all__ = ["BookError", "build", "generated_pages", "refresh_chapters"]
+
+GENERATED = Path("book/generated")
+DOWNLOADS = Path("book/_static/downloads")
+
+
+class BookError(RuntimeError):
+    """The book cannot be built; the message holds the first warnings."""
+
+
+def build(project: Project, *, force: bool = False, tell: Tell = lambda message: None) -> Path:
+    """Render the book; the folder of the site.
+
+    Args:
+        project: the checkout.
+        force: build even if no input has changed, and execute every chapter anew.
+        tell: called with a sentence at each step.
+
+    Raises:
+        BookError: the strict build has warnings; all of them are in the message.
+        NotebookError: a chapter failed.
+    """
+    stamp, digest = project.build / "book.stamp", inputs_digest(project)
+    if not force and (project.site / "index.html").is_file() and _read(stamp) == digest:
+        tell("Nothing has changed since the last build")
+        return project.site
+    staging = project.build / "staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    for name in SOURCES:
+        source = project.root / name
+        if not source.exists():
+            raise BookError(f"the book's source {name} is not in {project.root}")
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        staging.mkdir(parents=True, exist_ok=True)
+        copy(source, staging / name)
+    for chapter, (notebook, downloads) in executed(project, force, tell).items():
+        shutil.copy2(notebook, made(staging / "notebooks") / chapter.name)
+        shutil.copytree(downloads, made(staging / DOWNLOADS), dirs_exist_ok=True)
+    tell("Writing the generated pages")
+    for name, text in generated_pages(project).items():
+        (made(staging / GENERATED) / name).write_text(text, encoding="utf-8")
+    tell("Rendering")
+    _render(staging, project)
+    stamp.write_text(digest)
+    return project.site
+
+
+def refresh_chapters(project: Project, tell: Tell = lambda message: None) -> list[Path]:
+    """Execute every chapter with its defaults and write the outputs into the committed notebooks; their paths.
+
+    Raises:
+        NotebookError: a chapter failed; its notebook is as it was.
+    """
+    chapters = chapters_of(project)
+    downloads = project.build / "downloads"
+    for chapter, notebook in execute(project, dict.fromkeys(chapters, downloads), tell):
+        notebooks.write(notebook, chapter)
+    return chapters
+
+
+def generated_pages(project: Project) -> dict[str, str]:
+    """File name to text of what is made from records, from the papers' data files and from benchmark results."""
+    from companion.chapters.checks import CHAPTER_OF
+    from companion.exhibits import EXHIBITS
+    from companion.records.store import Store
+    from companion.site import pages, performance
+    from companion.statements.outcomes import FOLDER, CheckStore
+    from companion.verdicts.scorecard import headline, scorecard
+
+    entries = scorecard(Store(project.results))
+    lines = [entry.to_dict() for entry in entries]
+    outcomes = CheckStore(project.results / FOLDER).outcomes()
+    checks = {name: [asdict(check) for check in outcome.checks] for name, outcome in outcomes.items()}
+    here = {chapter.stem for chapter in chapters_of(project)}
+    places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
+    shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
+    return {
+        "headline.md": pages.headline(headline(entries)),
+        "scorecard.md": pages.scorecard(lines, places),
+        "statements.md": pages.statements(lines, places, checks, shown),
+        "errata.md": pages.errata(),
+        **performance.pages(
+            performance.results(project.root / BENCHMARKS / "results"),
+            performance.targets(project.root / BENCHMARKS / "targets.json"),
+        ),
+    }
+
+
+def _render(staging: Path, project: Project) -> None:
+    """Run jupyter-book, warnings as errors, and put the new site in the place of the old one."""
+    output = project.build / "rendering"
+    shutil.rmtree(output, ignore_errors=True)
+    jupyter_book = "from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
+    command = [sys.executable, "-c", jupyter_book, "build", str(staging), "--path-output", str(output)]
+    result = subprocess.run(
+        [*command, "-W", "-n", "--keep-going", "--all", "-q"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"},
+    )
+    site = output / "_build" / "html"
+    if result.returncode or not (site / "index.html").is_file():
+        said = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
+        lines = list(dict.fromkeys(line for line in said.splitlines() if "WARNING" in line or "ERROR" in line))
+        raise BookError("\n".join(["the book has warnings, which count as errors:", *(lines or [said[-2000:]])]))
+    old = project.build / "replaced"
+    shutil.rmtree(old, ignore_errors=True)
+    if project.site.exists():
+        project.site.rename(old)
+    site.rename(project.site)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(output, ignore_errors=True)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.is_file() else None

@@ -1,0 +1,217 @@
+"""Pages of the book that are made and not written: Markdown from the scorecard and from the papers' data files.
+
+Each function takes plain data and returns the text of one page; nothing is computed, and nothing is read but the lists
+of statements and errata of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from companion.papers import errata as printed_errata
+from companion.papers import statements as printed_statements
+from companion.render.markdown import anchor, table
+from companion.render.tables import MARKS
+from companion.verdicts.stats import Verdict
+
+__all__ = ["errata", "headline", "scorecard", "statements"]
+
+Line = Mapping[str, Any]
+"""One entry of the scorecard, as ``Entry.to_dict`` gives it."""
+
+KINDS = {"number": "numbers", "claim": "claims about tables, row by row", "statement": "numbered statements"}
+PAPERS = {
+    "A": "Paper A",
+    "B": "Paper B",
+    "C": "Paper C",
+    "BC": "Papers B and C",
+}
+
+
+def headline(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """The table of the landing page: kinds down, verdicts across.
+
+    Args:
+        counts: kind to verdict to count, as :func:`companion.verdicts.scorecard.headline` gives it.
+    """
+    shown = [v for v in Verdict if any(str(v) in row for row in counts.values())]
+    rows = [
+        [KINDS.get(kind, kind), sum(row.values()), *(row.get(str(v), 0) for v in shown)] for kind, row in counts.items()
+    ]
+    return table(["", "all", *(_verdict(str(v)) for v in shown)], rows)
+
+
+def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
+    """Every entry with its verdict and the rule that gave it.
+
+    Args:
+        lines: the entries.
+        places: exhibit to the document of its chapter, relative to the page; exhibits without one get no link.
+    """
+    by_kind = {kind: [line for line in lines if line["kind"] == kind] for kind in KINDS}
+    parts = [
+        "# Scorecard",
+        "Every number, claim and numbered statement of the three papers, with what was measured and the verdict of a "
+        "rule. [How to read this book](../how_to_read.md) explains the words; `companion scorecard --json` prints the "
+        "same list.",
+        "## Numbers",
+        "Accuracies in percent as mean ± standard deviation over runs, all of the profile `paper`; *n* counts the "
+        "seeds recorded. Devices are named in each chapter.",
+    ]
+    for exhibit in dict.fromkeys(line["exhibit"] for line in by_kind["number"]):
+        rows = [
+            [
+                line["row"],
+                line["column"] + (f" ({line['variant']})" if line["variant"] else ""),
+                _value(line["paper_mean"], line["paper_std"]),
+                _value(line["mean"], line["std"]),
+                line["n"],
+                _verdict(line["verdict"]),
+                line["rule"],
+                line["source"],
+            ]
+            for line in by_kind["number"]
+            if line["exhibit"] == exhibit
+        ]
+        head = ["row", "column", "paper", "measured", "n", "verdict", "rule", "source"]
+        parts += [f"### {_chapter(exhibit, places)}", table(head, rows)]
+    rows = [
+        [
+            _chapter(line["exhibit"], places),
+            line["source"],
+            line["row"],
+            line["column"],
+            _value(line["mean"], None),
+            line["n"],
+            _verdict(line["verdict"]),
+            line["rule"],
+        ]
+        for line in by_kind["claim"]
+    ]
+    head = ["exhibit", "claim", "row", "columns", "difference", "n", "verdict", "rule"]
+    parts += ["## Claims about tables", table(head, rows)]
+    rows = [
+        [_link(line["id"]), line["source"], _verdict(line["verdict"]), line["rule"]] for line in by_kind["statement"]
+    ]
+    parts += ["## Numbered statements", table(["id", "statement", "verdict", "rule"], rows)]
+    return _page(parts)
+
+
+def statements(
+    lines: Sequence[Line],
+    places: Mapping[str, str],
+    checks: Mapping[str, Sequence[Line]] = MappingProxyType({}),
+    chapters: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Every numbered statement: what it says, how it fares, where it is checked, what is wrong with its print.
+
+    Args:
+        lines: the scorecard's entries.
+        places: exhibit to the document of its chapter, relative to the page.
+        checks: statement to the comparisons of its check, where they are stored, with the fields of
+            :class:`companion.statements.Check`.
+        chapters: statement to the document of the chapter that shows its check, relative to the page.
+    """
+    verdicts = {line["id"]: line for line in lines if line["kind"] == "statement"}
+    parts = [
+        "# Statements",
+        "Every numbered definition, proposition, lemma, theorem, claim and conjecture of the three papers, in our "
+        "words. `companion check ID` repeats the check of one, `companion check` of all.",
+    ]
+    everything = printed_statements.rows()
+    for paper in dict.fromkeys(one["paper"] for one in everything):
+        parts.append(f"## {PAPERS[paper]}")
+        for one in everything:
+            if one["paper"] == paper:
+                parts += _statement(one, verdicts.get(one["id"]), places, chapters.get(one["id"]))
+                parts.append(_comparisons(checks.get(one["id"], ())))
+    return _page(parts)
+
+
+def errata() -> str:
+    """What is printed, what is right, the evidence, and what the companion does about it, paper by paper."""
+    parts = [
+        "# Errata",
+        "What is printed wrongly or left open in the papers, what is right, and how we know. "
+        "Where a formula can be computed, the corrected form must hold in a check and the printed one must fail.",
+    ]
+    everything = printed_errata.rows()
+    for paper in dict.fromkeys(one["paper"] for one in everything):
+        parts.append(f"## {PAPERS[paper]}")
+        for one in everything:
+            if one["paper"] == paper:
+                parts += [
+                    f"({anchor(one['id'])})=\n### {one['id']}: {one['where']}",
+                    _fields(
+                        {
+                            "Printed": one["printed"],
+                            "Right": one["right"],
+                            "Evidence": one["evidence"],
+                            "What we do": one["consequence"],
+                            "Statements": ", ".join(_link(name) for name in one["statements"]),
+                        }
+                    ),
+                ]
+    return _page(parts)
+
+
+def _statement(one: Mapping[str, Any], line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
+    facts = [f"*{one['kind']}*"]
+    if line is not None:
+        facts.append(f"{_verdict(line['verdict'])}: {line['rule'].removeprefix(line['verdict'] + ': ')}")
+    if one["exhibit"]:
+        facts.append(f"decided by the records of {_chapter(one['exhibit'], places)}")
+    elif not one["not_checkable"]:
+        shown = f" in [its chapter]({chapter})" if chapter else ""
+        facts.append(f"checked by `companion check {one['id']}`{shown}")
+    if one["errata"]:
+        facts.append(f"errata {', '.join(map(_link, one['errata']))}")
+    return [f"({anchor(one['id'])})=\n### {one['id']}: {one['title']}", one["statement"], " · ".join(facts)]
+
+
+def _comparisons(checks: Sequence[Line]) -> str:
+    """The table of one statement's comparisons; nothing where there are none."""
+    head = ["form", "case", "measured", "expected", "error", "tolerance", "holds"]
+    rows = [
+        [
+            one["form"],
+            one["aspect"],
+            *(f"{one[name]:.4g}" for name in ("measured", "expected")),
+            *(f"{one[name]:.1e}" for name in ("error", "tolerance")),
+            ("yes" if one["holds"] else "no") + ("" if one["passed"] else ", against expectation"),
+        ]
+        for one in checks
+    ]
+    return table(head, rows) if rows else ""
+
+
+def _page(parts: Iterable[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    """A definition list of the fields that are not empty."""
+    return "\n\n".join(f"{name}\n: {' '.join(text.split())}" for name, text in fields.items() if text)
+
+
+def _value(mean: float | None, std: float | None) -> str | None:
+    if mean is None:
+        return None
+    return f"{mean:.2f}" + ("" if std is None else f" ± {std:.2f}")
+
+
+def _verdict(verdict: str) -> str:
+    name = verdict.replace(" ", "-")
+    return f'<span class="verdict verdict-{name}">{MARKS[Verdict(verdict)]}&nbsp;{verdict}</span>'
+
+
+def _link(name: str) -> str:
+    return f"{{ref}}`{name} <{anchor(name.removesuffix(':table'))}>`"
+
+
+def _chapter(exhibit: str | None, places: Mapping[str, str]) -> str:
+    if exhibit is None:
+        return "–"
+    return f"[{exhibit}]({places[exhibit]}.ipynb)" if exhibit in places else exhibit

@@ -1,0 +1,238 @@
+"""The *Performance* page's tables and figures, from the results of benchmarks and from nothing else.
+
+A result is the document that ``companion bench NAME --json`` prints.  A target names a variant of one, what it is
+compared with, and a bound; whether it is met is computed here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from companion.render.markdown import table
+from companion.render.style import STYLE
+
+__all__ = ["Target", "figures", "pages", "results", "targets"]
+
+Document = Mapping[str, Any]
+"""One result: ``benchmark, title, machine, rows``."""
+
+EXTREMES: Mapping[str, Callable[..., float | None]] = {"largest": max, "smallest": min}
+
+COLOUR, ROOF = "#0173b2", "#d55e00"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound that a measurement should keep.
+
+    Args:
+        text: what is asked, in words.
+        benchmark: the result's name.
+        variant: the row, or ``largest`` or ``smallest``: whichever has that value of all.
+        measure: a column of the row: ``value``, ``seconds`` or ``of_peak``.
+        against: another row; then the bound is on the quotient of the two.
+        at_least: the bound from below.
+        at_most: the bound from above.
+        note: why it is missed, where it is.
+    """
+
+    text: str
+    benchmark: str
+    variant: str
+    measure: str = "value"
+    against: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    note: str | None = None
+
+    def measured(self, found: Mapping[str, Document]) -> float | None:
+        """The measured number; ``None`` where a row is missing or could not run.
+
+        Raises:
+            ValueError: a benchmark that has a result lacks the variant.
+        """
+        if self.benchmark not in found:
+            return None
+        if self.variant in EXTREMES:
+            values = [row[self.measure] for row in found[self.benchmark]["rows"] if row[self.measure] is not None]
+            return EXTREMES[self.variant](values, default=None)
+        mine = _row(found[self.benchmark], self.variant)[self.measure]
+        if self.against is None or mine is None:
+            return mine
+        other = _row(found[self.benchmark], self.against)[self.measure]
+        return None if other is None else mine / other
+
+    def met(self, found: Mapping[str, Document]) -> bool | None:
+        """Whether the bound is kept; ``None`` where it was not measured."""
+        value = self.measured(found)
+        if value is None:
+            return None
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+
+def results(folder: Path) -> dict[str, Document]:
+    """The results in a folder, by benchmark; none if there is no folder."""
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
+    return {document["benchmark"]: document for document in found}
+
+
+def targets(path: Path) -> list[Target]:
+    """The targets in a file; none if there is no file."""
+    return [Target(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
+
+
+def pages(found: Mapping[str, Document], bounds: Sequence[Target]) -> dict[str, str]:
+    """File name to text of what the page includes: a table for each result, one of targets, and the figures.
+
+    Args:
+        found: results by name.
+        bounds: the targets.
+    """
+    made = {f"benchmark-{name}.md": _result(document) for name, document in found.items()}
+    made["benchmark-targets.md"] = _targets(found, bounds)
+    return made | figures(found)
+
+
+def _row(document: Document, variant: str) -> Mapping[str, Any]:
+    for row in document["rows"]:
+        if row["variant"] == variant:
+            return row
+    known = ", ".join(row["variant"] for row in document["rows"])
+    raise ValueError(f"{document['benchmark']} has no variant {variant!r}: it has {known}")
+
+
+def _result(document: Document) -> str:
+    machine, rows = document["machine"], document["rows"]
+    unit = rows[0]["unit"]
+    head = ["", unit if unit != "s" else "seconds", "ratio"]
+    columns = ["variant", "value", "ratio"]
+    if unit != "s":
+        head, columns = [*head, "seconds a round"], [*columns, "seconds"]
+    head, columns = [*head, "spread"], [*columns, "spread"]
+    if any(row["of_peak"] is not None for row in rows):
+        head, columns = [*head, "of peak"], [*columns, "of_peak"]
+    lines = [[_text(name, row[name]) for name in columns] for row in rows]
+    missing = [f"*{row['variant']}*: {row['reason']}." for row in rows if row["reason"]]
+    where = (
+        f"{machine['processor']} ({machine['vectors']}), {machine['threads']} of {machine['cores']} cores, "
+        f"Python {machine['python']}, torch {machine['torch']}, load {machine['load']}, {machine['time'][:10]}."
+    )
+    return "\n\n".join([table(head, lines), *missing, where]) + "\n"
+
+
+def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
+    lines = []
+    for one in bounds:
+        bound = f"≥ {one.at_least:g}" if one.at_least is not None else f"≤ {one.at_most:g}"
+        met = one.met(found)
+        outcome = "not measured" if met is None else "met" if met else "missed"
+        value = one.measured(found)
+        lines.append([one.text, bound, None if value is None else f"{value:.3g}", outcome, one.note if not met else ""])
+    return table(["target", "bound", "measured", "", "why"], lines) + "\n"
+
+
+def _text(column: str, value: Any) -> str | None:
+    if not isinstance(value, float):
+        return value
+    if column in ("of_peak", "spread"):
+        return f"{value:.0%}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def figures(found: Mapping[str, Document]) -> dict[str, str]:
+    """File name to SVG: the roofline of ``fc-train``, and how cost grows by ``fc-growth``, ``ntk`` and ``npk``."""
+    made = {}
+    if "fc-train" in found:
+        made["roofline.svg"] = _roofline(found["fc-train"])
+    if "fc-growth" in found:
+        made["growth.svg"] = _growth(found["fc-growth"])
+    if kernels := [found[name] for name in ("ntk", "npk") if name in found]:
+        made["kernels.svg"] = _kernels(kernels)
+    return made
+
+
+def _roofline(document: Document) -> str:
+    """Rates of operations as bars, below the measured peak."""
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in document["rows"] if row["gflops"] is not None]
+    peak = rows[-1]
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(7.2, 0.34 * len(rows) + 1.0))
+        ways = rows[:-1][::-1]
+        bars = ax.barh([row["variant"] for row in ways], [row["gflops"] for row in ways], color=COLOUR)
+        ax.bar_label(bars, [f" {row['of_peak']:.0%}" for row in ways])
+        ax.axvline(peak["gflops"], color=ROOF, linewidth=2, label=f"{peak['variant']}, {peak['gflops']:.0f} GFLOP/s")
+        ax.set(xlabel="thousand million operations a second [GFLOP/s]", xlim=(0, 1.05 * peak["gflops"]))
+        ax.legend(loc="lower right", fontsize=8)
+        ax.grid(axis="x", alpha=0.3)
+        return _svg(figure)
+
+
+def _growth(document: Document) -> str:
+    """Rates of operations over models, width and depth; a variant's name is ``backend, what number``."""
+    import matplotlib.pyplot as plt
+
+    peak = document["rows"][-1]["gflops"]
+    series: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for row in document["rows"][:-1]:
+        backend, words = row["variant"].split(", ")
+        what, number = words.split()
+        if row["gflops"] is not None:
+            series.setdefault((backend, what), []).append((int(number), row["gflops"]))
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(series), figsize=(3.4 * len(series), 3.2), sharey=True, squeeze=False)
+        for ax, ((backend, what), points) in zip(axes[0], series.items(), strict=True):
+            numbers, speeds = zip(*points, strict=True)
+            ax.plot(numbers, speeds, "o-", color=COLOUR)
+            if peak:
+                ax.axhline(peak, color=ROOF, linewidth=2, label="multiply-add peak")
+            ax.set(title=backend, xscale="log", xlabel=f"{what} [number]", xticks=numbers)
+            ax.set_xticklabels(numbers)
+            ax.minorticks_off()
+            ax.grid(alpha=0.3)
+        axes[0][0].set_ylabel("speed [GFLOP/s]")
+        axes[0][0].set_ylim(bottom=0)
+        axes[0][0].legend(fontsize=8)
+        return _svg(figure)
+
+
+def _kernels(documents: Sequence[Document]) -> str:
+    """Seconds over examples, a panel for each benchmark; a variant's name is ``way, n = number``."""
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(documents), figsize=(4.2 * len(documents), 4.4), sharey=True, squeeze=False)
+        for ax, document in zip(axes[0], documents, strict=True):
+            series: dict[str, list[tuple[int, float]]] = {}
+            for row in document["rows"]:
+                way, _, number = row["variant"].rpartition(", n = ")
+                if row["seconds"] is not None:
+                    series.setdefault(way, []).append((int(number), row["seconds"]))
+            for way, points in series.items():
+                ax.plot(*zip(*points, strict=True), "o-", label=way)
+            numbers = sorted({n for points in series.values() for n, _ in points})
+            least = min(seconds for points in series.values() for n, seconds in points if n == numbers[0])
+            square = [least * (n / numbers[0]) ** 2 for n in numbers]
+            ax.plot(numbers, square, ":", color=ROOF, label="square of the examples")
+            ax.set(title=document["benchmark"], xscale="log", yscale="log", xlabel="examples [number]", xticks=numbers)
+            ax.set_xticklabels(numbers)
+            ax.minorticks_off()
+            ax.grid(alpha=0.3)
+            ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+        axes[0][0].set_ylabel("time [s]")
+        return _svg(figure)
+
+
+def _svg(figure: Any) -> str:
+    import matplotlib.pyplot as plt
+
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return out.getvalue()

@@ -1,0 +1,126 @@
+"""What a build needs beside the renderer: executed chapters, and digests of their inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.project import Project
+from companion.site import notebooks
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = [
+    "BENCHMARKS",
+    "SOURCES",
+    "Tell",
+    "chapter_digest",
+    "chapters_of",
+    "execute",
+    "executed",
+    "inputs_digest",
+    "made",
+]
+
+SOURCES = ("_config.yml", "_toc.yml", "book")
+PACKAGE = Path(__file__).parents[1]
+BENCHMARKS = "benchmarks"
+
+Tell = Callable[[str], None]
+
+
+def inputs_digest(project: Project) -> str:
+    """SHA-256 over everything that the site depends on: sources, chapters, records, package, environment."""
+    files = _package_files(project)
+    files += [path for name in (*SOURCES, BENCHMARKS) for path in _files(project.root / name)]
+    return _digest(project, [*files, *_files(project.notebooks), *_files(project.results)])
+
+
+def chapter_digest(project: Project, chapter: Path) -> str:
+    """SHA-256 over everything that a chapter's outputs depend on."""
+    return _digest(project, [chapter, *_package_files(project), *_files(project.results)])
+
+
+def executed(project: Project, force: bool, tell: Tell) -> dict[Path, tuple[Path, Path]]:
+    """Chapter to its executed notebook and its downloads, from the last build where its inputs are the same."""
+    done: dict[Path, tuple[Path, Path]] = {}
+    missing: dict[Path, Path] = {}
+    for chapter in chapters_of(project):
+        folder = project.build / "chapters" / f"{chapter.stem}-{chapter_digest(project, chapter)[:16]}"
+        done[chapter] = folder / chapter.name, folder / "downloads"
+        if folder.joinpath(chapter.name).is_file() and not force:
+            tell(f"{chapter.name} is as in the last build")
+            continue
+        for old in folder.parent.glob(f"{chapter.stem}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        missing[chapter] = made(folder / "downloads")
+    for chapter, notebook in execute(project, missing, tell) if missing else ():
+        notebooks.write(notebook, done[chapter][0])  # last, as the sign that all is there
+    return done
+
+
+def execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator[tuple[Path, NotebookNode]]:
+    """Execute chapters with their defaults, as many at a time as there are cores, each in a process of its own.
+
+    Args:
+        project: the checkout.
+        jobs: chapter to the folder of its downloads.
+        tell: called when a chapter is done.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    tell(f"Executing {len(jobs)} chapters" if len(jobs) != 1 else f"Executing {next(iter(jobs)).name}")
+    with ProcessPoolExecutor(max(1, min(cores, len(jobs))), mp_context=get_context("spawn")) as pool:
+        futures = {
+            pool.submit(
+                notebooks.execute, chapter, root=project.root, store=project.results, downloads=downloads
+            ): chapter
+            for chapter, downloads in jobs.items()
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+                tell(f"{futures[future].name} is done")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def chapters_of(project: Project) -> list[Path]:
+    """The notebooks of the book, by name."""
+    return sorted(path for path in project.notebooks.glob("*.ipynb") if not path.name.startswith("."))
+
+
+def _package_files(project: Project) -> list[Path]:
+    names = ("pyproject.toml", "requirements.lock")
+    return [*_files(PACKAGE), *(project.root / name for name in names if (project.root / name).is_file())]
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """The files in a place, by name; what tools leave behind is none of them."""
+    if place.is_file():
+        yield place
+    for folder, folders, names in os.walk(place):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
+        yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _digest(project: Project, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
+    for path in files:
+        digest.update(f"\0{os.path.relpath(path, project.root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def made(folder: Path) -> Path:
+    """The folder, which is there now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

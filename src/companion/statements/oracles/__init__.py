@@ -1,0 +1,1 @@
+"""Oracles of the checks: worked cases, longhand computations, exact expectations, growing widths."""

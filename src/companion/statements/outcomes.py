@@ -1,0 +1,265 @@
+"""Outcomes of checks as files: one small JSON per statement beside the records of runs, verified always.
+
+Unlike the record of a run, the outcome of a statement is replaced when its check is repeated by other code; the same
+code gives the same outcome, and leaves the file as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from companion.records.store import RecordError, canonical, content_digest
+from companion.statements import Check
+
+__all__ = ["FOLDER", "FORMAT", "CheckStore", "Outcome", "checks_digest", "load_checks"]
+
+FORMAT = 1
+FOLDER = "checks"
+"""Where a store of records keeps the outcomes of checks."""
+
+PACKAGE = Path(__file__).parents[1]
+CHECKING_PATH = (
+    "notation.py",
+    "networks",
+    "runs",
+    "kernels",
+    "statements",
+)
+PARTS = {"format", "id", "checks", "provenance", "digest"}
+NUMBERS = ("measured", "expected", "error", "tolerance")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the check of one statement came to.
+
+    Args:
+        content: the JSON object: ``format, id, checks, provenance, digest``; ``checks`` has the fields of
+            :class:`~companion.statements.Check`, one object per comparison, ``provenance`` the digest of the sources,
+            the version of torch, and the UTC time of the check.
+    """
+
+    content: Mapping[str, Any]
+
+    @classmethod
+    def build(cls, checks: Sequence[Check]) -> Outcome:
+        """The outcome of one statement, found by this code now.
+
+        Raises:
+            RecordError: if what results would not verify: no comparison at all, or those of several statements.
+        """
+        if not checks:
+            raise RecordError("an outcome needs at least one comparison")
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            "id": checks[0].id,
+            "checks": [asdict(check) for check in checks],
+            "provenance": {
+                "sources": checks_digest(),
+                "torch": torch.__version__,
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        }
+        outcome = cls({**content, "digest": content_digest(content)})
+        outcome.verify()
+        return outcome
+
+    @property
+    def id(self) -> str:
+        """The statement."""
+        return self.content["id"]
+
+    @property
+    def checks(self) -> list[Check]:
+        """The comparisons, in the order in which they were made."""
+        return [Check(**row) for row in self.content["checks"]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every comparison came out as it should."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def current(self) -> bool:
+        """Whether today's sources made it; an outcome of older ones is stale, and stands until it is repeated."""
+        return self.content["provenance"]["sources"] == checks_digest()
+
+    def verify(self) -> None:
+        """Raise :class:`~companion.records.store.RecordError` unless schema, digest and verdicts agree."""
+        content = self.content
+        if missing := PARTS - content.keys():
+            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
+        if content["format"] != FORMAT:
+            raise RecordError(f"format {content['format']} is unknown, this code reads format {FORMAT}")
+        if content["digest"] != content_digest(content):
+            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        if missing := {"sources", "torch", "time"} - content["provenance"].keys():
+            raise RecordError(f"the provenance lacks {', '.join(sorted(missing))}")
+        if not content["checks"]:
+            raise RecordError("it holds no comparison")
+        for row in content["checks"]:
+            _verify_row(row, content["id"])
+
+
+def _verify_row(row: Mapping[str, Any], id: str) -> None:
+    expected = {field.name for field in fields(Check)}
+    if row.keys() != expected:
+        raise RecordError(f"a comparison has the fields {', '.join(sorted(row))}, not {', '.join(sorted(expected))}")
+    where = f"comparison {row['aspect']!r}"
+    if row["id"] != id:
+        raise RecordError(f"{where} is one of {row['id']}, not of {id}")
+    if row["form"] not in ("stated", "corrected", "printed"):
+        raise RecordError(f"{where} has the form {row['form']!r}, none of stated, corrected, printed")
+    if not all(isinstance(row[name], float | int) and math.isfinite(row[name]) for name in NUMBERS):
+        raise RecordError(f"{where} holds a value that is not a finite number")
+    if row["holds"] is not (row["error"] <= row["tolerance"]):
+        raise RecordError(f"{where} says holds = {row['holds']} of error {row['error']}, tolerance {row['tolerance']}")
+    if row["passed"] is not (row["holds"] is (row["form"] != "printed")):
+        raise RecordError(f"{where} says passed = {row['passed']} of a {row['form']} form with holds = {row['holds']}")
+
+
+class CheckStore:
+    """A folder of outcomes.
+
+    Args:
+        folder: created with the first outcome; ``checks`` in the folder of a store of records.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def path(self, id: str) -> Path:
+        """Where the outcome of a statement stands, whether or not it exists."""
+        return self.folder / f"{id}.json"
+
+    def files(self) -> list[Path]:
+        """All files of outcomes, by name; temporary files are none."""
+        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
+
+    def read(self, path: Path) -> Outcome:
+        """One verified outcome.
+
+        Raises:
+            RecordError: the file is damaged; the message names it and says what is wrong.
+        """
+        try:
+            outcome = Outcome(json.loads(path.read_text(encoding="utf-8")))
+            if not isinstance(outcome.content, dict):
+                raise RecordError("it is no JSON object")
+            outcome.verify()
+            if path.name != self.path(outcome.id).name:
+                raise RecordError(f"it holds the outcome of {outcome.id}")
+        except (RecordError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordError(f"{FOLDER}/{path.name} is damaged: {error}") from None
+        return outcome
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Every outcome by statement.
+
+        Raises:
+            RecordError: a file is damaged.
+        """
+        return {outcome.id: outcome for outcome in map(self.read, self.files())}
+
+    def verify(self) -> list[tuple[Path, str | None]]:
+        """Every file with ``None`` if it verifies, else the reason why not."""
+        results: list[tuple[Path, str | None]] = []
+        for path in self.files():
+            try:
+                self.read(path)
+            except RecordError as error:
+                results.append((path, str(error)))
+            else:
+                results.append((path, None))
+        return results
+
+    def write(self, outcome: Outcome) -> Path:
+        """Store an outcome, whole or not at all; what stands there is kept if the same code found the same.
+
+        A file that is damaged is replaced.
+
+        Raises:
+            RecordError: the outcome does not verify.
+        """
+        outcome.verify()
+        path = self.path(outcome.id)
+        if not self._holds(path, outcome):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, _text(outcome.content))
+        return path
+
+    def store(self, checks: Iterable[Check]) -> list[Path]:
+        """Store comparisons, which must be all of their statements; the files, one per statement."""
+        found: dict[str, list[Check]] = {}
+        for check in checks:
+            found.setdefault(check.id, []).append(check)
+        return [self.write(Outcome.build(mine)) for mine in found.values()]
+
+    def _holds(self, path: Path, outcome: Outcome) -> bool:
+        try:
+            old = self.read(path).content if path.exists() else None
+        except RecordError:
+            return False
+        return old is not None and _without_time(old) == _without_time(outcome.content)
+
+
+def load_checks(folder: Path | str) -> dict[str, bool]:
+    """Statement to whether all its comparisons came out as they should, as stored; nothing if nothing is stored.
+
+    Args:
+        folder: of the outcomes.
+
+    Raises:
+        RecordError: a file is damaged; the message names it.
+    """
+    return {id: outcome.passed for id, outcome in CheckStore(folder).outcomes().items()}
+
+
+@functools.cache
+def checks_digest() -> str:
+    """SHA-256 (first sixteen digits) of the sources on which the outcome of a check depends."""
+    digest = hashlib.sha256()
+    for name in CHECKING_PATH:
+        path = PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(PACKAGE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _without_time(content: Mapping[str, Any]) -> dict[str, Any]:
+    origin = {name: value for name, value in content["provenance"].items() if name != "time"}
+    return {name: value for name, value in content.items() if name != "digest"} | {"provenance": origin}
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    """One line per field, and one per comparison, so that a change is easy to see."""
+    rows = ",\n".join(f"  {canonical(row)}" for row in content["checks"])
+    values = {name: canonical(value) for name, value in content.items()} | {"checks": f"[\n{rows}\n ]"}
+    return "{\n" + ",\n".join(f' "{name}": {value}' for name, value in values.items()) + "\n}\n"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

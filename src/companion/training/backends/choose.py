@@ -1,0 +1,41 @@
+"""Which backend trains a run."""
+
+from __future__ import annotations
+
+from companion.runs.spec import RunSpec
+from companion.training.backends import (
+    Backend,
+    ChainsBackend,
+    CudaBackend,
+    FusedBackend,
+    LanesBackend,
+    ReferenceBackend,
+    StackedBackend,
+)
+
+__all__ = ["BACKENDS", "choose_backend"]
+
+BACKENDS: dict[str, Backend] = {
+    b.name: b
+    for b in (FusedBackend(), ChainsBackend(), CudaBackend(), LanesBackend(), StackedBackend(), ReferenceBackend())
+}
+"""In order of preference."""
+
+ONLY_ON = {"fused": "cpu", "lanes": "cpu", "chains": "cuda", "cuda": "cuda"}
+"""Backends that serve one type of device only."""
+
+
+def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Backend:
+    """The first backend that can train ``spec`` on ``device``, or the named one.
+
+    Raises:
+        ValueError: unknown name, or neither the named backend nor, for ``auto``, any other can train this run.
+    """
+    if name not in ("auto", *BACKENDS):
+        raise ValueError(f"unknown backend {name!r}: valid are auto, {', '.join(BACKENDS)}")
+    kind = device.partition(":")[0]
+    able = {b.name: b for b in BACKENDS.values() if ONLY_ON.get(b.name, kind) == kind and b.supports(spec)}
+    if not able or name not in ("auto", *able):
+        run = f"{spec.architecture} {'with' if spec.bias else 'without'} biases in {spec.precision} on {device}"
+        raise ValueError(f"backend {name} cannot train {run}: valid here are {', '.join(able) or 'none'}")
+    return next(iter(able.values())) if name == "auto" else able[name]

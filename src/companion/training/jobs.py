@@ -1,0 +1,146 @@
+"""One run on its way: from its checkpoint, epoch by epoch, to its record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from companion.measure import measure
+from companion.notation import Regime
+from companion.records.provenance import provenance
+from companion.records.store import Record
+from companion.runs.examples import Split
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.training.backends import Backend
+from companion.training.state import EpochResult, TrainState
+from companion.training.workspace import Checkpoint, Workspace, weights_digest
+
+__all__ = ["Job", "TeacherMissingError", "endless", "leaders"]
+
+
+class TeacherMissingError(RuntimeError):
+    """An FL run whose ReLU run has left no weights here."""
+
+
+def endless(spec: RunSpec) -> RunSpec:
+    """The run without its number of epochs; the teacher, whose length may hang on it, is another matter."""
+    own = {"teacher_epochs": None} if spec.regime is Regime.FL else {}
+    return spec.replace(epochs=10**9, **own)
+
+
+class Job:
+    """One run on its way."""
+
+    def __init__(self, spec: RunSpec, workspace: Workspace, backend: Backend) -> None:
+        self.spec, self.workspace, self.backend = spec, workspace, backend
+        self.teacher: dict[str, object] | None = None
+        teacher = None
+        if spec.teacher is not None:
+            weights = workspace.load_weights(spec.teacher.key, spec.teacher_checkpoint)
+            if weights is None:
+                raise TeacherMissingError(
+                    f"the FL run {spec.key} needs the weights of its ReLU run {spec.teacher.key}: train that first"
+                )
+            teacher = weights.params
+            self.teacher = {
+                "key": spec.teacher.key,
+                "take": weights.take,
+                "checkpoint": spec.teacher_checkpoint,
+                "epoch": weights.epoch,
+                "weights": weights_digest(weights.params),
+            }
+        self.followers: list[Job] = []
+        saved = workspace.load_checkpoint(spec.key)
+        if saved is not None and saved.teacher == self.teacher:
+            self.checkpoint = saved
+        else:
+            self.checkpoint = Checkpoint.fresh(TrainState(initial_model(spec, teacher)), self.teacher)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.checkpoint.diverged or self.checkpoint.epoch >= self.spec.epochs or self.fitted
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the run may stop early by the rule of its spec."""
+        return self.spec.fitted(self.checkpoint.curves["train_accuracy"])
+
+    def passed(self) -> list[Job]:
+        """The followers whose last epoch this is, taken off the list; with the run itself all others end too."""
+        ended = [job for job in self.followers if self.done or job.spec.epochs == self.checkpoint.epoch]
+        self.followers = [job for job in self.followers if job not in ended]
+        for job in ended:
+            job.checkpoint = self.checkpoint
+        return ended
+
+    def advance(self, state: TrainState, result: EpochResult, accuracies: dict[str, float], seconds: float) -> None:
+        """Take note of one more epoch."""
+        old = self.checkpoint
+        values = {
+            "train_loss": round(result.loss / result.examples, 6),
+            "train_accuracy": round(100 * result.correct / result.examples, 4),
+            **accuracies,
+        }
+        # The loss was taken before the last step: that step can still have overflowed.
+        finite = math.isfinite(values["train_loss"]) and all(
+            bool(tensor.isfinite().all()) for tensor in state.model.trainable(self.spec.regime).values()
+        )
+        curves = {name: [*old.curves.get(name, []), value] for name, value in values.items()} if finite else old.curves
+        new = replace(old, state=state, curves=curves, seconds=old.seconds + seconds, diverged=not finite)
+        for checkpoint, curve in (("best_test", "test_accuracy"), ("selected", "holdout_accuracy")):
+            if finite and curve in curves and curves[curve][-1] > max(curves[curve][:-1], default=-1.0):
+                new = replace(new, kept={**new.kept, checkpoint: (new.epoch, state.model)})
+        self.checkpoint = new
+
+    def probe(self, data: Split) -> None:
+        """Measure what the spec asks for, if this is the epoch for it and it has not been done."""
+        c, spec = self.checkpoint, self.spec
+        measured = c.probes.get("epoch", [])
+        if spec.probe is None or c.diverged or c.epoch % spec.probe_every or c.epoch in measured:
+            return
+        values = {"epoch": c.epoch, **measure(spec, c.state.model, data.train.inputs, data.train.labels)}
+        probes = {name: [*c.probes.get(name, []), value] for name, value in values.items()}
+        self.checkpoint = replace(c, probes=probes)
+
+    def record(self, device: str, threads: int) -> Record:
+        """The finished run as a record; a ReLU run also leaves its weights for FL."""
+        c, spec = self.checkpoint, self.spec
+        take = self.workspace.next_take(spec)
+        models = {name: model for name, (_, model) in c.kept.items()} | {"last": c.state.model}
+        epochs = {name: epoch for name, (epoch, _) in c.kept.items()} | {"last": c.epoch}
+        if spec.regime is Regime.RELU and not c.diverged:
+            self.workspace.save_weights(spec.key, take, {n: (epochs[n], m.value) for n, m in models.items()})
+        test = c.curves["test_accuracy"]
+        selected = epochs.get("selected")
+        return Record.build(
+            spec,
+            take,
+            status="diverged" if c.diverged else "finished",
+            curves=c.curves,
+            best_test=max(test, default=None),
+            best_epoch=epochs.get("best_test"),
+            last_test=test[-1] if test else None,
+            selected_test=test[selected - 1] if selected else None,
+            selected_epoch=selected,
+            teacher=self.teacher,
+            **({"probes": c.probes} if spec.probe else {}),
+            weights={name: weights_digest(model.value) for name, model in models.items()},
+            provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3)),
+        )
+
+
+def leaders(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs that train; every other one follows a longer job that will pass its last epoch."""
+    leaders: list[Job] = []
+    for job in sorted(jobs, key=lambda job: -job.spec.epochs):
+        for leader in leaders:
+            ahead = leader.checkpoint.epoch < job.spec.epochs and job.checkpoint.epoch == 0
+            if ahead and leader.teacher == job.teacher and endless(leader.spec) == endless(job.spec):
+                leader.followers.append(job)
+                break
+        else:
+            leaders.append(job)
+    return leaders

@@ -1,0 +1,174 @@
+"""What a training run keeps while it is not yet a record: checkpoints, and the weights of finished ReLU runs.
+
+None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from companion.networks.forward import Params
+from companion.records.store import Store
+from companion.runs.regimes import Model
+from companion.runs.spec import RunSpec
+from companion.training.state import TrainState
+
+__all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run after some epochs: its state, its curves, and the weights it has kept."""
+
+    state: TrainState
+    curves: dict[str, list[float]]
+    kept: dict[str, tuple[int, Model]] = field(default_factory=dict)
+    teacher: Mapping[str, Any] | None = None
+    seconds: float = 0.0
+    diverged: bool = False
+    probes: dict[str, list[float]] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, state: TrainState, teacher: Mapping[str, Any] | None) -> Checkpoint:
+        """Before the first epoch."""
+        return cls(state, {"train_loss": [], "train_accuracy": [], "test_accuracy": []}, teacher=teacher)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.curves["test_accuracy"])
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A finished ReLU network: which take and epoch, and its parameters."""
+
+    take: int
+    epoch: int
+    params: Params
+
+
+class Workspace:
+    """A folder of checkpoints and weights beside a record store.
+
+    Args:
+        folder: the folder, created when needed.
+        store: where finished records go; decides which take a repeated run is.
+    """
+
+    def __init__(self, folder: Path | str, store: Store) -> None:
+        self.folder, self.store = Path(folder), store
+
+    def next_take(self, spec: RunSpec) -> int:
+        """1, or more where the run is recorded already."""
+        return self.store.takes(spec) + 1
+
+    def load_checkpoint(self, key: str) -> Checkpoint | None:
+        """The checkpoint of a run; ``None`` if there is none or it cannot be read."""
+
+        def parse(saved: Any) -> Checkpoint:
+            state = TrainState(Model(**saved["model"]), saved["first"], saved["second"], saved["step"])
+            kept = {name: (epoch, Model(**model)) for name, (epoch, model) in saved["kept"].items()}
+            return Checkpoint(
+                state,
+                saved["curves"],
+                kept,
+                saved["teacher"],
+                saved["seconds"],
+                saved["diverged"],
+                saved.get("probes", {}),
+            )
+
+        return _load(self.folder / "checkpoints" / f"{key}.pt", parse)
+
+    def save_checkpoint(self, key: str, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint of a run, whole or not at all."""
+        state = checkpoint.state
+        content = {
+            "model": vars(state.model),
+            "first": state.first,
+            "second": state.second,
+            "step": state.step,
+            "curves": checkpoint.curves,
+            "kept": {name: (epoch, vars(model)) for name, (epoch, model) in checkpoint.kept.items()},
+            "teacher": checkpoint.teacher,
+            "seconds": checkpoint.seconds,
+            "diverged": checkpoint.diverged,
+            "probes": checkpoint.probes,
+        }
+        _save(content, self.folder / "checkpoints" / f"{key}.pt")
+
+    def drop_checkpoint(self, key: str) -> None:
+        """Forget the checkpoint of a run that is recorded."""
+        (self.folder / "checkpoints" / f"{key}.pt").unlink(missing_ok=True)
+
+    def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
+        """Keep a ReLU run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
+        content = {"take": take, "models": {name: tuple(model) for name, model in models.items()}}
+        _save(content, self.folder / "weights" / f"{key}.pt")
+
+    def load_weights(self, key: str, checkpoint: str) -> Weights | None:
+        """The weights of a ReLU run; ``None`` if they are not here or cannot be read."""
+
+        def parse(saved: Any) -> Weights | None:
+            model = saved["models"].get(checkpoint)
+            return None if model is None else Weights(saved["take"], *model)
+
+        return _load(self.folder / "weights" / f"{key}.pt", parse)
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """Whether this process may train a run now; the claim ends with the block, or with the process."""
+        folder = self.folder / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / key).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+
+def weights_digest(params: Params) -> str:
+    """SHA-256 over names and float32 bytes of parameters, the first sixteen digits."""
+    digest = hashlib.sha256()
+    for name in sorted(params):
+        digest.update(name.encode())
+        digest.update(params[name].detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _save(content: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    torch.save(content, temporary)
+    temporary.replace(path)
+
+
+def _load(path: Path, parse: Callable[[Any], T | None]) -> T | None:
+    """What ``parse`` makes of a saved file.  A damaged one is named, and as good as none: its run is repeated."""
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums that torch.save wrote
+            if (member := archive.testzip()) is not None:
+                raise ValueError(f"wrong checksum of {member}")
+        return parse(torch.load(path, weights_only=True))
+    except Exception as error:  # whatever bad bytes provoke in the decoders
+        log.warning("%s is damaged and not used: %s", path, error)
+        return None

@@ -1,0 +1,1 @@
+"""From records to verdicts: frames, statistics, claims, trends, spreads, and the scorecard."""

@@ -1,0 +1,127 @@
+"""Records as data frames: one row per run, one row per epoch.  The only way from the store to tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from companion.exhibits import Cell
+from companion.records.store import Record, Store
+
+__all__ = ["STATISTICS", "bands", "curves", "points", "probes", "runs", "scores", "stopping"]
+
+STATISTICS = ("best_test", "last_test", "selected_test")
+PLACE = ("exhibit", "profile", "row", "column", "variant")
+
+
+def _place(cell: Cell) -> dict[str, Any]:
+    fields = asdict(cell)
+    return {name: fields[name] for name in PLACE}
+
+
+def _records(cells: Iterable[Cell], store: Store) -> Iterable[tuple[Cell, Record | None]]:
+    return ((cell, store.get(cell.spec)) for cell in cells)
+
+
+def runs(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+    """One row per run of a grid, whether recorded or not.
+
+    Columns: ``exhibit, profile, row, column, variant, dataset, seed, key, status`` (``finished``, ``diverged`` or
+    ``pending``), the :data:`STATISTICS` in percent, ``best_epoch``, ``seconds`` and ``device``.
+    """
+    rows = []
+    for cell, record in _records(cells, store):
+        line = _place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed, "key": cell.spec.key}
+        line["status"] = "pending" if record is None else record.content["status"]
+        line |= {name: None if record is None else record.statistic(name) for name in STATISTICS}
+        line["best_epoch"] = None if record is None else record.content["best_epoch"]
+        provenance = {} if record is None else record.content["provenance"]
+        line |= {"seconds": provenance.get("seconds"), "device": provenance.get("device")}
+        rows.append(line)
+    frame = pd.DataFrame(rows)
+    return frame.astype(dict.fromkeys([*STATISTICS, "seconds"], float))
+
+
+def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+    """One row per epoch of every recorded run.
+
+    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (from 1) and one per curve: ``train_loss`` in nats,
+    ``train_accuracy`` and ``test_accuracy`` in percent.
+    """
+    parts = []
+    for cell, record in _records(cells, store):
+        if record is None:
+            continue
+        part = pd.DataFrame(dict(record.curves))
+        part.insert(0, "epoch", range(1, len(part) + 1))
+        for name, value in reversed(list((_place(cell) | {"seed": cell.spec.seed}).items())):
+            part.insert(0, name, value)
+        parts.append(part)
+    if parts:
+        return pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(columns=[*PLACE, "seed", "epoch", "train_loss", "train_accuracy", "test_accuracy"])
+
+
+def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+    """One row per measurement of every finished run that has a probe.
+
+    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per quantity, see
+    :mod:`companion.measure.label_alignment`.
+    """
+    parts = []
+    for cell, record in _records(cells, store):
+        if record is None or not record.finished or "probes" not in record.content:
+            continue
+        place = pd.DataFrame([_place(cell) | {"seed": cell.spec.seed}])
+        parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*PLACE, "seed", "epoch"])
+
+
+def stopping(cells: Iterable[Cell], store: Store, epochs: int) -> pd.DataFrame:
+    """What an early stop would have changed, for every finished run that could have stopped and did not.
+
+    Columns: ``exhibit, profile, row, column, variant, seed``, ``stop``, the epoch at which training accuracy had been
+    at least 99.9% for so many ``epochs`` (none if never), and ``moved``, the points of best test accuracy that came
+    later.
+    """
+    lines = []
+    for cell, record in _records(cells, store):
+        if record is None or not record.finished or cell.spec.early_stop:
+            continue
+        rule = cell.spec.replace(early_stop=min(epochs, cell.spec.epochs - 1))
+        train, test = record.curves["train_accuracy"], record.curves["test_accuracy"]
+        stop = next((e for e in range(1, len(train)) if rule.fitted(train[:e])), None)
+        moved = 0.0 if stop is None else max(test) - max(test[:stop])
+        lines.append(_place(cell) | {"seed": cell.spec.seed, "stop": stop, "moved": moved})
+    return pd.DataFrame(lines, columns=[*PLACE, "seed", "stop", "moved"])
+
+
+def bands(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:
+    """A frame of :func:`curves` over its seeds: one row per cell and epoch.
+
+    Columns: ``row, column, epoch``, ``mean``, ``low`` and ``high`` of ``value`` over the seeds that have the epoch, and
+    ``n``, the number of seeds of the cell.
+    """
+    grouped = frame.groupby(["row", "column", "epoch"], sort=False)[value]
+    result = grouped.agg(mean="mean", low="min", high="max").reset_index()
+    seeds = frame.groupby(["row", "column"])["seed"].nunique().rename("n").reset_index()
+    return result.merge(seeds, on=["row", "column"], how="left")
+
+
+def points(frame: pd.DataFrame, statistic: str = "best_test") -> pd.DataFrame:
+    """A frame of :func:`runs` that has ``label`` and ``x`` too, over seeds: one row per label and ``x`` with a record.
+
+    Columns: ``label, x``, ``mean``, ``low`` and ``high`` of the statistic in percent, and ``n``.
+    """
+    done = frame[frame[statistic].notna()]
+    grouped = done.groupby(["label", "x"], sort=False)[statistic]
+    return grouped.agg(mean="mean", low="min", high="max", n="size").reset_index()
+
+
+def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statistic: str = "best_test") -> pd.Series:
+    """The scores of one cell of a frame of :func:`runs`, by seed; missing and diverged runs are left out."""
+    chosen = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
+    return chosen.set_index("seed")[statistic].dropna().sort_index()

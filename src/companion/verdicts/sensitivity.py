@@ -1,0 +1,112 @@
+"""What a change does to accuracy: each variant of a row against the exhibit's own runs, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from companion.papers.margins import margin, rules
+from companion.verdicts.frames import scores
+from companion.verdicts.stats import Difference, Verdict, equivalence, paired_difference, summarise
+
+__all__ = ["Shift", "gap", "lines", "shift"]
+
+Shift = Mapping[str, Any]
+"""One line: labels, ``mean, std, n``, the difference in points with its interval, and what the rule makes of it."""
+
+WORDS = {
+    Verdict.REPRODUCED: "the same",
+    Verdict.INCONCLUSIVE: "inconclusive",
+}
+
+
+def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: str = "best_test") -> Shift:
+    """A variant in one column of one row against the exhibit's own runs.
+
+    Args:
+        frame: of :func:`companion.verdicts.frames.runs`.
+        row: of the exhibit.
+        column: of the exhibit.
+        variant: empty for the exhibit's own runs, which have no difference.
+        statistic: what is compared.
+
+    Returns:
+        ``mean`` and ``std`` (``ddof = 0``) in percent, ``n`` and ``expected``, ``difference`` in points, its 90%
+        interval ``low, high``, and ``verdict``: ``the same`` (the interval lies within the margin of the dataset),
+        ``higher`` or ``lower`` (it lies outside), ``inconclusive``, how many runs diverged, or ``pending``.  Keys are
+        absent where there is nothing.
+    """
+    place = (frame["row"] == row) & (frame["column"] == column)
+    mine = frame[place & (frame["variant"] == variant)]
+    found, own = scores(frame, row, column, variant, statistic), scores(frame, row, column, "", statistic)
+    line: dict[str, Any] = {"n": len(found), "expected": len(mine), "verdict": "pending"}
+    if len(found):
+        summary = summarise(found.to_list())
+        line |= {"mean": summary.mean, "std": summary.std}
+    if not variant:
+        return line | {"verdict": "" if len(found) == len(mine) else _waiting(mine)}
+    gap = _paired(own, found, len(mine))
+    if gap is None:
+        both = frame[place & frame["variant"].isin(["", variant])]
+        return line | {"verdict": _waiting(mine if (mine["status"] == "diverged").any() else both)}
+    return line | _judged(gap, mine["dataset"].iloc[0])
+
+
+def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: str = "best_test") -> Shift:
+    """``b - a`` in points within one variant; ``verdict`` as in :func:`shift`.
+
+    Args:
+        frame: of :func:`companion.verdicts.frames.runs`.
+        row: of the exhibit.
+        variant: empty for the exhibit's own runs.
+        a: a column.
+        b: another.
+        statistic: what is compared.
+    """
+    mine = frame[(frame["row"] == row) & (frame["variant"] == variant)]
+    expected = int((mine["column"] == a).sum())
+    left, right = (scores(frame, row, column, variant, statistic) for column in (a, b))
+    found = _paired(left, right, expected)
+    if found is None:
+        return {"verdict": _waiting(mine[mine["column"].isin([a, b])])}
+    return _judged(found, mine["dataset"].iloc[0])
+
+
+def _paired(a: pd.Series, b: pd.Series, expected: int) -> Difference | None:
+    """``b - a`` over common seeds, once all are there."""
+    common = a.index.intersection(b.index)
+    if len(common) < max(expected, 2):
+        return None
+    return paired_difference(a[common].to_list(), b[common].to_list())
+
+
+def _waiting(mine: pd.DataFrame) -> str:
+    """Why there is nothing to judge: runs are missing, or all are there and some diverged."""
+    diverged = int((mine["status"] == "diverged").sum())
+    return (
+        f"{diverged} of {len(mine)} runs diverged" if diverged and "pending" not in set(mine["status"]) else "pending"
+    )
+
+
+def _judged(found: Difference, dataset: str) -> dict[str, Any]:
+    low, high = found.interval(rules()["equivalence_confidence"])
+    word = WORDS.get(equivalence(found, margin(dataset)), "higher" if found.mean > 0 else "lower")
+    return {"difference": found.mean, "low": low, "high": high, "verdict": word}
+
+
+def lines(frame: pd.DataFrame, base: str, statistic: str = "best_test") -> list[dict[str, Any]]:
+    """:func:`shift` of every row, column and variant of an exhibit, in its order.
+
+    Args:
+        frame: of :func:`companion.verdicts.frames.runs`.
+        base: what the exhibit's own runs are called.
+        statistic: what is compared.
+    """
+    places = frame[["row", "column", "variant"]].drop_duplicates()
+    compared = places.groupby(["row", "column"])["variant"].transform("nunique") > 1
+    return [
+        {"row": row, "column": column, "variant": variant or base, **shift(frame, row, column, variant, statistic)}
+        for row, column, variant in places[compared].itertuples(index=False)
+    ]

@@ -1,0 +1,147 @@
+"""From scores to means, intervals and the tests behind every verdict.
+
+The rules and margins stand in ``papers/margins.json`` and in this file; both were fixed before the first record of the
+paper profile was made.  ``std`` is the papers' (``ddof = 0``); tests and intervals use ``ddof = 1``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import stats as distributions
+
+from companion.papers.margins import rules
+
+__all__ = [
+    "Difference",
+    "Summary",
+    "Verdict",
+    "above",
+    "equivalence",
+    "holm",
+    "paired_difference",
+    "summarise",
+    "welch_difference",
+]
+
+
+class Verdict(StrEnum):
+    """What a rule says of a number, a claim or a statement."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not reproduced"
+    PARTLY = "partly"
+    """It holds in some rows and fails in others."""
+    INCONCLUSIVE = "inconclusive"
+    """The interval reaches across the margin: more seeds would be needed."""
+    PENDING = "pending"
+    """Runs are missing."""
+    CITED = "cited"
+    """A number that the paper only quotes."""
+    NOT_CHECKABLE = "not checkable"
+    """Nothing that code could decide."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Scores of one cell.
+
+    Args:
+        mean: their mean.
+        std: standard deviation with ``ddof = 0``, the papers' convention.
+        n: how many.
+        half_width: half the width of the mean's Student interval; ``None`` for a single score.
+    """
+
+    mean: float
+    std: float
+    n: int
+    half_width: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An estimated difference of two means, its standard error and degrees of freedom."""
+
+    mean: float
+    error: float
+    df: float
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The two-sided Student interval."""
+        reach = float(distributions.t.ppf((1 + confidence) / 2, self.df)) * self.error if self.error > 0 else 0.0
+        return self.mean - reach, self.mean + reach
+
+
+def summarise(scores: Sequence[float]) -> Summary:
+    """Mean, std, n and the half width of the 95% interval of at least one score; ``ValueError`` if there is none."""
+    values = np.asarray(scores, dtype=float)
+    n = len(values)
+    if n == 0:
+        raise ValueError("a summary needs at least one score")
+    half = None
+    if n > 1:
+        quantile = distributions.t.ppf((1 + rules()["interval_confidence"]) / 2, n - 1)
+        half = float(quantile * values.std(ddof=1) / math.sqrt(n))
+    return Summary(float(values.mean()), float(values.std()), n, half)
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:
+    """Mean of ``b - a`` over pairs (runs of one seed); ``ValueError`` unless there are at least two."""
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError(f"paired scores must be as many on both sides, at least two, not {len(a)} and {len(b)}")
+    gaps = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
+    return Difference(float(gaps.mean()), float(gaps.std(ddof=1) / math.sqrt(len(gaps))), len(gaps) - 1)
+
+
+Published = tuple[float, float | None, float | None]
+"""Mean, std with ``ddof = 0``, number of runs; without std or number the mean counts as exact."""
+
+
+def welch_difference(a: Published, b: Published) -> Difference:
+    """Mean of ``b`` minus mean of ``a`` by Welch, from published figures; at least one of them has a spread."""
+    errors = [std**2 / (n - 1) if std and n and n > 1 else 0.0 for _, std, n in (a, b)]  # std^2 n / (n - 1) / n
+    total = sum(errors)
+    parts = sum(e**2 / (n - 1) for e, (_, _, n) in zip(errors, (a, b), strict=True) if e and n)
+    runs = [n for _, _, n in (a, b) if n and n > 1]
+    return Difference(b[0] - a[0], math.sqrt(total), total**2 / parts if parts else max(runs, default=2) - 1)
+
+
+def equivalence(difference: Difference, within: float) -> Verdict:
+    """Two one-sided tests: the 90% interval inside ``+-within``, outside it, or across its edge."""
+    low, high = difference.interval(rules()["equivalence_confidence"])
+    if -within < low and high < within:
+        return Verdict.REPRODUCED
+    return Verdict.NOT_REPRODUCED if low >= within or high <= -within else Verdict.INCONCLUSIVE
+
+
+def above(difference: Difference, bound: float) -> float:
+    """One-sided p-value of the hypothesis that the difference is at most ``bound``."""
+    if difference.error == 0:
+        return 0.0 if difference.mean > bound else 1.0
+    return float(distributions.t.sf((difference.mean - bound) / difference.error, difference.df))
+
+
+def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
+    """Holm's adjusted p-values.
+
+    Args:
+        p_values: of the tests that can be made now.
+        family: size of the whole family, if some of its tests are still pending; those count as the least significant.
+
+    Raises:
+        ValueError: the family is smaller than the tests that are in it.
+    """
+    family = len(p_values) if family is None else family
+    if family < len(p_values):
+        raise ValueError(f"a family of {family} tests cannot hold {len(p_values)} p-values")
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (family - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted

@@ -1,0 +1,82 @@
+"""The application: help, errors, and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companion.project import Project
+from companion.records.store import Store
+from support.projects import tree
+
+
+def test_help_is_quick_for_it_imports_no_torch() -> None:
+    code = "import sys; from companion.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "scorecard" in done.stdout
+    assert not {"torch", "pandas", "numpy"} & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "valid commands of `companion` are list, run, status, scorecard, check, verify, book"),
+        ("lists", "valid commands of `companion` are list, run"),
+        ("data", "valid commands of `companion data` are fetch, pack, unpack, list"),
+        ("data get", "valid commands of `companion data` are fetch"),
+        ("status --jsn", "valid options of `companion status` are --json"),
+        ("run", "Missing argument 'exhibit'"),
+        ("run A-T9", "unknown exhibit 'A-T9': valid are A-T2"),
+        ("run A-T2 --profile fast", "valid are quick, cpu, paper"),
+        ("run A-T2 --device tpu", "valid on this machine are auto"),
+        ("run A-T2 --backend fast", "valid are auto, fused"),
+        ("run A-T2 -p colour red", "unknown parameter 'colour' of A-T2: valid are profile, device, train, seeds"),
+        ("run A-T2 -p seeds many", "seeds must be a whole number of at least 1, not 'many'"),
+        ("run A-T2 -p seeds", "'seeds' has no value"),
+        ("run A-T2 -p gate_permutation [0,0,1] --store x", "gate permutation"),
+        ("run A-T2 -p optimiser lion --store x", "valid are sgd, adam"),
+        ("run A-T2 -p seeds 2", "--store DIR"),
+        ("run A-T2 -p seeds 2 --store results", "--store DIR"),
+        ("run A-T2 --threads 0", "--threads"),
+        ("status --store nowhere", "--store must be a folder of records"),
+        ("verify --store nowhere", "--store must be a folder of records"),
+        ("data fetch imagenet", "unknown dataset 'imagenet': valid are mnist, cifar10, digits"),
+        ("data pack imagenet out", "unknown dataset 'imagenet'"),
+        ("data pack digits out --max-mib -1", "positive number of MiB"),
+        ("check A-Eq99", "A-Eq99"),
+    ],
+)
+def test_a_wrong_command_is_one_sentence_and_changes_nothing(
+    say: Any, checkout: Project, line: str, words: str
+) -> None:
+    before = tree(checkout.root)
+    said = say(line)
+    assert said.code == 2
+    assert words in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert said.out == ""
+    assert tree(checkout.root) == before
+    assert not checkout.build.exists()
+
+
+def test_where_there_is_no_project_the_message_says_so(
+    say: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in ("status", "verify", "run A-T2", "book"):
+        said = say(line)
+        assert (said.code, said.out) == (2, "")
+        assert "no project in" in said.err
+
+
+def test_a_fault_of_the_program_is_not_hidden(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Store) -> None:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr(Store, "verify", fail)
+    with pytest.raises(KeyError, match="a fault"):
+        say("verify")

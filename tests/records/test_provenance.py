@@ -1,0 +1,37 @@
+"""Where a record comes from: the digest follows every source on which a run's numbers depend."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+from companion.records import provenance
+
+
+def imports(file: Path) -> set[str]:
+    """First names below ``companion`` of what a file imports."""
+    tree = ast.parse(file.read_text())
+    modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {module.split(".")[1] for module in modules if module.startswith("companion.")}
+
+
+def test_the_digest_covers_all_that_training_imports() -> None:
+    covered = {name.removesuffix(".py") for name in provenance.TRAINING_PATH}
+    assert {"networks", "data", "runs", "kernels", "measure", "training"} <= covered
+    folders = [provenance.PACKAGE / name for name in provenance.TRAINING_PATH if "." not in name]
+    needed = set().union(*(imports(file) for folder in folders for file in folder.rglob("*.py")))
+    assert needed - covered <= {"records", "project"}  # what writes numbers down does not change them
+
+
+@pytest.mark.parametrize("name", ["runs/labels.py", "measure/kernel_norms.py", "training/backends/fused.c"])
+def test_the_digest_follows_the_sources(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = provenance.sources_digest()
+    shutil.copytree(provenance.PACKAGE, tmp_path / "companion", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "companion")
+    assert provenance.sources_digest.__wrapped__() == here
+    with (tmp_path / "companion" / name).open("a") as file:
+        file.write("\n")
+    assert provenance.sources_digest.__wrapped__() != here

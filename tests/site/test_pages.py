@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+
+import pytest
+
+from companion.records.store import Store
+from companion.render import markdown
+from companion.site import pages
+from companion.verdicts.scorecard import headline, scorecard
+from companion.verdicts.stats import Verdict
+
+
+def _data(name: str) -> list[dict]:
+    return json.loads(resources.files("companion").joinpath("papers", name).read_text())
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory: pytest.TempPathFactory) -> list:
+    return scorecard(Store(tmp_path_factory.mktemp("empty")))
+
+
+@pytest.fixture(scope="module")
+def lines(entries: list) -> list[dict]:
+    return [entry.to_dict() for entry in entries]
+
+
+def _labels(text: str) -> list[str]:
+    return re.findall(r"^\((item-[a-z0-9-]+)\)=$", text, re.MULTILINE)
+
+
+def _references(text: str) -> set[str]:
+    return set(re.findall(r"\{ref\}`[^`<]+ <(item-[a-z0-9-]+)>`", text))
+
+
+def test_every_statement_and_every_erratum_has_a_section_and_all_references_lead_to_one(lines: list[dict]) -> None:
+    statements, errata = pages.statements(lines, {}), pages.errata()
+    labels = _labels(statements) + _labels(errata)
+    assert len(set(labels)) == len(labels)
+    assert set(_labels(statements)) == {markdown.anchor(one["id"]) for one in _data("statements.json")}
+    assert set(_labels(errata)) == {markdown.anchor(one["id"]) for one in _data("errata.json")}
+    for page in (statements, errata, pages.scorecard(lines, {})):
+        assert _references(page)
+        assert _references(page) <= set(labels)
+
+
+def test_every_entry_stands_on_the_scorecard(lines: list[dict]) -> None:
+    page = pages.scorecard(lines, {"A-T2": "../../notebooks/a_t2_accuracy"})
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "verdict-" in line]
+    assert len(rows) == len(lines)
+    assert "### [A-T2](../../notebooks/a_t2_accuracy.ipynb)" in page
+    widths = {line.count(" | ") for line in rows}
+    assert widths == {7, 3}  # numbers and claims have eight columns, statements four
+
+
+def test_the_headline_adds_up(entries: list) -> None:
+    rows = [line.strip("| ").split(" | ") for line in pages.headline(headline(entries)).splitlines()[2:]]
+    assert [row[0] for row in rows] == list(pages.KINDS.values())
+    for row in rows:
+        total, *counts = map(int, row[1:])
+        assert total == sum(counts) > 0
+
+
+def test_cells_are_escaped_and_rules_do_not_repeat_their_verdict(lines: list[dict]) -> None:
+    line = next(line for line in lines if line["kind"] == "number") | {"rule": "|a - b|\nis small"}
+    assert r"\|a - b\| is small |" in pages.scorecard([line], {})
+    assert "pending</span>: pending" not in pages.statements(lines, {})
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_can_be_shown(verdict: Verdict) -> None:
+    assert f"verdict-{str(verdict).replace(' ', '-')}" in pages.headline({"number": {str(verdict): 3}})
+
+
+def test_no_page_names_another_host(lines: list[dict]) -> None:
+    for page in (pages.statements(lines, {}), pages.errata(), pages.scorecard(lines, {})):
+        assert not re.search(r"https?://", page)
+
+
+def test_stored_comparisons_stand_below_their_statement(lines: list[dict]) -> None:
+    values = {"measured": 1.0, "expected": 2.0, "error": 0.5, "tolerance": 1e-10, "holds": False}
+    checks = {
+        "A-Eq8": [
+            {"form": form, "aspect": "|C|", "passed": form == "printed", **values} for form in ("stated", "printed")
+        ]
+    }
+    page = pages.statements(lines, {}, checks)
+    section = page[page.index("### A-Eq8") :].split("\n### ")[0]
+    assert r"| stated | \|C\| | 1 | 2 | 5.0e-01 | 1.0e-10 | no, against expectation |" in section
+    assert r"| printed | \|C\| | 1 | 2 | 5.0e-01 | 1.0e-10 | no |" in section
+    assert page.count("| printed |") == 1

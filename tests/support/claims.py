@@ -1,0 +1,43 @@
+"""What the tests of claims share: the claims by name, and scores of which the verdict is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from companion.exhibits import CLAIMS, Cell
+from companion.exhibits.claim import Claim
+from companion.verdicts.claims import RowResult, evaluate, own_differences
+from companion.verdicts.stats import Verdict
+from support.synthetic import MNIST, grid_of, main_cells
+
+REPRODUCED, FAILED, UNCLEAR, PENDING = (
+    Verdict.REPRODUCED,
+    Verdict.NOT_REPRODUCED,
+    Verdict.INCONCLUSIVE,
+    Verdict.PENDING,
+)
+LEARN, SAME, NEAR, GAIN, RISES, NEVER_FALLS, CROSSES = CLAIMS
+PRINTED = (LEARN, SAME, NEAR)
+"""Claims about the columns of the paper's own table."""
+GRID = [cell for cell in main_cells() if cell.row in MNIST]
+TABLE = {"FR-II": 95.9, "FR-DI": 96.0, "DL": 97.9, "FL": 97.8, "ReLU": 97.9}
+
+Score = Callable[[Cell], float | str | None]
+
+
+def frame_of(score: Score, grid: Sequence[Cell] = GRID) -> pd.DataFrame:
+    """As :func:`companion.verdicts.frames.runs` gives it, without a store."""
+    lines = [(c.row, c.column, c.variant, c.spec.seed, score(c)) for c in grid]
+    frame = pd.DataFrame(lines, columns=["row", "column", "variant", "seed", "best_test"])
+    return frame.assign(best_test=pd.to_numeric(frame["best_test"], errors="coerce"))
+
+
+def seen(claim: Claim, score: Score, order: int | None = None) -> list[RowResult]:
+    """A claim in its view of its exhibit's paper runs, all on CIFAR-10; ``order`` shuffles the lines."""
+    grid = [c for c in grid_of(claim.exhibit, "paper") if c.spec.dataset == "cifar10"]
+    frame = frame_of(score, grid)
+    view = claim.view(frame if order is None else frame.sample(frac=1, random_state=order))
+    rows = sorted(set(claim.view(frame)["row"]))
+    return evaluate(claim, [(row, "cifar10") for row in rows], own_differences(view, 5))

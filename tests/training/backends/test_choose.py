@@ -1,0 +1,37 @@
+"""Which backend trains a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from companion.training.backends.choose import choose_backend
+from support.laboratory import tiny
+
+# Backends
+
+
+def test_the_first_backend_that_can_is_chosen():
+    assert choose_backend(tiny(optimiser="rmsprop")).name == "stacked"
+    assert choose_backend(tiny(architecture="C4GAP", depth=2)).name == "lanes"
+    assert choose_backend(tiny(precision="bfloat16")).name == "stacked"
+    assert choose_backend(tiny(), "reference").name == "reference"
+    assert choose_backend(tiny(), device="cuda:0").name in ("cuda", "stacked")
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "device", "words"),
+    [
+        (tiny(), "jax", "cpu", ("unknown backend 'jax'", "auto, fused")),
+        (tiny(precision="bfloat16"), "reference", "cpu", ("bfloat16", "valid here are stacked")),
+        (tiny(bias=False, optimiser="rmsprop"), "fused", "cpu", ("without biases", "stacked, reference")),
+        (tiny(), "lanes", "cpu", ("lanes cannot train", "fused, stacked, reference")),
+        (tiny(), "fused", "cuda", ("fused cannot train", "on cuda")),
+        (tiny(), "cuda", "cpu", ("cuda cannot train", "on cpu")),
+        (tiny(precision="tf32"), "auto", "cpu", ("in tf32 on cpu", "valid here are none")),
+        (tiny(architecture="C4GAP", depth=2, precision="tf32"), "lanes", "cpu", ("lanes cannot", "in tf32 on cpu")),
+    ],
+)
+def test_a_backend_that_cannot_says_which_can(spec, name, device, words):
+    with pytest.raises(ValueError, match="valid") as caught:
+        choose_backend(spec, name, device)
+    assert all(word in str(caught.value) for word in words)
