@@ -67,11 +67,15 @@ def test_the_cache_folder_can_be_chosen(tmp_path, monkeypatch) -> None:
     assert cache_folder(tmp_path) == tmp_path
     monkeypatch.setenv("COMPANION_DATA", "~/sets")
     assert cache_folder() == Path.home() / "sets"
+    monkeypatch.delenv("COMPANION_DATA")
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / "all"))
+    assert cache_folder() == tmp_path / "all" / "data"
 
 
 @pytest.mark.parametrize("with_platformdirs", [True, False])
 def test_the_cache_folder_is_the_users_by_default(tmp_path, monkeypatch, with_platformdirs) -> None:
     monkeypatch.setenv("COMPANION_DATA", "")
+    monkeypatch.delenv("COMPANION_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if with_platformdirs:
         pytest.importorskip("platformdirs")

@@ -15,6 +15,7 @@ from pathlib import Path
 from companion.data.arrays import RawArrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, dataset_info
+from companion.project import user_cache
 
 __all__ = ["Progress", "SetStatus", "cache_folder", "describe", "install", "installed", "preparing", "quiet", "read"]
 
@@ -56,19 +57,11 @@ class SetStatus:
 def cache_folder(directory: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder that holds the sets; it need not exist.
 
-    In this order: ``directory``, the environment variable ``COMPANION_DATA``, ``data`` in the user's cache
-    folder as platformdirs finds it, or, without platformdirs, ``data`` in ``companion`` in
-    ``$XDG_CACHE_HOME`` or ``~/.cache``.
+    In this order: ``directory``, the environment variable ``COMPANION_DATA``, ``data`` in the user's cache of this
+    package (:func:`companion.project.user_cache`).
     """
     chosen = directory if directory is not None else os.environ.get("COMPANION_DATA")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    try:
-        from platformdirs import user_cache_path
-    except ModuleNotFoundError:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(base).absolute() / "companion" / "data"
-    return user_cache_path("companion") / "data"
+    return Path(chosen).expanduser().absolute() if chosen else user_cache() / "data"
 
 
 def installed(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
