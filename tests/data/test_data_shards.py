@@ -31,7 +31,7 @@ def test_what_is_packed_can_be_unpacked(tmp_path, tiny, tiny_arrays, good, limit
     assert [piece.name for piece in pieces] == [f"tiny-{n:03d}.shard" for n in range(1, len(pieces) + 1)]
     assert all(0 < piece.stat().st_size <= limit for piece in pieces)
     assert (len(pieces) == 1) == (limit > 100_000)
-    assert unpack(tmp_path / "shards", tmp_path / "far") == [tmp_path / "far" / "tiny"]
+    assert unpack(tmp_path / "shards", tmp_path / "far") == [tmp_path / "far" / "tiny.bin"]
     assert describe(["tiny"], tmp_path / "far")[0].ok is True
 
 
@@ -130,11 +130,11 @@ def test_one_unknown_name_packs_nothing(tmp_path, packed) -> None:
 
 def test_a_damaged_set_is_replaced_and_a_good_one_kept(tmp_path, packed) -> None:
     far = tmp_path / "far"
-    (folder,) = unpack(packed, far)
-    inode = folder.stat().st_ino
+    (file,) = unpack(packed, far)
+    inode = file.stat().st_ino
     unpack(packed, far)
-    assert folder.stat().st_ino == inode
-    (folder / "test_labels.npy").write_bytes(b"rubbish")
+    assert file.stat().st_ino == inode
+    file.write_bytes(b"rubbish")
     unpack(packed, far)
     assert describe(["tiny"], far)[0].ok is True
 

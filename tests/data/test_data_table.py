@@ -37,7 +37,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
 
 def test_the_bare_packages_are_enough() -> None:
     """Level 1 may need torch, torchvision and NumPy only: the rest is blocked here, then the table is read."""
-    blocked = ["sklearn", "platformdirs", "jaxtyping", "pandas", "scipy", "PIL"]
+    blocked = ["sklearn", "platformdirs", "jaxtyping", "pandas", "scipy", "PIL", "pooch", "filelock"]
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
         "from companion.data import DATASETS, cache_folder, installed\n"

@@ -31,22 +31,12 @@ def _valid(names: list[str] | None) -> list[str]:
 @app.command()
 def fetch(names: Names = None) -> None:
     """Bring datasets into the cache, verified."""
-    from rich.console import Console
-
     from companion.data import fetch as fetch_one
 
-    chosen = _valid(names)
-    console = Console(stderr=True)
-    with console.status("") as spinner:
-
-        def tell(message: str) -> None:
-            spinner.update(message)
-            console.print(message, markup=False, highlight=False, soft_wrap=True)
-
-        for name in chosen:
-            found = fetch_one(name, progress=tell)
-            if found.source is None:
-                tell(f"{name}: in {found.path} already, verified")
+    for name in _valid(names):
+        found = fetch_one(name, progress=say)
+        if found.source is None:
+            say(f"{name}: in {found.path} already, verified")
 
 
 @app.command()

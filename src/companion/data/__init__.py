@@ -10,10 +10,9 @@ torch.Size([1437, 1, 8, 8])
 """
 
 from companion.data.arrays import RawArrays
-from companion.data.cache import SetStatus, cache_folder, describe, installed
+from companion.data.cache import Progress, SetStatus, cache_folder, describe, installed
 from companion.data.dataset import Dataset, load, raw_arrays
 from companion.data.errors import DataError
-from companion.data.install import Progress
 from companion.data.shards import pack, unpack
 from companion.data.sources import SOURCES, Fetched, Source, fetch
 from companion.data.table import DATASETS, DatasetInfo, dataset_info

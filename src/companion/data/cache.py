@@ -1,34 +1,32 @@
-"""The cache of decoded datasets: where it is, what is in it, and reading from it.
+"""The cache of decoded datasets: where it is, what is in it, reading from it and writing to it.
 
-A set is a folder of four ``.npy`` files of unsigned bytes, which appears in the cache whole or not at all
-(:mod:`companion.data.install`)::
-
-    <cache>/mnist/train_inputs.npy  train_labels.npy  test_inputs.npy  test_labels.npy  digests.json
-
-``digests.json`` holds one SHA-256 per file.  It is no authority, the digest in the source tree is; it only
-tells which of the files is the damaged one.
+A set is one file, ``<cache>/mnist.bin``: its canonical byte sequence (:mod:`companion.data.arrays`), so that the
+file's own SHA-256 is the digest in the source tree.  It appears whole or not at all, however the process ends.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from companion.data.arrays import RawArrays
 from companion.data.errors import DataError
-from companion.data.table import DATASETS, FIELDS, dataset_info
+from companion.data.table import DATASETS, dataset_info
+from companion.project import user_cache
 
-__all__ = ["SetStatus", "cache_folder", "describe", "installed", "read", "set_folder"]
+__all__ = ["Progress", "SetStatus", "cache_folder", "describe", "install", "installed", "preparing", "quiet", "read"]
 
-DIGESTS = "digests.json"
+Progress = Callable[[str], None]
+"""Called with one short sentence whenever something worth telling happens."""
+
+_REMEDY = " To replace it, run: companion data fetch "
+
+
+def quiet(message: str) -> None:
+    """Tell nobody: the default :data:`Progress`."""
 
 
 @dataclass(frozen=True)
@@ -59,28 +57,11 @@ class SetStatus:
 def cache_folder(directory: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder that holds the sets; it need not exist.
 
-    In this order: ``directory``, the environment variable ``COMPANION_DATA``, ``data`` in the user's cache
-    folder as platformdirs finds it, or, without platformdirs, ``data`` in ``companion`` in
-    ``$XDG_CACHE_HOME`` or ``~/.cache``.
+    In this order: ``directory``, the environment variable ``COMPANION_DATA``, ``data`` in the user's cache of this
+    package (:func:`companion.project.user_cache`).
     """
     chosen = directory if directory is not None else os.environ.get("COMPANION_DATA")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    try:
-        from platformdirs import user_cache_path
-    except ModuleNotFoundError:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(base).absolute() / "companion" / "data"
-    return user_cache_path("companion") / "data"
-
-
-def set_folder(name: str, directory: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of one set in the cache; it need not exist.
-
-    Raises:
-        ValueError: there is no dataset of that name.
-    """
-    return cache_folder(directory) / dataset_info(name).name
+    return Path(chosen).expanduser().absolute() if chosen else user_cache() / "data"
 
 
 def installed(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
@@ -89,7 +70,7 @@ def installed(name: str, directory: str | os.PathLike[str] | None = None) -> boo
     Raises:
         ValueError: there is no dataset of that name.
     """
-    return set_folder(name, directory).is_dir()
+    return _file(name, directory).is_file()
 
 
 def read(name: str, directory: str | os.PathLike[str] | None = None) -> RawArrays:
@@ -99,16 +80,15 @@ def read(name: str, directory: str | os.PathLike[str] | None = None) -> RawArray
         DataError: the set is not there, or is damaged; the message names the file and the command that helps.
         ValueError: there is no dataset of that name.
     """
-    info = dataset_info(name)
-    folder = set_folder(name, directory)
-    if not folder.is_dir():
-        raise DataError(f"{info.title} is not in {folder.parent}; run: companion data fetch {name}")
+    info, file = dataset_info(name), _file(name, directory)
     try:
-        arrays = RawArrays(**{field: _load(folder / f"{field}.npy") for field in FIELDS})
-        return arrays.verify(info, str(folder))
+        return RawArrays.from_canonical(bytearray(file.read_bytes()), info, str(file)).verify(info, str(file))
+    except FileNotFoundError:
+        raise DataError(f"{info.title} is not in {file.parent}; run: companion data fetch {name}") from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read ({error.strerror}).{_REMEDY}{name}") from None
     except DataError as error:
-        detail = _blame(folder) or str(error)
-        raise DataError(f"{detail} To replace it, run: companion data fetch {name}") from None
+        raise DataError(f"{error}{_REMEDY}{name}") from None
 
 
 def describe(
@@ -129,9 +109,64 @@ def describe(
     return [_status(name, directory, verify) for name in (DATASETS if names is None else names)]
 
 
+@contextmanager
+def preparing(name: str, directory: str | os.PathLike[str] | None = None, progress: Progress = quiet) -> Iterator[Path]:
+    """Hold the lock of a set, and yield the cache; a second process that wants the same set waits, and is told so.
+
+    The operating system releases the lock when the process dies.
+
+    Raises:
+        DataError: the cache cannot be written to.
+    """
+    from filelock import FileLock, Timeout  # torch brings it
+
+    folder = cache_folder(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f".{name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            progress(f"another process is preparing {name}: waiting for it")
+            lock.acquire()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield folder
+    finally:
+        lock.release()
+
+
+def install(arrays: RawArrays, name: str, origin: str, directory: str | os.PathLike[str] | None = None) -> Path:
+    """Verify the arrays and move them into the cache in one step; return the set's file.
+
+    Called within :func:`preparing`.  A set that is there already is replaced.
+
+    Raises:
+        DataError: the arrays are not the set (the cache is then as it was), or the cache cannot be written to.
+    """
+    arrays.verify(dataset_info(name), origin)
+    file = _file(name, directory)
+    partial = file.with_name(f".{name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.writelines(arrays.canonical())
+            stream.flush()
+            os.fsync(stream.fileno())
+        return partial.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise _unwritable(file.parent, error) from error
+
+
+def _file(name: str, directory: str | os.PathLike[str] | None) -> Path:
+    return cache_folder(directory) / f"{dataset_info(name).name}.bin"
+
+
 def _status(name: str, directory: str | os.PathLike[str] | None, verify: bool) -> SetStatus:
-    folder = set_folder(name, directory)
-    present = folder.is_dir()
+    info, file = dataset_info(name), _file(name, directory)
+    present = file.is_file()
     reason = None
     if present and verify:
         try:
@@ -140,32 +175,17 @@ def _status(name: str, directory: str | os.PathLike[str] | None, verify: bool) -
             reason = str(error)
     return SetStatus(
         name=name,
-        title=dataset_info(name).title,
-        embedded=dataset_info(name).embedded,
+        title=info.title,
+        embedded=info.embedded,
         present=present,
-        path=folder,
-        bytes=sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) if present else 0,
+        path=file,
+        bytes=file.stat().st_size if present else 0,
         ok=reason is None if present and verify else None,
         reason=reason,
     )
 
 
-def _load(file: Path) -> npt.NDArray[Any]:
-    try:
-        array: npt.NDArray[Any] = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} cannot be read ({error}).") from error
-    return array
-
-
-def _blame(folder: Path) -> str | None:
-    """Return a sentence about the first file of a damaged set that differs from its own digest, if one does."""
-    try:
-        digests = json.loads((folder / DIGESTS).read_text("ascii"))
-        for file in sorted(folder.glob("*.npy")):
-            found = hashlib.sha256(file.read_bytes()).hexdigest()
-            if found != digests[file.name]:
-                return f"{file} is damaged: expected sha256 {digests[file.name]}, found {found}."
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return None
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot write to {folder} ({error.strerror or error}); set COMPANION_DATA to a folder that can be written to."
+    )

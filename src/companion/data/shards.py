@@ -16,30 +16,20 @@ import json
 import math
 import os
 import re
-import shutil
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from companion.data.arrays import RawArrays
+from companion.data.cache import Progress, describe, install, preparing, quiet
 from companion.data.dataset import raw_arrays
 from companion.data.errors import DataError
-from companion.data.install import Progress, install, quiet, staging
 from companion.data.table import DATASETS, DatasetInfo, dataset_info
 
 __all__ = ["MANIFEST_SUFFIX", "pack", "unpack"]
 
 MANIFEST_SUFFIX = ".shards.json"
 _FORMAT = "companion-shards-1"
-_SLICE = 1 << 20
-
-
-@dataclass(frozen=True)
-class _Shard:
-    file: str
-    bytes: int
-    sha256: str
 
 
 def pack(
@@ -85,10 +75,10 @@ def unpack(
     target: str | os.PathLike[str] | None = None,
     progress: Progress = quiet,
 ) -> list[Path]:
-    """Install every set that :func:`pack` left in ``directory``; return their folders in the cache.
+    """Install every set that :func:`pack` left in ``directory``; return their files in the cache.
 
     All shards of all sets are verified before anything is installed, and each set appears in the cache whole
-    or not at all.
+    or not at all.  A set that is there and verifies is left alone; one that is damaged is replaced.
 
     Args:
         directory: the folder with the shards and their manifests.
@@ -100,117 +90,80 @@ def unpack(
             named); the bytes are not those of the set; or the cache cannot be written to.
     """
     folder = Path(directory)
-    manifests = sorted(folder.glob(f"*{MANIFEST_SUFFIX}"))
-    orphans = {file.name.rsplit("-", 1)[0] for file in folder.glob("*.shard")} - {_set_name(file) for file in manifests}
-    problems = [f"{name}{MANIFEST_SUFFIX} is missing" for name in sorted(orphans)]
+    manifests = {file.name.removesuffix(MANIFEST_SUFFIX): file for file in sorted(folder.glob(f"*{MANIFEST_SUFFIX}"))}
+    orphans = sorted({file.name.rsplit("-", 1)[0] for file in folder.glob("*.shard")} - set(manifests))
     if not manifests and not orphans:
         raise DataError(f"{folder} holds no packed dataset; give the folder that `companion data pack` wrote.")
-    shards = {}
-    for manifest in manifests:
-        shards[_set_name(manifest)] = listed = _read_manifest(manifest)
-        problems += [problem for shard in listed if (problem := _problem(folder, shard)) is not None]
+    problems = [f"{name}{MANIFEST_SUFFIX} is missing" for name in orphans]
+    sets = {}
+    for name, manifest in manifests.items():
+        sets[name] = digests = _read_manifest(name, manifest)
+        problems += [problem for file, sha256 in digests.items() if (problem := _problem(folder / file, sha256))]
     if problems:
         raise DataError(f"{folder} cannot be unpacked: {'; '.join(problems)}. Copy it again.")
-    installed = []
-    for name, listed in shards.items():
-        origin = f"{folder / name}{MANIFEST_SUFFIX}"
-        with staging(name, target, progress) as staged:
-            arrays = _join(dataset_info(name), folder, listed, origin)
-            installed.append(install(arrays, name, staged, origin, target))
-        progress(f"{dataset_info(name).title}: in {installed[-1]}, verified")
-    return installed
+    paths = []
+    for name, digests in sets.items():
+        with preparing(name, target, progress):
+            arrays = _join(dataset_info(name), [folder / file for file in digests], str(manifests[name]))
+            (status,) = describe([name], target)
+            paths.append(status.path if status.ok else install(arrays, name, str(manifests[name]), target))
+        progress(f"{dataset_info(name).title}: in {paths[-1]}, verified")
+    return paths
 
 
 def _pack_one(info: DatasetInfo, arrays: RawArrays, folder: Path, limit: int) -> list[Path]:
-    staged = folder / f".packing-{info.name}"
-    shutil.rmtree(staged, ignore_errors=True)
-    staged.mkdir(parents=True)
-    try:
-        shards = []
-        for number, piece in enumerate(_cut(_compress(arrays), limit), start=1):
-            shard = _Shard(f"{info.name}-{number:03d}.shard", len(piece), hashlib.sha256(piece).hexdigest())
-            (staged / shard.file).write_bytes(piece)
-            shards.append(shard)
-        content = {
-            "format": _FORMAT,
-            "name": info.name,
-            "digest": info.digest,
-            "shards": [asdict(shard) for shard in shards],
-        }
-        manifest = f"{info.name}{MANIFEST_SUFFIX}"
-        (staged / manifest).write_text(json.dumps(content, indent=2) + "\n", "ascii")
-        for old in (folder / manifest, *folder.glob(f"{info.name}-*.shard")):
-            old.unlink(missing_ok=True)
-        return [(staged / file).rename(folder / file) for file in (*(shard.file for shard in shards), manifest)]
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    """Write the shards of one set, then the manifest, without which they are nothing."""
+    content = zlib.compress(b"".join(arrays.canonical()))
+    pieces = [content[start : start + limit] for start in range(0, len(content), limit)]
+    paths = [folder / f"{info.name}-{number:03d}.shard" for number in range(1, len(pieces) + 1)]
+    manifest = folder / f"{info.name}{MANIFEST_SUFFIX}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in (manifest, *folder.glob(f"{info.name}-*.shard")):
+        old.unlink(missing_ok=True)
+    shards = []
+    for path, piece in zip(paths, pieces, strict=True):
+        path.write_bytes(piece)
+        shards.append({"file": path.name, "bytes": len(piece), "sha256": hashlib.sha256(piece).hexdigest()})
+    facts = {"format": _FORMAT, "name": info.name, "digest": info.digest, "shards": shards}
+    manifest.write_text(json.dumps(facts, indent=2) + "\n", "ascii")
+    return [*paths, manifest]
 
 
-def _compress(arrays: RawArrays) -> Iterator[bytes]:
-    compressor = zlib.compressobj()
-    for part in arrays.canonical():
-        view = memoryview(part)
-        for start in range(0, len(view), _SLICE):
-            yield compressor.compress(view[start : start + _SLICE])
-    yield compressor.flush()
-
-
-def _cut(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
-    """Join the pieces and cut them anew, each ``limit`` bytes long but the last, which is not empty."""
-    pending = bytearray()
-    for piece in pieces:
-        pending += piece
-        while len(pending) > limit:
-            yield bytes(pending[:limit])
-            del pending[:limit]
-    if pending:
-        yield bytes(pending)
-
-
-def _join(info: DatasetInfo, folder: Path, shards: list[_Shard], origin: str) -> RawArrays:
+def _join(info: DatasetInfo, shards: list[Path], origin: str) -> RawArrays:
     most = info.bytes + 1024  # more than the header lines take
-    expander = zlib.decompressobj()
-    content = bytearray()
     try:
-        for shard in shards:
-            content += expander.decompress((folder / shard.file).read_bytes(), max(1, most - len(content)))
+        content = zlib.decompressobj().decompress(b"".join(shard.read_bytes() for shard in shards), most)
     except (zlib.error, OSError) as error:
         raise DataError(f"{origin}: the shards do not join to one compressed set ({error}).") from error
     return RawArrays.from_canonical(content, info, origin)
 
 
-def _read_manifest(manifest: Path) -> list[_Shard]:
-    name = _set_name(manifest)
+def _read_manifest(name: str, manifest: Path) -> dict[str, str]:
+    """The shards of one set in their order, each with its SHA-256."""
     if name not in DATASETS:
         raise DataError(f"{manifest} is for a dataset that is not known here; those known are {', '.join(DATASETS)}.")
     try:
         content = json.loads(manifest.read_text("ascii"))
-        shards = [_Shard(**shard) for shard in content["shards"]]
-        plain = all(re.fullmatch(rf"{name}-\d{{3,}}\.shard", shard.file) for shard in shards)
-        right = plain and content["format"] == _FORMAT and content["name"] == name and bool(shards)
+        digests = {shard["file"]: shard["sha256"] for shard in content["shards"]}
+        plain = all(re.fullmatch(rf"{name}-\d{{3,}}\.shard", file) for file in digests)
+        right = plain and content["format"] == _FORMAT and content["name"] == name and bool(digests)
+        digest = content["digest"]
     except (OSError, ValueError, KeyError, TypeError):
         right = False
     if not right:
         raise DataError(f"{manifest} is damaged: it is not a manifest that `companion data pack` wrote.")
-    if content["digest"] != dataset_info(name).digest:
+    if digest != dataset_info(name).digest:
         raise DataError(
-            f"{manifest}: the digest of {name} should be sha256 {dataset_info(name).digest}, found {content['digest']}."
+            f"{manifest}: the digest of {name} should be sha256 {dataset_info(name).digest}, found {digest}."
         )
-    return shards
+    return digests
 
 
-def _problem(folder: Path, shard: _Shard) -> str | None:
+def _problem(shard: Path, sha256: str) -> str | None:
     try:
-        content = (folder / shard.file).read_bytes()
+        found = hashlib.sha256(shard.read_bytes()).hexdigest()
     except FileNotFoundError:
-        return f"{shard.file} is missing"
+        return f"{shard.name} is missing"
     except OSError as error:
-        return f"{shard.file} cannot be read ({error.strerror or error})"
-    found = hashlib.sha256(content).hexdigest()
-    if found != shard.sha256:
-        return f"{shard.file} is damaged: expected sha256 {shard.sha256}, found {found}"
-    return None
-
-
-def _set_name(manifest: Path) -> str:
-    return manifest.name.removesuffix(MANIFEST_SUFFIX)
+        return f"{shard.name} cannot be read ({error.strerror or error})"
+    return None if found == sha256 else f"{shard.name} is damaged: expected sha256 {sha256}, found {found}"

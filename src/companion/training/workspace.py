@@ -5,13 +5,12 @@ None of it is committed; it lives in a per-user cache, so that a killed run goes
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -133,15 +132,17 @@ class Workspace:
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
         """Whether this process may train a run now; the claim ends with the block, or with the process."""
+        from filelock import FileLock, Timeout  # torch brings it
+
         folder = self.folder / "claims"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / key).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        lock = FileLock(folder / key)
+        with suppress(Timeout):
+            lock.acquire(blocking=False)
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()  # nothing, if another holds it
 
 
 def weights_digest(params: Params) -> str:
