@@ -62,6 +62,7 @@ def test_students_of_teachers_of_unlike_length_are_trained_apart(tmp_path, backe
         {"holdout": 10},
         {"train_size": 60},
         {"test_size": 40},
+        {"classes": [1, 7, 3]},
         {"label_noise": 0.5},
         {"width": 5},
         {"early_stop": 2},
@@ -71,12 +72,14 @@ def test_students_of_teachers_of_unlike_length_are_trained_apart(tmp_path, backe
     ],
     ids=str,
 )
-def test_runs_of_two_lengths_that_differ_in_anything_else_are_two_runs(tmp_path, change):
-    long, short = tiny(epochs=4), tiny(**{"epochs": 3, **change})
+@pytest.mark.parametrize("epochs", [4, 3])
+def test_runs_that_differ_in_anything_train_on_what_is_their_own(tmp_path, change, epochs):
+    """Beside a run as long or longer, nothing is shared that is not alike."""
+    other, mine = tiny(epochs=4), tiny(epochs=epochs, **change)
     together, alone = Laboratory(tmp_path / "together"), Laboratory(tmp_path / "alone")
-    together.run(long, short)
-    alone.run(short)
-    assert together.content(short) == alone.content(short)
+    together.run(other, mine)
+    alone.run(mine)
+    assert together.content(mine) == alone.content(mine)
 
 
 class Interrupted(Exception):
@@ -132,6 +135,29 @@ def test_a_stacked_engine_is_given_runs_of_one_age(tmp_path, monkeypatch):
     monkeypatch.setattr(StackedBackend, "start", spy)
     lab.run(*specs, backend="stacked")
     assert sorted(ages, key=max) == [{0}, {2 * 5}]  # 70 examples in batches of 16
+
+
+def test_students_of_unlike_length_with_one_teacher_are_trained_once(tmp_path):
+    """The shorter says nothing of its teacher's length, the longer does: it is the same teacher."""
+    long = tiny("FL", epochs=4, teacher_epochs=2)
+    short = tiny("FL", epochs=2)
+    assert long.teacher == short.teacher
+    lab = Laboratory(tmp_path / "together")
+    lab.run(long, short)
+    assert [p.seconds for p in lab.progress if p.spec == short] == [0.0, 0.0]
+    alone = Laboratory(tmp_path / "alone")
+    alone.run(short)
+    assert lab.content(short) == alone.content(short)
+
+
+def test_a_short_run_that_has_begun_goes_on_by_itself(tmp_path, monkeypatch):
+    long, short = tiny(epochs=4), tiny(epochs=3)
+    lab = Laboratory(tmp_path)
+    interrupt(lab, short, monkeypatch, 2, "reference")
+    lab.run(long, short)
+    assert [p.epoch for p in lab.progress if p.spec == short] == [3]
+    assert lab.workspace.load_checkpoint(short.key) is None
+    assert lab.content(short)["curves"]["train_loss"] == lab.content(long)["curves"]["train_loss"][:3]
 
 
 # What is selected
