@@ -13,6 +13,7 @@ from companion.families import fully_connected
 from companion.gates import SoftGate
 from companion.networks import initialise
 from companion.notation import Regime
+from companion.objectives import predictions
 from companion.regimes import initial_model, value_input
 from companion.spec import RunSpec, stream
 from laboratory import tiny
@@ -74,6 +75,11 @@ def test_the_noise_that_enters_is_the_seeds_own_and_in_single_precision():
         entering = value_input(spec, torch.zeros(3, 1, 8, 8, dtype=torch.float64))
         expected = torch.rand(1, 8, 8, generator=stream(seed, "noise"), dtype=torch.float32)
         assert torch.equal(entering, expected.double().expand(3, 1, 8, 8))
+
+
+def test_of_one_output_only_a_positive_one_is_the_second_class():
+    spec = tiny(classes=[4, 7], loss="squared-error")
+    assert predictions(spec, torch.tensor([[-1.0], [-0.0], [0.0], [1e-30]])).tolist() == [0, 0, 0, 1]
 
 
 # Angles
