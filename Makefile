@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH JUPYTER_CONFIG_PATH
 
-.PHONY: help book test refresh setup lock clean
+.PHONY: help book test mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -28,6 +28,9 @@ test: setup ## Lint, types, strict build of the book, unit tests, notebooks agai
 	$(BIN)/companion book
 	$(BIN)/pytest -n 2
 	$(BIN)/pytest -p no:xdist --nbval-lax --nbval-current-env notebooks
+
+mutate: setup ## Break the code in one place at a time and see whether the tests notice (about an hour, not in CI)
+	$(BIN)/python tests/mutation/run.py --write
 
 refresh: setup ## Rewrite the committed outputs of the chapters
 	$(BIN)/companion book --refresh
