@@ -1,4 +1,4 @@
-"""Make ``golden.json`` anew: ``OMP_NUM_THREADS=1 python tests/golden/make.py --because "what changed"``.
+"""Make ``golden.json`` anew: ``cd tests; OMP_NUM_THREADS=1 python -m golden.make --because REASON``.
 
 Only for a change of the mathematics of a run, which also raises ``PROTOCOL_VERSION``, or for another kind of processor
 or release of PyTorch.  What differs from the file is printed.  Where ``CI`` is set nothing is made.
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trajectories import everything
 
-from companion.backends import ReferenceBackend
+from companion.training.backends import ReferenceBackend
+from golden.trajectories import everything
 
 FILE = Path(__file__).with_name("golden.json")
 

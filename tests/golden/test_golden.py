@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import make
 import pytest
 import torch
-from trajectories import (
+
+from companion.notation import Regime
+from companion.training.backends import ReferenceBackend
+from companion.training.backends.choose import BACKENDS
+from golden import make
+from golden.trajectories import (
     RECORDS,
     STEPS,
     TRAJECTORIES,
@@ -25,10 +29,6 @@ from trajectories import (
     record,
     trajectory,
 )
-
-from companion.backends import ReferenceBackend
-from companion.notation import Regime
-from companion.training import BACKENDS
 
 GOLDEN: dict[str, Any] = json.loads(make.FILE.read_text())
 SAME_KIND = GOLDEN["kind"] == kind()

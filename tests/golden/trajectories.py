@@ -14,17 +14,19 @@ from typing import Any
 
 import torch
 
-from companion.backends import Backend, TrainState
 from companion.data import load
-from companion.examples import Examples, split
-from companion.experiments import run_missing
-from companion.networks import initialise
+from companion.networks.initialise import initialise
 from companion.notation import Regime
-from companion.regimes import initial_model
-from companion.spec import RunSpec, stream
-from companion.store import Store
-from companion.training import epoch_order
-from companion.workspace import Workspace
+from companion.records.store import Store
+from companion.runs.examples import Examples, split
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
+from companion.training.backends import Backend
+from companion.training.loop import epoch_order
+from companion.training.queue import run_missing
+from companion.training.state import TrainState
+from companion.training.workspace import Workspace
 
 STEPS, EXAMPLES = 20, 120
 

@@ -7,14 +7,15 @@ import math
 import pytest
 import torch
 
-from companion import gate_cache
-from companion.backends import FusedBackend, ReferenceBackend
-from companion.backends.base import EpochResult, TrainState, longest_first
-from companion.examples import Examples
-from companion.gate_cache import GateCache
-from companion.regimes import initial_model
-from companion.spec import RunSpec
-from laboratory import tiny
+from companion.runs.examples import Examples
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+from companion.training import gate_cache
+from companion.training.backends import FusedBackend, ReferenceBackend
+from companion.training.backends.base import longest_first
+from companion.training.gate_cache import GateCache
+from companion.training.state import EpochResult, TrainState
+from support.laboratory import tiny
 
 FUSED, REFERENCE = FusedBackend(), ReferenceBackend()
 needs_a_compiler = pytest.mark.skipif(not FUSED.supports(tiny()), reason="no C compiler")

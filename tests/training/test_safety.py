@@ -7,15 +7,15 @@ import time
 import pytest
 import torch
 
-from companion import training
-from companion.backends import Backend, FusedBackend, LanesBackend, ReferenceBackend, StackedBackend
-from companion.backends.base import TrainState
 from companion.data import load
-from companion.evaluation import Evaluator
-from companion.examples import Examples, split
 from companion.notation import Regime
-from companion.regimes import initial_model
-from laboratory import Laboratory, tiny
+from companion.runs.examples import Examples, split
+from companion.runs.regimes import initial_model
+from companion.training import jobs, loop
+from companion.training.backends import Backend, FusedBackend, LanesBackend, ReferenceBackend, StackedBackend
+from companion.training.evaluation import Evaluator
+from companion.training.state import TrainState
+from support.laboratory import Laboratory, tiny
 
 ADAM = {"optimiser": "adam", "learning_rate": 0.01}
 
@@ -95,7 +95,7 @@ def interrupt(lab: Laboratory, spec, monkeypatch, epoch: int, backend: str) -> N
                 raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CHECKPOINT_SECONDS", -1)
+        patch.setattr(loop, "CHECKPOINT_SECONDS", -1)
         progress, lab.progress = lab.progress, Plug()
         with pytest.raises(Interrupted):
             lab.run(spec, backend=backend)
@@ -239,13 +239,13 @@ def test_seconds_before_an_interruption_count(lab, monkeypatch):
 
 def test_the_time_of_a_probe_is_not_the_trainings(lab, monkeypatch):
     clock = Clock(monkeypatch)
-    probe = training.measure
+    probe = jobs.measure
 
     def slow(*arguments):
         clock.now += 100.0
         return probe(*arguments)
 
-    monkeypatch.setattr(training, "measure", slow)
+    monkeypatch.setattr(jobs, "measure", slow)
     spec = tiny("DL", epochs=2, probe="kernel-norms")
     lab.run(spec)
     assert lab.record(spec).content["provenance"]["seconds"] == 2 * 7

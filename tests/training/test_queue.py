@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from companion import training
-from companion.experiments import run_missing
-from laboratory import Laboratory, tiny
+from companion.training import loop
+from companion.training.queue import run_missing
+from support.laboratory import Laboratory, tiny
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_length_that_is_behind_a_run_is_trained_by_itself(lab, monkeypatch):
 
     long, short = tiny(epochs=6), tiny(epochs=2)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CHECKPOINT_SECONDS", -1)
+        patch.setattr(loop, "CHECKPOINT_SECONDS", -1)
         lab.progress = Plug()
         with pytest.raises(InterruptedError):
             lab.run(long)

@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from companion import kernels
-from companion.families import fully_connected
-from companion.gates import SoftGate
-from companion.networks import initialise
+from companion.networks.families import fully_connected
+from companion.networks.gates import SoftGate
+from companion.networks.initialise import initialise
 from companion.notation import Regime
-from companion.objectives import predictions
-from companion.regimes import initial_model, value_input
-from companion.spec import RunSpec, stream
-from laboratory import tiny
+from companion.runs.objectives import predictions
+from companion.runs.regimes import initial_model, value_input
+from companion.runs.spec import RunSpec
+from companion.runs.streams import stream
+from support.laboratory import tiny
 
 NETWORK = fully_connected((9,), 7, 4)
 

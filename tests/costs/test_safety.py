@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from companion import costs, frames
-from companion.costs import Speeds, epoch_flops, run_flops, training_flops
-from companion.grids import Cell
+from companion.costs import speeds
+from companion.costs.flops import epoch_flops, run_flops, training_flops
+from companion.costs.speeds import Speeds
+from companion.exhibits.grid import Cell
 from companion.notation import Regime
-from companion.provenance import device_name
-from companion.spec import RunSpec
-from companion.stats import Verdict
-from companion.store import Record, Store
-from companion.trends import TRENDS, evaluate_trend
+from companion.records.provenance import device_name
+from companion.records.store import Record, Store
+from companion.runs.spec import RunSpec
+from companion.verdicts import frames
+from companion.verdicts.stats import Verdict
+from companion.verdicts.trends import TRENDS, evaluate_trend
 
 TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)
 
@@ -28,7 +30,7 @@ def record(
     provenance = {
         "device": device_name("cpu"),
         "seconds": 2.0,
-        "backend": costs.choose_backend(spec).name,
+        "backend": speeds.choose_backend(spec).name,
         "threads": 1,
     }
     return Record.build(
@@ -76,7 +78,7 @@ def test_a_step_of_dl_by_hand():
 @pytest.fixture
 def calibrated(monkeypatch):
     """A calibration always says a billion operations a second."""
-    monkeypatch.setattr(costs, "_calibrate", lambda *arguments: 1e9)
+    monkeypatch.setattr(speeds, "_calibrate", lambda *arguments: 1e9)
 
 
 def test_a_diverged_run_says_nothing_about_speed(tmp_path, calibrated):

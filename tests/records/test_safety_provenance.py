@@ -13,8 +13,8 @@ import pytest
 
 import companion
 from companion.data import DATASETS
-from companion.spec import RunSpec
-from laboratory import Laboratory, tiny
+from companion.runs.spec import RunSpec
+from support.laboratory import Laboratory, tiny
 
 PACKAGE = Path(companion.__file__).parent
 INDIFFERENT = {"__init__.py", "project.py", "provenance.py", "store.py", "workspace.py", "files.py"}
@@ -25,9 +25,9 @@ import json, subprocess, sys
 from pathlib import Path
 import torch
 import companion
-import companion.training
-from companion import provenance
-from companion.spec import RunSpec
+import companion.training.queue
+from companion.records import provenance
+from companion.runs.spec import RunSpec
 
 package = Path(companion.__file__).parent
 loaded = [Path(m.__file__) for n, m in list(sys.modules.items()) if n.split(".")[0] == "companion" and m.__file__]
@@ -92,7 +92,7 @@ def test_every_source_that_training_reads_is_in_the_digest(found):
     files = {name: counted for name, counted in found["files"].items() if Path(name).name not in INDIFFERENT}
     assert [name for name, counted in files.items() if not counted] == []
     stems = {Path(name).stem for name in files}
-    assert {"objectives", "fused", "regimes", "networks", "gate_cache", "stacked", "ntk", "spec"} <= stems
+    assert {"objectives", "fused", "regimes", "forward", "labels", "gate_cache", "stacked", "ntk", "spec"} <= stems
     assert any(name.endswith(".c") for name in files)
     assert sum(name.startswith("data/") for name in files) > 5
     assert found["length"] == 16

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from companion.spec import RunSpec
-from companion.store import Record, RecordError, Store, canonical, content_digest
-from companion.workspace import weights_digest
-from laboratory import Laboratory, tiny
+from companion.records.store import Record, RecordError, Store, canonical, content_digest
+from companion.runs.spec import RunSpec
+from companion.training.workspace import weights_digest
+from support.laboratory import Laboratory, tiny
 
 
 @pytest.fixture(scope="module")
