@@ -48,6 +48,7 @@ def test_help_is_quick_for_it_imports_no_torch() -> None:
         ("data pack imagenet out", "unknown dataset 'imagenet'"),
         ("data pack digits out --max-mib -1", "positive number of MiB"),
         ("check A-Eq99", "A-Eq99"),
+        ("book --refresh --committed", "it goes alone"),
     ],
 )
 def test_a_wrong_command_is_one_sentence_and_changes_nothing(

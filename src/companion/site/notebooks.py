@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from companion.project import DOWNLOADS, ROOT, STORE
@@ -15,7 +16,7 @@ from companion.project import DOWNLOADS, ROOT, STORE
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["NotebookError", "clean", "execute", "parameters", "read", "write"]
+__all__ = ["NotebookError", "clean", "execute", "kernels", "parameters", "read", "write"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
@@ -89,9 +90,7 @@ def execute(
     notebook = read(path)
     where = {ROOT: root, STORE: store, DOWNLOADS: downloads}
     try:
-        with _kernel_environment({name: str(Path(folder).absolute()) for name, folder in where.items()}) as sockets:
-            short = os.name == "posix" and len(str(sockets)) < 80  # the name of a socket has about 100 characters
-            ipc = {"transport": "ipc", "ip": str(sockets / "kernel")} if short else {}
+        with kernels({name: str(Path(folder).absolute()) for name, folder in where.items()}) as options:
             done = papermill.execute_notebook(
                 notebook,
                 None,
@@ -101,7 +100,7 @@ def execute(
                 progress_bar=False,
                 cwd=path.parent,
                 extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log, which is not the notebook's
-                config=Config(KernelManager=ipc),
+                config=Config(KernelManager=dict(options)),
             )
     except papermill.PapermillExecutionError as error:
         if error.ename == "KeyboardInterrupt":
@@ -145,10 +144,14 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 @contextmanager
-def _kernel_environment(extra: Mapping[str, str]) -> Iterator[Path]:
+def kernels(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Mapping[str, str]]:
     """An environment in which ``python3`` is this environment's kernel, whatever the user has set up for Jupyter.
 
-    Yields an empty folder for the kernel's sockets, which no other kernel can be given; it vanishes afterwards.
+    Yields options for a kernel manager: its kernel talks over sockets in an empty folder, which no other process is
+    given, so that none races for a port; the folder vanishes afterwards.
+
+    Args:
+        extra: more variables.
     """
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="companion-") as empty:
@@ -162,8 +165,9 @@ def _kernel_environment(extra: Mapping[str, str]) -> Iterator[Path]:
             IPYTHONDIR=empty,  # no start-up files, no history
             PYDEVD_DISABLE_FILE_VALIDATION="1",
         )
+        short = os.name == "posix" and len(empty) < 80  # the name of a socket has about 100 characters
         try:
-            yield Path(empty)
+            yield {"transport": "ipc", "ip": f"{empty}/kernel"} if short else {}
         finally:
             os.environ.clear()
             os.environ.update(before)
