@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from companion.files.whole import write
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
 
@@ -199,20 +198,9 @@ class Store:
             FileExistsError: this take is recorded already.
         """
         record.check()
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(record.key, record.take)
         text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=self.folder)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            os.link(temporary, path)  # unlike a rename, a link refuses to replace what another process wrote
-        finally:
-            temporary.unlink()
+        write(path, text, replace=False)
         return path
 
     def verify(self) -> list[tuple[Path, str | None]]:

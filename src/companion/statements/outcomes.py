@@ -10,8 +10,6 @@ import functools
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from typing import Any
 
 import torch
 
+from companion.files.whole import write
 from companion.records.store import RecordError, canonical, content_digest
 from companion.statements import Check
 
@@ -196,8 +195,7 @@ class CheckStore:
         outcome.verify()
         path = self.path(outcome.id)
         if not self._holds(path, outcome):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, _text(outcome.content))
+            write(path, _text(outcome.content))
         return path
 
     def store(self, checks: Iterable[Check]) -> list[Path]:
@@ -249,17 +247,3 @@ def _text(content: Mapping[str, Any]) -> str:
     rows = ",\n".join(f"  {canonical(row)}" for row in content["checks"])
     values = {name: canonical(value) for name, value in content.items()} | {"checks": f"[\n{rows}\n ]"}
     return "{\n" + ",\n".join(f' "{name}": {value}' for name, value in values.items()) + "\n}\n"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
