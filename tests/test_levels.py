@@ -21,7 +21,7 @@ LEVELS: dict[str, int] = {
     package: level
     for level, packages in enumerate(
         (
-            "notation project",
+            "notation project files",
             "networks data papers",
             "kernels decouple",
             "runs",

@@ -49,7 +49,7 @@ def test_check(say: Any) -> None:
     assert said.code == 0
     assert said.json
     for line in said.json:
-        assert {"id", "form", "measured", "expected", "error", "tolerance", "holds", "passed"} <= line.keys()
+        assert {"id", "form", "measured", "expected", "error", "tolerance", "holds", "passed", "stored"} <= line.keys()
         assert line["id"] == "A-Eq2"
     assert say("check A-Eq2").code == 0
 

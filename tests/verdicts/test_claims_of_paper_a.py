@@ -12,7 +12,7 @@ from companion.exhibits.claim import Claim
 from companion.exhibits.views import CNTK, as_printed, pooled
 from companion.papers.margins import margin
 from companion.papers.numbers import numbers
-from companion.papers.statements import rows as statements
+from companion.papers.statements import statements
 from companion.verdicts.claims import RowResult, evaluate, paper_differences
 from companion.verdicts.stats import Verdict
 from support.claims import (
@@ -222,7 +222,7 @@ class TestTheList:
         assert all(claim.id.startswith(f"{claim.exhibit}:") for claim in CLAIMS)
 
     def test_claims_speak_of_what_there_is(self) -> None:
-        known = {statement["id"] for statement in statements()}
+        known = statements().keys()
         for claim in CLAIMS:
             assert claim.statement is None or claim.statement in known
             for profile in claim.profiles:

@@ -40,6 +40,7 @@ class TestRuns:
             "seed": 0,
             "key": MAIN[0].spec.key,
             "status": "finished",
+            "stale": False,
             "best_test": 95.5,
             "last_test": 95.25,
             "selected_test": 0.0,

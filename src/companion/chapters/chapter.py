@@ -202,7 +202,7 @@ class Chapter:
     def findings(self) -> Findings:
         """What the records say, in sentences with numbers from the store."""
         lines = []
-        complete = [e for e in self.entries if not e.variant and e.verdict not in ("cited", "pending")]
+        complete = [e for e in self.entries if not e.variant and e.verdict not in ("cited", "pending", "stale")]
         same = sum(e.verdict == "reproduced" for e in complete)
         if complete:
             lines.append(f"{same} of the {len(complete)} numbers with complete records are reproduced at our margins.")

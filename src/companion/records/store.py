@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from companion.files.whole import write
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
 
-__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest"]
+__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified"]
 
 FORMAT = 1
 STATUSES = ("finished", "diverged")
@@ -199,30 +198,33 @@ class Store:
             FileExistsError: this take is recorded already.
         """
         record.check()
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(record.key, record.take)
         text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=self.folder)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            os.link(temporary, path)  # unlike a rename, a link refuses to replace what another process wrote
-        finally:
-            temporary.unlink()
+        write(path, text, replace=False)
         return path
 
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file with ``None`` if it verifies, else the reason why not."""
-        results: list[tuple[Path, str | None]] = []
-        for path in self.files():
-            try:
-                self.read(path)
-            except RecordError as error:
-                results.append((path, str(error)))
-            else:
-                results.append((path, None))
-        return results
+        return verified(self.files(), self.read)
+
+    def stale(self) -> dict[Path, str]:
+        """Every file that verifies and whose mathematics has changed since, with a sentence that says so."""
+        found = {path: self.read(path).spec for path, reason in self.verify() if reason is None}
+        return {
+            path: f"{path.name} is stale: protocol {spec.protocol_version} is not today's, and its run must be repeated"
+            for path, spec in found.items()
+            if spec.stale
+        }
+
+
+def verified(files: Iterable[Path], read: Callable[[Path], object]) -> list[tuple[Path, str | None]]:
+    """Every file with ``None`` if ``read`` accepts it, else what its :class:`RecordError` says."""
+    results: list[tuple[Path, str | None]] = []
+    for path in files:
+        try:
+            read(path)
+        except RecordError as error:
+            results.append((path, str(error)))
+        else:
+            results.append((path, None))
+    return results

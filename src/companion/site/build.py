@@ -108,7 +108,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     entries = scorecard(Store(project.results))
     lines = [entry.to_dict() for entry in entries]
     outcomes = CheckStore(project.results / FOLDER).outcomes()
-    checks = {name: [asdict(check) for check in outcome.checks] for name, outcome in outcomes.items()}
+    checks = {name: [asdict(check) for check in one.checks] for name, one in outcomes.items() if one.current}
     here = {chapter.stem for chapter in chapters_of(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}

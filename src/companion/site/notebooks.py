@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from companion.files import whole
 from companion.project import DOWNLOADS, ROOT, STORE
 
 if TYPE_CHECKING:
@@ -135,10 +136,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
     import nbformat
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(nbformat.writes(notebook).rstrip() + "\n", encoding="utf-8")
-        temporary.replace(path)
+        whole.write(path, nbformat.writes(notebook).rstrip() + "\n")
     except OSError as error:
         raise NotebookError(f"cannot write {path} ({error.strerror or error})") from None
 

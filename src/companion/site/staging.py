@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion.files.digests import digest_of
 from companion.project import Project
 from companion.site import notebooks
 
@@ -127,11 +127,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def _digest(project: Project, files: Iterable[Path], mode: str = "") -> str:
-    digest = hashlib.sha256(f"{sys.version} {sys.prefix} {mode}".encode())
-    for path in files:
-        digest.update(f"\0{os.path.relpath(path, project.root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return digest_of(files, project.root, f"{sys.version} {sys.prefix} {mode}")
 
 
 def made(folder: Path) -> Path:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from companion.files.whole import abandoned, writing
 from companion.networks.forward import Params
 from companion.records.store import Store
 from companion.runs.regimes import Model
@@ -112,8 +112,10 @@ class Workspace:
         _save(content, self.folder / "checkpoints" / f"{key}.pt")
 
     def drop_checkpoint(self, key: str) -> None:
-        """Forget the checkpoint of a run that is recorded."""
-        (self.folder / "checkpoints" / f"{key}.pt").unlink(missing_ok=True)
+        """Forget the checkpoint of a run that is recorded, and what killed processes left of others."""
+        path = self.folder / "checkpoints" / f"{key}.pt"
+        for file in (path, *abandoned(path)):
+            file.unlink(missing_ok=True)
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
         """Keep a ReLU run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
@@ -155,10 +157,8 @@ def weights_digest(params: Params) -> str:
 
 
 def _save(content: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(content, temporary)
-    temporary.replace(path)
+    with writing(path) as file:
+        torch.save(content, file)
 
 
 def _load(path: Path, parse: Callable[[Any], T | None]) -> T | None:

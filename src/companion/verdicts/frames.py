@@ -30,12 +30,14 @@ def runs(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     """One row per run of a grid, whether recorded or not.
 
     Columns: ``exhibit, profile, row, column, variant, dataset, seed, key, status`` (``finished``, ``diverged`` or
-    ``pending``), the :data:`STATISTICS` in percent, ``best_epoch``, ``seconds`` and ``device``.
+    ``pending``), ``stale`` (recorded by an older protocol), the :data:`STATISTICS` in percent, ``best_epoch``,
+    ``seconds`` and ``device``.
     """
     rows = []
     for cell, record in _records(cells, store):
         line = _place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed, "key": cell.spec.key}
         line["status"] = "pending" if record is None else record.content["status"]
+        line["stale"] = record is not None and cell.spec.stale
         line |= {name: None if record is None else record.statistic(name) for name in STATISTICS}
         line["best_epoch"] = None if record is None else record.content["best_epoch"]
         provenance = {} if record is None else record.content["provenance"]
