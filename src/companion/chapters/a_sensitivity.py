@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
+from companion.exhibits.axes import WIDTH
 from companion.render.tables import Table, plus_minus, signed
 from companion.render.variants import band_figure, variant_figure
 from companion.verdicts import sensitivity
@@ -88,10 +89,9 @@ class SensitivityChapter:
 
     def width_figure(self) -> Figure:
         """Accuracy against the width of the network."""
-        widths = {cell.spec.key: cell.spec.network.gate_shapes()[0][0] for cell in self.chapter.cells}
         runs = self.chapter.runs
-        frame = points(runs.assign(x=runs["key"].map(widths), label=runs["column"]), self.statistic)
-        figure = band_figure(frame, "width of the first layer [units or channels]", self.chapter.place, doubling=True)
+        frame = points(runs.assign(x=runs[WIDTH.name], label=runs["column"]), self.statistic)
+        figure = band_figure(frame, WIDTH.label, self.chapter.place, doubling=True)
         return self.chapter.keep("widths", figure)
 
     @property

@@ -23,6 +23,7 @@ from companion.records.store import Store
 from companion.render import accuracy, curves, style, tables
 from companion.render.tables import Table
 from companion.verdicts import frames
+from companion.verdicts.along import along
 from companion.verdicts.scorecard import Entry, claim_results, number_entries
 from companion.verdicts.stats import Summary, summarise
 
@@ -129,9 +130,9 @@ class Chapter:
         return table
 
     def _rows_of(self, claim: Claim) -> set[str]:
-        """Rows of the claim's view that are made of nothing but rows that were asked for."""
-        places = [(c.row, c.column, c.row in self._left_out) for c in cells(self.exhibit.id, self.profile)]
-        seen = claim.view(pd.DataFrame(places, columns=["row", "column", "left_out"]))
+        """Rows as the claim sees them that are made of nothing but rows that were asked for."""
+        places = frames.places(cells(self.exhibit.id, self.profile))
+        seen = along(claim, places.assign(left_out=places["row"].isin(self._left_out)))
         return {str(row) for row, left_out in seen.groupby("row")["left_out"] if not left_out.any()}
 
     @property

@@ -16,8 +16,9 @@ from companion.papers.numbers import numbers
 from companion.papers.statements import rows as statements
 from companion.records.store import Store
 from companion.statements.outcomes import FOLDER, load_checks
+from companion.verdicts.along import along, pairs_of, placed
 from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
-from companion.verdicts.frames import probes, runs, scores
+from companion.verdicts.frames import places, probes, runs, scores
 from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend, evaluate_trend
 
@@ -125,19 +126,18 @@ def claim_results(
         profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
             prints no deviation.
     """
-    grid = pd.DataFrame([(c.row, c.column, c.spec.dataset) for c in cells(exhibit, profile) if not c.variant])
-    grid.columns = pd.Index(["row", "column", "dataset"])
+    grid = places(cell for cell in cells(exhibit, profile) if not cell.variant)
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
     results: list[tuple[Claim, RowResult, RowResult | None]] = []
     for claim in CLAIMS:
         if claim.exhibit != exhibit or profile not in claim.profiles:
             continue
-        places = claim.view(grid)
-        rows = list(dict(zip(places["row"], places["dataset"], strict=True)).items())
-        seen = claim.view(frame)
+        mine = along(claim, grid)
+        rows = list(dict(zip(mine["row"], mine["dataset"], strict=True)).items())
+        seen = along(claim, frame)
         ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
         ours = [_with_divergence(claim, result, seen) for result in ours]
-        theirs = evaluate(claim, rows, paper_differences(claim.view(printed)))
+        theirs = evaluate(claim, rows, paper_differences(along(claim, placed(printed, grid))))
         known = profile == PROFILE
         results += [
             (claim, mine, its if known and its.verdict is not Verdict.PENDING else None)
@@ -148,7 +148,7 @@ def claim_results(
 
 def _with_divergence(claim: Claim, result: RowResult, frame: pd.DataFrame) -> RowResult:
     """A row whose runs are all recorded, but not all finished, waits for nothing: it is inconclusive."""
-    columns = {column for pair in claim.pairs for column in pair}
+    columns = {column for pair in pairs_of(claim) for column in pair}
     mine = frame[(frame["row"] == result.row) & frame["column"].isin(columns) & (frame["variant"] == "")]
     diverged = int((mine["status"] == "diverged").sum())
     if result.verdict is not Verdict.PENDING or not diverged or (mine["status"] == "pending").any():
@@ -214,7 +214,7 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     def entry(claim: Claim, result: RowResult) -> Entry:
-        left, right = (", ".join(dict.fromkeys(pair[side] for pair in claim.pairs)) for side in (0, 1))
+        left, right = (", ".join(dict.fromkeys(pair[side] for pair in pairs_of(claim))) for side in (0, 1))
         return Entry(
             id=f"{claim.id}:{result.row}",
             kind="claim",
@@ -228,7 +228,7 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=min(len(scores(claim.view(frame), result.row, column)) for pair in claim.pairs for column in pair),
+            n=min(len(scores(along(claim, frame), result.row, column)) for pair in pairs_of(claim) for column in pair),
             profile=PROFILE,
             verdict=result.verdict,
             rule=result.rule,
