@@ -12,6 +12,7 @@ from companion.papers.numbers import numbers
 from companion.render.tables import Table, plus_minus
 from companion.render.variants import band_figure
 from companion.verdicts.along import placed
+from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import places, points
 from companion.verdicts.stats import summarise
 
@@ -56,15 +57,12 @@ class StageChapter:
 
     def _cell(self, stage: int, column: str, variant: str) -> str:
         mine = self._runs(stage, column, variant)
-        wanted, diverged = len(mine), int((mine["status"] == "diverged").sum())
-        found = mine["best_test"].dropna().to_list()
-        if not wanted:
+        if mine.empty:
             return ""
-        if diverged and len(found) + diverged == wanted:
-            return f"{diverged} of {wanted} diverged"
-        if len(found) < wanted:
-            return f"pending: {len(found)} of {wanted}"
-        summary = summarise(found)
+        there = Completeness.of(mine)
+        if not there.complete:
+            return there.short
+        summary = summarise(mine["best_test"].to_list())
         return f"{plus_minus(summary.mean, summary.std)} (n = {summary.n})"
 
     def findings(self) -> Findings:

@@ -24,6 +24,7 @@ from companion.render import accuracy, curves, style, tables
 from companion.render.tables import Table
 from companion.verdicts import frames
 from companion.verdicts.along import along
+from companion.verdicts.cells import Completeness
 from companion.verdicts.scorecard import Entry, claim_results, number_entries
 from companion.verdicts.stats import Summary, summarise
 
@@ -109,12 +110,8 @@ class Chapter:
         mine = self.runs[self.runs["variant"] == variant]
         for (row, column), part in mine.groupby(["row", "column"], sort=False):
             found = part[statistic].dropna().to_list()
-            diverged = int((part["status"] == "diverged").sum())
-            text = f"pending: {len(found) + diverged} of {len(part)} recorded"
-            if diverged and len(found) + diverged == len(part):
-                text = f"{diverged} of {len(part)} runs diverged"
             labels = {"row": str(row), "regime": str(column)}
-            lines.append((labels, summarise(found) if len(found) == len(part) else text))
+            lines.append((labels, Completeness.of(part, statistic).short or summarise(found)))
         return tables.summary_table(lines, title)
 
     def claims(self) -> Table:

@@ -17,6 +17,7 @@ from companion.papers.statements import rows as statements
 from companion.records.store import Store
 from companion.statements.outcomes import FOLDER, load_checks
 from companion.verdicts.along import along, pairs_of, placed
+from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
 from companion.verdicts.frames import places, probes, runs, scores
 from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
@@ -150,10 +151,10 @@ def _with_divergence(claim: Claim, result: RowResult, frame: pd.DataFrame) -> Ro
     """A row whose runs are all recorded, but not all finished, waits for nothing: it is inconclusive."""
     columns = {column for pair in pairs_of(claim) for column in pair}
     mine = frame[(frame["row"] == result.row) & frame["column"].isin(columns) & (frame["variant"] == "")]
-    diverged = int((mine["status"] == "diverged").sum())
-    if result.verdict is not Verdict.PENDING or not diverged or (mine["status"] == "pending").any():
+    there = Completeness.of(mine)
+    if result.verdict is not Verdict.PENDING or there.waiting or not there.diverged:
         return result
-    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=f"{diverged} of {len(mine)} runs diverged")
+    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=there.long)
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
@@ -169,18 +170,15 @@ def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Ent
 def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
     statistic = "selected_test" if variant == HOLDOUT else line["statistic"] or None
     std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
-    expected = 0 if mine is None else len(mine)
-    found = [] if mine is None or not expected else mine[statistic or "best_test"].dropna().to_list()
-    diverged = 0 if mine is None or not expected else int((mine["status"] == "diverged").sum())
+    there = None if mine is None or mine.empty else Completeness.of(mine, statistic or "best_test", at_least=2)
+    found = [] if mine is None or mine.empty else mine[statistic or "best_test"].dropna().to_list()
     summary = summarise(found) if found else None
     if line["cited"] == "yes":
         verdict, rule = Verdict.CITED, "not a result of the three texts: shown, not counted"
-    elif not expected:
+    elif there is None:
         verdict, rule = Verdict.PENDING, "pending: this exhibit has no runs yet"
-    elif len(found) + diverged < max(expected, 2):
-        verdict, rule = Verdict.PENDING, f"pending: {len(found) + diverged} of {max(expected, 2)} seeds recorded"
-    elif diverged:
-        verdict, rule = Verdict.NOT_REPRODUCED, f"{diverged} of {expected} runs diverged"
+    elif not there.complete:
+        verdict, rule = (Verdict.PENDING if there.waiting else Verdict.NOT_REPRODUCED), there.long
     else:
         assert mine is not None
         assert summary is not None
