@@ -48,8 +48,7 @@ class StageChapter:
             lines.append({"": label} | {head: self._cell(i, column, variant) for i, head in heads.items()})
         title = f"{self.chapter.place}: best test accuracy in percent, mean ± std; stage 0 has random gates (FR-II)"
         table = Table(pd.DataFrame(lines, dtype=object), title)
-        table.frame.to_csv(self.chapter.download("stages.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("stages", table)
 
     def _runs(self, stage: int, column: str, variant: str) -> pd.DataFrame:
         frame = self.chapter.runs
@@ -92,10 +91,8 @@ class StageChapter:
         known = {"CNTK, quoted by the paper": "CNTK", "ReLU, as the paper prints it": "ReLU"}
         lines = {label: float(quoted[column]) for label, column in known.items()} if len(printed) else {}
         figure = band_figure(frame, STAGE.label, self.chapter.place, paper=paper, lines=lines)
-        return self.chapter.keep("stages", figure)
+        return self.chapter.downloads.figure("stages", figure)
 
     def _printed(self) -> pd.DataFrame:
         """The paper's curve with its stages, where these are its runs."""
-        mine = numbers()["exhibit"] == self.chapter.exhibit.id
-        shown = mine & (numbers()["cited"] == "no") & bool(self.chapter.entries)
-        return placed(numbers()[shown], places(self.chapter.cells))
+        return placed(self.chapter.printed, places(self.chapter.cells))

@@ -44,8 +44,7 @@ class SensitivityChapter:
         ]
         title = f"{self.chapter.place}: {self._what} in percent, mean ± std, and paired differences in points"
         table = Table(pd.DataFrame(lines, dtype=object), title)
-        table.frame.to_csv(self.chapter.download("variants.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("variants", table)
 
     def findings(self) -> Findings:
         """What the comparisons say, a sentence for each row and variant."""
@@ -76,8 +75,7 @@ class SensitivityChapter:
             for row, variant in places.itertuples(index=False)
         ]
         table = Table(pd.DataFrame(lines, dtype=object), f"{self.chapter.place}: {b} minus {a} in points")
-        table.frame.to_csv(self.chapter.download("gaps.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("gaps", table)
 
     def figure(self) -> Figure:
         """Every run as a dot, variant by variant."""
@@ -85,14 +83,14 @@ class SensitivityChapter:
         compared = runs.groupby(["row", "column"])["variant"].transform("nunique") > 1
         labels = runs["variant"].replace("", self.base)
         frame = runs.assign(label=labels, score=runs[self.statistic])[compared]
-        return self.chapter.keep("variants", variant_figure(frame, self.chapter.place))
+        return self.chapter.downloads.figure("variants", variant_figure(frame, self.chapter.place))
 
     def width_figure(self) -> Figure:
         """Accuracy against the width of the network."""
         runs = self.chapter.runs
         frame = points(runs.assign(x=runs[WIDTH.name], label=runs["column"]), self.statistic)
         figure = band_figure(frame, WIDTH.label, self.chapter.place, doubling=True)
-        return self.chapter.keep("widths", figure)
+        return self.chapter.downloads.figure("widths", figure)
 
     @property
     def _what(self) -> str:
