@@ -17,8 +17,10 @@ from companion.papers.statements import Statement, statements
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
 from companion.statements.outcomes import FOLDER, CheckStore, State
+from companion.verdicts.along import along, pairs_of, placed
+from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
-from companion.verdicts.frames import probes, runs, scores
+from companion.verdicts.frames import places, probes, runs, scores
 from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend, evaluate_trend
 
@@ -133,19 +135,18 @@ def claim_results(
         profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
             prints no deviation.
     """
-    grid = pd.DataFrame([(c.row, c.column, c.spec.dataset) for c in cells(exhibit, profile) if not c.variant])
-    grid.columns = pd.Index(["row", "column", "dataset"])
+    grid = places(cell for cell in cells(exhibit, profile) if not cell.variant)
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
     results: list[tuple[Claim, RowResult, RowResult | None]] = []
     for claim in CLAIMS:
         if claim.exhibit != exhibit or profile not in claim.profiles:
             continue
-        places = claim.view(grid)
-        rows = list(dict(zip(places["row"], places["dataset"], strict=True)).items())
-        seen = claim.view(frame)
+        mine = along(claim, grid)
+        rows = list(dict(zip(mine["row"], mine["dataset"], strict=True)).items())
+        seen = along(claim, frame)
         ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
         ours = [_with_fates(claim, result, seen) for result in ours]
-        theirs = evaluate(claim, rows, paper_differences(claim.view(printed)))
+        theirs = evaluate(claim, rows, paper_differences(along(claim, placed(printed, grid))))
         known = profile == PROFILE
         results += [
             (claim, mine, its if known and its.verdict is not Verdict.PENDING else None)
@@ -156,14 +157,14 @@ def claim_results(
 
 def _with_fates(claim: Claim, result: RowResult, frame: pd.DataFrame) -> RowResult:
     """A row whose runs are all recorded, but not all finished, waits for nothing; one of an older protocol is stale."""
-    columns = {column for pair in claim.pairs for column in pair}
+    columns = {column for pair in pairs_of(claim) for column in pair}
     mine = frame[(frame["row"] == result.row) & frame["column"].isin(columns) & (frame["variant"] == "")]
     if mine["stale"].any():
         return _stale(result, int(mine["stale"].sum()), len(mine))
-    diverged = int((mine["status"] == "diverged").sum())
-    if result.verdict is not Verdict.PENDING or not diverged or (mine["status"] == "pending").any():
+    there = Completeness.of(mine)
+    if result.verdict is not Verdict.PENDING or there.waiting or not there.diverged:
         return result
-    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=f"{diverged} of {len(mine)} runs diverged")
+    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=there.long)
 
 
 def _stale(result: RowResult, stale: int, of: int) -> RowResult:
@@ -183,21 +184,18 @@ def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Ent
 def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
     statistic = "selected_test" if variant == HOLDOUT else line["statistic"] or None
     std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
-    expected = 0 if mine is None else len(mine)
-    found = [] if mine is None or not expected else mine[statistic or "best_test"].dropna().to_list()
-    diverged = 0 if mine is None or not expected else int((mine["status"] == "diverged").sum())
-    stale = 0 if mine is None or not expected else int(mine["stale"].sum())
+    there = None if mine is None or mine.empty else Completeness.of(mine, statistic or "best_test", at_least=2)
+    found = [] if mine is None or mine.empty else mine[statistic or "best_test"].dropna().to_list()
+    stale = 0 if mine is None or mine.empty else int(mine["stale"].sum())
     summary = summarise(found) if found else None
     if line["cited"] == "yes":
         verdict, rule = Verdict.CITED, "not a result of the three texts: shown, not counted"
-    elif not expected:
+    elif there is None:
         verdict, rule = Verdict.PENDING, "pending: this exhibit has no runs yet"
     elif stale:
-        verdict, rule = Verdict.STALE, OLDER.format(stale, expected)
-    elif len(found) + diverged < max(expected, 2):
-        verdict, rule = Verdict.PENDING, f"pending: {len(found) + diverged} of {max(expected, 2)} seeds recorded"
-    elif diverged:
-        verdict, rule = Verdict.NOT_REPRODUCED, f"{diverged} of {expected} runs diverged"
+        verdict, rule = Verdict.STALE, OLDER.format(stale, there.expected)
+    elif not there.complete:
+        verdict, rule = (Verdict.PENDING if there.waiting else Verdict.NOT_REPRODUCED), there.long
     else:
         assert mine is not None
         assert summary is not None
@@ -231,7 +229,7 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     def entry(claim: Claim, result: RowResult) -> Entry:
-        left, right = (", ".join(dict.fromkeys(pair[side] for pair in claim.pairs)) for side in (0, 1))
+        left, right = (", ".join(dict.fromkeys(pair[side] for pair in pairs_of(claim))) for side in (0, 1))
         return Entry(
             id=f"{claim.id}:{result.row}",
             kind="claim",
@@ -245,7 +243,7 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=min(len(scores(claim.view(frame), result.row, column)) for pair in claim.pairs for column in pair),
+            n=min(len(scores(along(claim, frame), result.row, column)) for pair in pairs_of(claim) for column in pair),
             profile=PROFILE,
             verdict=result.verdict,
             rule=result.rule,
