@@ -6,7 +6,7 @@ This is the whole difference between the five regimes of the papers (Paper A, Se
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -14,12 +14,21 @@ import torch
 
 from companion.networks.forward import Params, forward, gate_stack
 from companion.networks.initialise import hidden_only, initialise, running
-from companion.networks.routing import permute
 from companion.notation import Float, Regime, Tensor, ValueInput
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
 
-__all__ = ["RULES", "Model", "Rule", "gates", "initial_model", "output", "value_input"]
+__all__ = [
+    "RULES",
+    "Model",
+    "Rule",
+    "feature_gates",
+    "gates",
+    "initial_model",
+    "output",
+    "stacked_gates",
+    "value_input",
+]
 
 
 @dataclass(frozen=True)
@@ -130,10 +139,29 @@ def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..
     return noise.to(x).expand_as(x)
 
 
+def feature_gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
+    """The stack of gates as the feature network makes it, before it is routed."""
+    return gate_stack(spec.network, feature, x, spec.gate, training)
+
+
 def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
-    """The stack of gates that the feature network hands over, in the order in which the value network uses it."""
-    stack = gate_stack(spec.network, feature, x, spec.gate, training)
-    return stack if spec.gate_permutation is None else permute(stack, spec.gate_permutation)
+    """The stack of gates as the value network uses it.  Only here and beside it gates are routed."""
+    return spec.routing.apply(feature_gates(spec, feature, x, training))
+
+
+def stacked_gates(specs: Sequence[RunSpec], feature: Params, x: Float[Tensor, "M n ..."]) -> list[Tensor]:
+    """The same for ``M`` stacked models of dense networks, alike but for their routing: ``L x [M, n, W]``.
+
+    Args:
+        specs: the runs.
+        feature: their feature networks, stacked.
+        x: examples of each.
+    """
+    stack = feature_gates(specs[0], feature, x)
+    if all(spec.routing.identity for spec in specs):
+        return stack
+    rows = [spec.routing.apply([layer[m] for layer in stack]) for m, spec in enumerate(specs)]
+    return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
 
 def output(

@@ -20,7 +20,7 @@ from companion.data import DATASETS
 from companion.networks.architectures import Architecture
 from companion.networks.families import ARCHITECTURES, build
 from companion.networks.gates import Gate, HardGate, SoftGate
-from companion.networks.routing import check_permutation
+from companion.networks.routing import Routing, check_permutation
 from companion.notation import Regime, ValueInput
 from companion.runs.fields import SpecError, coerce, one_of
 
@@ -224,6 +224,11 @@ class RunSpec:
     def gate(self) -> Gate:
         """The gate between feature and value network: soft in DL, hard otherwise."""
         return SoftGate(self.gate_beta, self.gate_eps) if self.regime is Regime.DL else HardGate()
+
+    @property
+    def routing(self) -> Routing:
+        """What happens to the gates between feature and value network."""
+        return Routing(self.gate_permutation)
 
     @property
     def teacher(self) -> RunSpec | None:

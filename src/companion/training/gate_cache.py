@@ -14,7 +14,7 @@ import torch
 
 from companion.networks.forward import Params
 from companion.notation import Int, Tensor
-from companion.runs.regimes import gates
+from companion.runs.regimes import feature_gates
 from companion.runs.spec import RunSpec
 
 __all__ = ["GATE_BUDGET", "GateCache"]
@@ -47,12 +47,14 @@ class GateCache:
             plain = spec.replace(value_input="image", gate_permutation=None)
             if plain.key not in places:
                 places[plain.key] = len(unique)
-                unique.append(torch.cat([_pack(gates(plain, feature, x)) for x in inputs.split(PACKING_BATCH)]))
+                unique.append(torch.cat([_pack(feature_gates(spec, feature, x)) for x in inputs.split(PACKING_BATCH)]))
             self.place.append(places[plain.key])
         self.packed = unique
         self.bits = torch.arange(8, dtype=torch.uint8, device=inputs.device)
-        orders = [spec.gate_permutation for spec in specs]
-        self.bytes = [None if order is None else self._permuted(order, inputs.device) for order in orders]
+        self.bytes = [
+            None if spec.routing.identity else self._permuted(spec.routing.order(len(sizes)), inputs.device)
+            for spec in specs
+        ]
 
     @classmethod
     def within(

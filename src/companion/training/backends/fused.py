@@ -145,7 +145,7 @@ class _Run:
             self.bits = _gate_bits(spec, state.model.feature, data.inputs)
             self.words = self.bits.shape[1]
         layers = len(shapes)
-        self.source = torch.tensor(spec.gate_permutation or range(layers - 1))
+        self.source = torch.tensor(spec.routing.order(layers - 1))
         library = _library()
         assert library is not None
         self.kernel = library

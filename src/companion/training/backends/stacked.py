@@ -12,13 +12,12 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from companion.networks.forward import Params, forward, gate_stack
+from companion.networks.forward import Params, forward
 from companion.networks.precision import fast_products, single_precision
-from companion.networks.routing import permute
 from companion.notation import Float, Int, Tensor, ValueInput
 from companion.runs.examples import Examples
 from companion.runs.objectives import losses, predictions
-from companion.runs.regimes import RULES, gates, value_input
+from companion.runs.regimes import RULES, gates, stacked_gates, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends import optimisers
 from companion.training.backends.memory import keep_freed_memory
@@ -192,12 +191,7 @@ class StackedEngine:
                 if rows[0] is None
                 else [torch.stack(layer) for layer in zip(*(r or [] for r in rows), strict=True)]
             )
-        G = gate_stack(self.spec.network, _part(self.bundles[0], "feature"), x, self.spec.gate)
-        orders = [spec.gate_permutation for spec in self.specs]
-        if not any(orders):
-            return G
-        rows = [permute([g[m] for g in G], order or range(len(G))) for m, order in enumerate(orders)]
-        return [torch.stack(layer) for layer in zip(*rows, strict=True)]
+        return stacked_gates(self.specs, _part(self.bundles[0], "feature"), x)
 
     def _gates(self, m: int, bundle: dict[str, Tensor], x: Tensor, batch: Int[Tensor, "n"]) -> list[Tensor] | None:
         """Gates ``L x [n, ...]`` of one model; ``None`` where it gates itself."""

@@ -237,7 +237,7 @@ class ChainsEngine:
         """The same where the feature network learns too: soft gates, and a gradient that comes down through them."""
         x, entering, y = examples
         chain, gate, layers = self.chain, self.specs[m].gate, self.spec.network.gated_layers
-        order = self.specs[m].gate_permutation or tuple(range(layers))
+        order = self.specs[m].routing.order(layers)
         assert isinstance(gate, SoftGate)
         feature.refresh()
         lower: list[Tensor] = []  # pre-activations of the feature network
