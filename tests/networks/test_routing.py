@@ -110,5 +110,6 @@ def test_no_backend_permutes_by_itself():
     package = Path(companion.__file__).parent
     for file in (package / "training").rglob("*.py"):
         assert "permute(" not in file.read_text().replace(".permute(", ""), file
+        assert "gate_permutation" not in file.read_text(), file
     places = [f.name for f in package.rglob("*.py") if "routing.apply(" in f.read_text()]
     assert places == ["regimes.py"]

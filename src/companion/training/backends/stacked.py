@@ -52,7 +52,7 @@ class StackedBackend:
 
     def group(self, spec: RunSpec) -> Hashable:
         """Runs that differ in nothing but seed, value input and gate permutation."""
-        return spec.replace(seed=0, value_input="image", gate_permutation=None)
+        return spec.stackable
 
     def start(
         self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int

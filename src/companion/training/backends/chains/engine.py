@@ -20,6 +20,7 @@ from companion.networks.forward import Params
 from companion.networks.gates import SoftGate
 from companion.networks.precision import single_precision
 from companion.notation import Int, Tensor, ValueInput
+from companion.runs.aspects import without
 from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, gates, value_input
 from companion.runs.spec import RunSpec
@@ -50,8 +51,8 @@ class ChainsBackend:
         return torch.cuda.is_available() and is_chain(spec.network) and spec.loss == "cross-entropy"
 
     def group(self, spec: RunSpec) -> Hashable:
-        """Any runs with like optimisers and precision may go together."""
-        return spec.optimiser, spec.learning_rate, spec.batch_size, spec.precision
+        """Any runs that move their weights in the same way may go together."""
+        return without(spec.optimisation, source=True)
 
     def start(
         self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
