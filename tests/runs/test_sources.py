@@ -170,13 +170,16 @@ def changes(regimes: tuple[str, ...], levels: int) -> st.SearchStrategy[dict[str
 def with_sources(draw: st.DrawFn) -> RunSpec:
     """A run with sources; combinations without meaning are passed over."""
     fields = draw(changes(("ReLU", "FR-II", "FL", "FL", "FL"), 3))
+    kept = {"FL": set(), "FR-II": {"gates_from", "teacher_epochs", "teacher_checkpoint"}}
+    kept["ReLU"] = kept["FR-II"] | {"value_input"}
+    fields = {name: value for name, value in fields.items() if name not in kept[fields.get("regime", "ReLU")]}
     try:
         return run(**fields)
     except SpecError:
-        return run()
+        return run(start_from={"epochs": 2})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(with_sources())
 def test_the_canonical_form_is_one(spec):
     again = RunSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
@@ -188,7 +191,7 @@ def test_the_canonical_form_is_one(spec):
     assert again.sources == spec.sources
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(with_sources())
 def test_no_run_is_its_own_source_and_every_chain_ends(spec):
     def follow(one: RunSpec, above: tuple[str, ...]) -> None:
@@ -202,7 +205,7 @@ def test_no_run_is_its_own_source_and_every_chain_ends(spec):
     follow(spec, ())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(with_sources())
 def test_a_start_has_the_gates_of_its_run_unless_its_changes_say_otherwise(spec):
     start = spec.sources.get("start")

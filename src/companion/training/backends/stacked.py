@@ -20,6 +20,7 @@ from companion.runs.objectives import losses, predictions
 from companion.runs.regimes import RULES, gates, stacked_gates, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends import optimisers
+from companion.training.backends.base import AROUND, strange
 from companion.training.backends.memory import keep_freed_memory
 from companion.training.gate_cache import GateCache
 from companion.training.state import EpochResult, TrainState
@@ -45,10 +46,26 @@ class StackedBackend:
     """Trains many like models at once."""
 
     name = "stacked"
+    KNOWS = AROUND | {
+        "architecture",
+        "width",
+        "depth",
+        "bias",
+        "regime",
+        "value_input",
+        "gate_permutation",
+        "gate_beta",
+        "gate_eps",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "loss",
+        "precision",
+    }
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Every run, but for the precision that only GPUs have."""
-        return spec.precision != "tf32"
+    def refusal(self, spec: RunSpec) -> str | None:
+        """The precision that only GPUs have."""
+        return strange(self.KNOWS, spec) or ("only GPUs have tf32" if spec.precision == "tf32" else None)
 
     def group(self, spec: RunSpec) -> Hashable:
         """Runs that differ in nothing but seed, value input and gate permutation."""

@@ -25,6 +25,7 @@ from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, gates, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends import optimisers
+from companion.training.backends.base import AROUND, strange
 from companion.training.backends.chains.chain import Chain, bias_gradient, is_chain
 from companion.training.backends.chains.epilogues import Bits
 from companion.training.backends.chains.network import Network, arithmetic, channels_of, kept, widened
@@ -45,10 +46,29 @@ class ChainsBackend:
     """Trains chains of layers, whatever their regimes, many at once on a GPU."""
 
     name = "chains"
+    KNOWS = AROUND | {
+        "architecture",
+        "width",
+        "depth",
+        "bias",
+        "regime",
+        "value_input",
+        "gate_permutation",
+        "gate_beta",
+        "gate_eps",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "precision",
+    }
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Chains of layers with a convolution, where there is a GPU."""
-        return torch.cuda.is_available() and is_chain(spec.network) and spec.loss == "cross-entropy"
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Networks that are no chain with a convolution, and machines without a GPU."""
+        if (reason := strange(self.KNOWS, spec)) is not None:
+            return reason
+        if not is_chain(spec.network):
+            return f"it is for chains of layers that begin with convolutions, and {spec.architecture} is none"
+        return None if torch.cuda.is_available() else "there is no GPU here"
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs that move their weights in the same way may go together."""
