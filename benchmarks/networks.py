@@ -58,7 +58,7 @@ def engine(
     Raises:
         Unavailable: the backend cannot train such a run here.
     """
-    if not backend.supports(spec):
+    if backend.refusal(spec) is not None:
         raise Unavailable(f"the {backend.name} backend cannot train such networks on this machine")
     specs = [spec.replace(seed=seed) for seed in range(models)]
     started = backend.start(specs, [TrainState(initial_model(s)) for s in specs], data, device, threads)

@@ -141,11 +141,15 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "precision": ({}, "bfloat16"),
     "classes": ({}, [4, 7]),
     "label_noise": ({}, 0.5),
+    "noise_kind": ({"label_noise": 0.5}, "wrong"),
     "loss": ({"classes": [4, 7]}, "squared-error"),
     "initialisation": ({}, "sign"),
     "probe": ({"regime": "DL"}, "kernel-norms"),
     "probe_every": ({"regime": "DL", "probe": "kernel-norms"}, 5),
     "teacher_epochs": ({"regime": "FL"}, 30),
+    "gates_from": ({"regime": "FL"}, {"label_noise": 0.5}),
+    "start_from": ({}, {"label_noise": 0.5}),
+    "start_checkpoint": ({"start_from": {}}, "best_test"),
     "early_stop": ({}, 10),
 }
 
@@ -211,6 +215,8 @@ def test_one_run_written_in_two_ways_is_one_run(written, canonical):
         ({"classes": [3, 10]}, ("from 0 to 9",)),
         ({"classes": 3}, ("list of class numbers",)),
         ({"label_noise": 1.5}, ("from 0 to 1",)),
+        ({"label_noise": 0.5, "noise_kind": "right"}, ("uniform", "wrong")),
+        ({"noise_kind": "wrong"}, ("no effect without label_noise", "uniform")),
         ({"precision": "float64"}, ("float32", "bfloat16")),
         ({"teacher_checkpoint": "first", "regime": "FL"}, ("best_test", "last", "selected")),
         ({"epochs": 0}, ("epochs", "at least 1")),
@@ -252,7 +258,7 @@ def test_one_run_written_in_two_ways_is_one_run(written, canonical):
         ({"regime": "DL", "teacher_checkpoint": "last"}, ("no effect in regime DL",)),
         ({"regime": "FL", "teacher_checkpoint": "selected"}, ("holdout",)),
         ({"permutation": [0]}, ("gate_permutation", "did you mean", "learning_rate")),
-        ({"zzz": 1}, ("unknown parameter 'zzz'", "valid are dataset, architecture")),
+        ({"zzz": 1}, ("unknown parameter 'zzz'", "valid are dataset, classes")),
     ],
     ids=str,
 )

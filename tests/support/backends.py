@@ -31,9 +31,14 @@ def data(spec: RunSpec) -> Examples:
 
 
 def initial(spec: RunSpec) -> TrainState:
-    """The state before the first step; the teacher of FL is a network that nobody has trained."""
-    teacher = initialise(spec.network, torch.Generator().manual_seed(77)) if spec.regime is Regime.FL else None
-    return TrainState(initial_model(spec, teacher))
+    """The state before the first step; the teacher of FL and the start of a run are networks nobody has trained."""
+
+    def untrained(seed: int) -> dict[str, torch.Tensor]:
+        return initialise(spec.network, torch.Generator().manual_seed(seed))
+
+    teacher = untrained(77) if spec.regime is Regime.FL else None
+    start = untrained(78) if spec.start_from is not None else None
+    return TrainState(initial_model(spec, teacher, start))
 
 
 def order(spec: RunSpec, steps: int = STEPS, seed: int = 0) -> torch.Tensor:

@@ -26,29 +26,12 @@ from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
 from companion.training.backends.choose import choose_backend
-from companion.training.jobs import endless
 from companion.training.state import TrainState
 
 __all__ = ["Speeds", "estimate_seconds"]
 
 WORK = {"cpu": 1.5e10, "cuda": 2e12}
 """Operations in one calibration, by type of device: a fraction of a second."""
-
-
-ALIKE = (
-    "dataset",
-    "classes",
-    "architecture",
-    "width",
-    "depth",
-    "bias",
-    "initialisation",
-    "loss",
-    "optimiser",
-    "batch_size",
-    "precision",
-)
-"""What a run has in common with the one that calibrates its speed."""
 
 
 class Speeds:
@@ -99,7 +82,7 @@ class Speeds:
         """How long some runs take here; those that differ only in their number of epochs are trained once."""
         longest: dict[object, RunSpec] = {}
         for spec in sorted(specs, key=lambda spec: spec.epochs):
-            longest[endless(spec), spec.teacher] = spec
+            longest[spec.course] = spec
         return sum(self.seconds(spec) for spec in longest.values())
 
     def _probe_seconds(self, spec: RunSpec) -> float:
@@ -142,7 +125,7 @@ def estimate_seconds(
 
 def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
     """Train ReLU networks of this kind on random numbers for a moment; operations per second over all of them."""
-    plain = RunSpec.from_dict({name: getattr(spec, name) for name in ALIKE} | {"learning_rate": 1e-6})
+    plain = spec.ungated.replace(learning_rate=1e-6)
     models = threads if backend.name in ("fused", "lanes") else 4  # one model a thread, or a small stack
     each = training_flops(plain)
     size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))

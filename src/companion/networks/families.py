@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -138,6 +139,7 @@ ARCHITECTURES: Mapping[str, Family] = MappingProxyType(
 """
 
 
+@functools.lru_cache(maxsize=1024)
 def build(
     name: str,
     input_shape: Shape,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from companion.notation import Float, Int, Tensor
 from companion.runs.labels import noisy
 from companion.runs.spec import RunSpec
 
-__all__ = ["Examples", "Split", "split"]
+__all__ = ["Examples", "Split", "same_examples", "split"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Split:
     train: Examples
     holdout: Examples | None
     test: Examples
+
+
+def same_examples(spec: RunSpec) -> Hashable:
+    """Equal for runs of like networks that see the same examples and labels; the noise of a seed is its own."""
+    return spec.task, spec.trial if spec.label_noise else None
 
 
 def split(spec: RunSpec, dataset: Dataset) -> Split:

@@ -1,34 +1,117 @@
-"""Values of fields as their types say, and one sentence for a value that does not fit."""
+"""The fields of a run's description: each stands with its rule, and a value that breaks it gets one sentence.
+
+A rule says what values a field may have and when the field has an effect at all; what has none must stay at its
+default, or equal runs had unlike keys.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from companion.notation import Regime, ValueInput
 
-__all__ = ["SpecError", "coerce", "one_of"]
+__all__ = [
+    "Changes",
+    "Rule",
+    "SpecError",
+    "check_effect",
+    "check_value",
+    "coerce",
+    "field",
+    "idle",
+    "one_of",
+    "rule_of",
+]
 
 
 class SpecError(ValueError):
     """A field that is unknown, has a bad value, or does not go with another."""
 
 
-_LISTS = {"gate_permutation": "layer numbers such as [2, 0, 1, 3]", "classes": "class numbers such as [4, 7]"}
+class Changes(Mapping[str, Any]):
+    """Fields and their values as one immutable value: how a run differs from another."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {name: values[name] for name in sorted(values)}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+Bound = float | Callable[[Any], float | None] | None
 _LARGEST = sys.float_info.max
 
 
-def coerce(name: str, value: Any, kind: Any) -> Any:
+@dataclass(frozen=True)
+class Rule:
+    """What values a field may have, and when it has an effect.
+
+    Args:
+        low: the least valid number; ``high``: the greatest, or a function of the run that gives it.
+        says: what a number must be where its range is not told by whole numbers, such as ``a positive number``.
+        above: the number is greater than ``low``, not equal to it.
+        choices: the valid words.
+        items: what a list holds, with an example.
+        regimes: those in which the field has an effect; ``None`` is all.
+        needs: another field without which (at its default) this one has no effect, and how that is said.
+        each: whether runs that are trained in one stack may differ in it.
+        source: whether it only says where weights come from.
+    """
+
+    low: float | None = None
+    high: Bound = None
+    says: str | None = None
+    above: bool = False
+    choices: Iterable[str] | None = None
+    items: str | None = None
+    regimes: frozenset[Regime] | None = None
+    needs: tuple[str, str] | None = None
+    each: bool = False
+    source: bool = False
+
+
+def field(default: Any, **rule: Any) -> Any:
+    """A dataclass field with a default that never changes, and its :class:`Rule`."""
+    return dataclasses.field(default=default, metadata={"rule": Rule(**rule)})
+
+
+def rule_of(field: dataclasses.Field[Any]) -> Rule:
+    """The rule that stands with a field; one that was declared without has none to break."""
+    return field.metadata.get("rule", Rule())
+
+
+def coerce(name: str, value: Any, kind: Any, rule: Rule | None = None) -> Any:
     """``value`` as its field's type, without guessing: booleans are no integers, and 1.5 is none either."""
     optional = type(None) in getattr(kind, "__args__", ())
     if value is None and optional:
         return None
     kinds = [k for k in getattr(kind, "__args__", (kind,)) if k not in (type(None), Ellipsis)]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if name in _LISTS:
+    if rule is not None and rule.items is not None:
         if isinstance(value, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
             return tuple(value)
-        raise SpecError(f"{name} must be a list of {_LISTS[name]}, not {value!r}")
+        raise SpecError(f"{name} must be a list of {rule.items}, not {value!r}")
+    if Changes in kinds:
+        if isinstance(value, Mapping) and all(isinstance(changed, str) for changed in value):
+            return Changes(value)
+        raise SpecError(f"{name} must be changed fields such as {{'label_noise': 0.5}}, or null, not {value!r}")
     if bool in kinds and isinstance(value, bool):
         return value
     if int in kinds and number and (isinstance(value, int) or value.is_integer()):
@@ -45,7 +128,35 @@ def coerce(name: str, value: Any, kind: Any) -> Any:
     raise SpecError(f"{name} must be {word}{' or null' if optional else ''}, not {value!r}")
 
 
-def one_of(name: str, value: Any, valid: Any) -> None:
+def one_of(name: str, value: Any, valid: Iterable[str]) -> None:
     """Raise :class:`SpecError`, which lists what is valid, unless the value is among it."""
     if value not in list(valid):
         raise SpecError(f"unknown {name} {value!r}: valid are {', '.join(valid)}")
+
+
+def check_value(name: str, rule: Rule, spec: Any) -> None:
+    """Raise :class:`SpecError`, which says what is valid, unless a run's number lies in the range of its field."""
+    value = getattr(spec, name)
+    if rule.low is None or value is None:
+        return
+    high = rule.high(spec) if callable(rule.high) else rule.high
+    fits = value > rule.low if rule.above else value >= rule.low
+    if fits and (high is None or value <= high) and math.isfinite(value):
+        return
+    valid = rule.says or (f"at least {rule.low}" if high is None else f"from {rule.low} to {high}")
+    raise SpecError(f"{name} must be {valid}, not {value}")
+
+
+def idle(rule: Rule, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str | None:
+    """Where a field has no effect, given the values of all fields and their defaults; ``None`` where it has one."""
+    if rule.regimes is not None and not any(values["regime"] == regime for regime in rule.regimes):
+        return f"in regime {values['regime']}"
+    if rule.needs is not None and values[rule.needs[0]] == defaults[rule.needs[0]]:
+        return f"without {rule.needs[1]}"
+    return None
+
+
+def check_effect(name: str, rule: Rule, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raise :class:`SpecError` where a field has no effect and yet is not at its default."""
+    if values[name] != defaults[name] and (where := idle(rule, values, defaults)):
+        raise SpecError(f"{name} has no effect {where}: leave it at {defaults[name]}")

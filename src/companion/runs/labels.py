@@ -12,11 +12,18 @@ __all__ = ["noisy"]
 
 
 def noisy(spec: RunSpec, labels: Int[Tensor, "N"]) -> Int[Tensor, "N"]:
-    """A random fraction of the examples gets a label drawn uniformly from all classes, once for the whole run."""
+    """A random fraction of the examples gets another label, once for the whole run.
+
+    It is drawn uniformly from all classes, its own among them, or, where the spec says ``wrong``, from all others.
+    """
     if not spec.label_noise:
         return labels
     generator = stream(spec.seed, "labels")
     chosen = torch.randperm(len(labels), generator=generator)[: round(spec.label_noise * len(labels))]
     labels = labels.clone()
-    labels[chosen] = torch.randint(len(spec.class_names), (len(chosen),), generator=generator)
+    classes = len(spec.class_names)
+    if spec.noise_kind == "wrong":
+        labels[chosen] += torch.randint(1, classes, (len(chosen),), generator=generator)
+        return labels % classes
+    labels[chosen] = torch.randint(classes, (len(chosen),), generator=generator)
     return labels

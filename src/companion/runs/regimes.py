@@ -6,7 +6,7 @@ This is the whole difference between the five regimes of the papers (Paper A, Se
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -14,12 +14,22 @@ import torch
 
 from companion.networks.forward import Params, forward, gate_stack
 from companion.networks.initialise import hidden_only, initialise, running
-from companion.networks.routing import permute
 from companion.notation import Float, Regime, Tensor, ValueInput
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
 
-__all__ = ["RULES", "Model", "Rule", "gates", "initial_model", "output", "value_input"]
+__all__ = [
+    "RULES",
+    "Model",
+    "Rule",
+    "feature_gates",
+    "feature_origin",
+    "gates",
+    "initial_model",
+    "output",
+    "stacked_gates",
+    "value_input",
+]
 
 
 @dataclass(frozen=True)
@@ -87,27 +97,32 @@ class Model:
         return replace(self, value=parts["value"], feature=parts["feature"] if self.feature is not None else None)
 
 
-def initial_model(spec: RunSpec, teacher: Params | None = None) -> Model:
+def initial_model(spec: RunSpec, teacher: Params | None = None, start: Params | None = None) -> Model:
     """Both networks before the first step.
 
     ReLU networks and independent feature networks are drawn from the stream ``feature``, value networks from ``value``;
-    so runs of one seed share what they can share, and FL's value network is not its teacher's beginning.
+    so runs of one seed share what they can share, and FL's value network is not its teacher's beginning.  A run that
+    starts from another has that one's trained value network in place of its own; its gates stay what they were.
 
     Args:
         spec: the run.
         teacher: in FL, the trained ReLU network's parameters (its output layer is dropped).
+        start: the parameters with which the value network begins, if the spec names a start.
 
     Raises:
-        ValueError: FL without teacher.
+        ValueError: FL without teacher, or a start that is missing or that nobody asked for.
     """
     network, rule = spec.network, RULES[spec.regime]
+    if (start is None) != (spec.start_from is None):
+        raise ValueError("a run begins with the parameters of its start exactly if its spec names one")
 
     def draw(name: str) -> Params:
         sigma = math.sqrt(2 / network.gate_shapes()[0][0]) if spec.initialisation == "sign" else None
         return initialise(network, stream(spec.seed, name), spec.initialisation, sigma)
 
+    begun = None if start is None else {name: tensor.clone() for name, tensor in start.items()}
     if rule.feature is None:
-        return Model(draw("feature"))
+        return Model(begun or draw("feature"))
     value = draw("value")
     if rule.feature == "stream":
         source = draw("feature")
@@ -117,7 +132,14 @@ def initial_model(spec: RunSpec, teacher: Params | None = None) -> Model:
         raise ValueError("FL needs the parameters of its teacher, the ReLU run of the same seed")
     else:
         source = teacher
-    return Model(value, hidden_only(network, source))
+    return Model(begun or value, hidden_only(network, source))
+
+
+def feature_origin(spec: RunSpec) -> Hashable:
+    """Equal for runs of frozen regimes whose feature networks are the same: what caches of gates go by."""
+    if "gates" in spec.sources:
+        return spec.sources["gates"]
+    return RULES[spec.regime].feature, spec.network, spec.networks, spec.trial
 
 
 def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
@@ -130,10 +152,29 @@ def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..
     return noise.to(x).expand_as(x)
 
 
+def feature_gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
+    """The stack of gates as the feature network makes it, before it is routed."""
+    return gate_stack(spec.network, feature, x, spec.gate, training)
+
+
 def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
-    """The stack of gates that the feature network hands over, in the order in which the value network uses it."""
-    stack = gate_stack(spec.network, feature, x, spec.gate, training)
-    return stack if spec.gate_permutation is None else permute(stack, spec.gate_permutation)
+    """The stack of gates as the value network uses it.  Only here and beside it gates are routed."""
+    return spec.routing.apply(feature_gates(spec, feature, x, training))
+
+
+def stacked_gates(specs: Sequence[RunSpec], feature: Params, x: Float[Tensor, "M n ..."]) -> list[Tensor]:
+    """The same for ``M`` stacked models of dense networks, alike but for their routing: ``L x [M, n, W]``.
+
+    Args:
+        specs: the runs.
+        feature: their feature networks, stacked.
+        x: examples of each.
+    """
+    stack = feature_gates(specs[0], feature, x)
+    if all(spec.routing.identity for spec in specs):
+        return stack
+    rows = [spec.routing.apply([layer[m] for layer in stack]) for m, spec in enumerate(specs)]
+    return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
 
 def output(

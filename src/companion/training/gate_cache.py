@@ -8,13 +8,13 @@ share them.  Channels are the last axis of what is packed, as convolutions have 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 
 from companion.networks.forward import Params
 from companion.notation import Int, Tensor
-from companion.runs.regimes import gates
+from companion.runs.regimes import feature_gates, feature_origin
 from companion.runs.spec import RunSpec
 
 __all__ = ["GATE_BUDGET", "GateCache"]
@@ -31,7 +31,7 @@ class GateCache:
     """The packed gates of some runs of one architecture.
 
     Args:
-        specs: runs in frozen regimes, alike but for seed, value input and gate permutation.
+        specs: runs in frozen regimes; those of one feature network share its gates, whatever else they are.
         features: their feature networks.
         inputs: all training images ``[N, C, H, W]``, on the device where the gates shall be.
     """
@@ -40,26 +40,28 @@ class GateCache:
         self.shapes = specs[0].network.gate_shapes()
         sizes = [-(-math.prod(shape) // 8) for shape in self.shapes]  # whole bytes a layer
         self.starts = [sum(sizes[:l]) for l in range(len(sizes) + 1)]
-        places: dict[str, int] = {}
+        places: dict[Hashable, int] = {}
         unique: list[Tensor] = []
         self.place = []
         for spec, feature in zip(specs, features, strict=True):
-            plain = spec.replace(value_input="image", gate_permutation=None)
-            if plain.key not in places:
-                places[plain.key] = len(unique)
-                unique.append(torch.cat([_pack(gates(plain, feature, x)) for x in inputs.split(PACKING_BATCH)]))
-            self.place.append(places[plain.key])
+            origin = feature_origin(spec)
+            if origin not in places:
+                places[origin] = len(unique)
+                unique.append(torch.cat([_pack(feature_gates(spec, feature, x)) for x in inputs.split(PACKING_BATCH)]))
+            self.place.append(places[origin])
         self.packed = unique
         self.bits = torch.arange(8, dtype=torch.uint8, device=inputs.device)
-        orders = [spec.gate_permutation for spec in specs]
-        self.bytes = [None if order is None else self._permuted(order, inputs.device) for order in orders]
+        self.bytes = [
+            None if spec.routing.identity else self._permuted(spec.routing.order(len(sizes)), inputs.device)
+            for spec in specs
+        ]
 
     @classmethod
     def within(
         cls, share: float, specs: Sequence[RunSpec], features: Sequence[Params], inputs: Tensor
     ) -> GateCache | None:
         """The cache, or ``None`` where it would take more than a ``share`` of the budget."""
-        networks = {spec.replace(value_input="image", gate_permutation=None).key for spec in specs}
+        networks = {feature_origin(spec) for spec in specs}
         size = len(networks) * cls.size(specs[0], len(inputs))
         return cls(specs, features, inputs) if size <= share * GATE_BUDGET[inputs.device.type] else None
 

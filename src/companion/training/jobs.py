@@ -17,17 +17,11 @@ from companion.training.backends import Backend
 from companion.training.state import EpochResult, TrainState
 from companion.training.workspace import Checkpoint, Workspace, weights_digest
 
-__all__ = ["Job", "TeacherMissingError", "endless", "leaders"]
+__all__ = ["Job", "TeacherMissingError", "leaders"]
 
 
 class TeacherMissingError(RuntimeError):
     """An FL run whose ReLU run has left no weights here."""
-
-
-def endless(spec: RunSpec) -> RunSpec:
-    """The run without its number of epochs; the teacher, whose length may hang on it, is another matter."""
-    own = {"teacher_epochs": None} if spec.regime is Regime.FL else {}
-    return spec.replace(epochs=10**9, **own)
 
 
 class Job:
@@ -138,7 +132,7 @@ def leaders(jobs: Iterable[Job]) -> list[Job]:
     for job in sorted(jobs, key=lambda job: -job.spec.epochs):
         for leader in leaders:
             ahead = leader.checkpoint.epoch < job.spec.epochs and job.checkpoint.epoch == 0
-            if ahead and leader.teacher == job.teacher and endless(leader.spec) == endless(job.spec):
+            if ahead and leader.teacher == job.teacher and leader.spec.course == job.spec.course:
                 leader.followers.append(job)
                 break
         else:

@@ -18,9 +18,9 @@ import torch
 
 from companion.data import load
 from companion.networks.precision import single_precision
-from companion.notation import Int, Regime, Tensor
+from companion.notation import Int, Tensor
 from companion.records.store import Record
-from companion.runs.examples import split
+from companion.runs.examples import same_examples, split
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
 from companion.training.backends.choose import choose_backend
@@ -82,15 +82,9 @@ def train(
     groups: dict[object, list[Job]] = {}
     for job in leaders(jobs):
         s = job.spec
-        shared = (s.dataset, s.classes, s.train_size, s.test_size, s.holdout, s.network, s.epochs)
-        noise = (s.label_noise, s.seed if s.label_noise else None)  # the noise of a seed is its own
-        start = (
-            len(job.checkpoint.curves["test_accuracy"]),
-            job.backend.name,
-            job.backend.group(s),
-            s.regime is Regime.FL,
-        )
-        groups.setdefault((shared, noise, start), []).append(job)
+        ahead = (s.epochs, job.checkpoint.epoch)
+        kind = (job.backend.name, job.backend.group(s))
+        groups.setdefault((same_examples(s), s.network, ahead, kind), []).append(job)
     for group in groups.values():
         for at in range(0, len(group), GROUP_SIZE):
             _train_group(group[at : at + GROUP_SIZE], on_record, device, threads, on_progress)

@@ -34,7 +34,7 @@ from support.backends import (
 )
 
 REFERENCE = ReferenceBackend()
-HERE = [backend for backend in BACKENDS.values() if backend.supports(RUNS[0])]
+HERE = [backend for backend in BACKENDS.values() if backend.refusal(RUNS[0]) is None]
 """Those that this machine can use: ``cuda`` needs a GPU, ``fused`` a C compiler."""
 each_other = pytest.mark.parametrize("backend", [b for b in HERE if b.name != "reference"], ids=lambda b: b.name)
 each_backend = pytest.mark.parametrize("backend", HERE, ids=lambda backend: backend.name)
@@ -80,7 +80,7 @@ def test_weights_agree_without_biases(backend, spec):
 
 @pytest.mark.parametrize("spec", OTHERS, ids=name)
 def test_what_the_kernel_leaves_to_others_agrees_too(spec):
-    assert not FusedBackend().supports(spec)
+    assert FusedBackend().refusal(spec)
     start, end = agree(StackedBackend(), spec)
     assert apart(end.model.value, start.model.value) > 1000 * TOLERANCE
 
@@ -133,7 +133,7 @@ RESUMED = [spec for spec in (*RUNS, *OTHERS) if spec.gate_permutation is None an
 
 @pytest.mark.parametrize(
     ("backend", "spec"),
-    [pytest.param(b, s, id=f"{b.name} {name(s)}") for b in HERE for s in RESUMED if b.supports(s)],
+    [pytest.param(b, s, id=f"{b.name} {name(s)}") for b in HERE for s in RESUMED if b.refusal(s) is None],
 )
 def test_half_the_steps_twice_are_all_of_them(backend, spec):
     """A state holds all that it takes to go on: weights, moments, and the number of steps."""

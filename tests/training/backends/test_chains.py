@@ -125,7 +125,8 @@ def test_which_networks_are_chains(architecture, chain):
 
 
 def test_needs_a_gpu():
-    assert ChainsBackend().supports(RunSpec(dataset="cifar10", architecture="C4GAP")) is torch.cuda.is_available()
+    refusal = ChainsBackend().refusal(RunSpec(dataset="cifar10", architecture="C4GAP"))
+    assert refusal == (None if torch.cuda.is_available() else "there is no GPU here")
 
 
 KERNELS = """

@@ -22,12 +22,27 @@ def test_the_first_backend_that_can_is_chosen():
     ("spec", "name", "device", "words"),
     [
         (tiny(), "jax", "cpu", ("unknown backend 'jax'", "auto, fused")),
-        (tiny(precision="bfloat16"), "reference", "cpu", ("bfloat16", "valid here are stacked")),
-        (tiny(bias=False, optimiser="rmsprop"), "fused", "cpu", ("without biases", "stacked, reference")),
-        (tiny(), "lanes", "cpu", ("lanes cannot train", "fused, stacked, reference")),
-        (tiny(), "fused", "cuda", ("fused cannot train", "on cuda")),
-        (tiny(), "cuda", "cpu", ("cuda cannot train", "on cpu")),
-        (tiny(precision="tf32"), "auto", "cpu", ("in tf32 on cpu", "valid here are none")),
+        (
+            tiny(precision="bfloat16"),
+            "reference",
+            "cpu",
+            ("(it does not know precision bfloat16)", "valid here are stacked"),
+        ),
+        (
+            tiny(bias=False, optimiser="rmsprop"),
+            "fused",
+            "cpu",
+            ("without biases", "its optimisers are sgd and adam, not rmsprop", "stacked, reference"),
+        ),
+        (tiny(), "lanes", "cpu", ("lanes cannot train", "FC has none", "fused, stacked, reference")),
+        (tiny(), "fused", "cuda", ("fused cannot train", "on cuda", "it serves cpu only")),
+        (tiny(), "cuda", "cpu", ("cuda cannot train", "on cpu", "it serves cuda only")),
+        (
+            tiny(precision="tf32"),
+            "auto",
+            "cpu",
+            ("in tf32 on cpu", "fused: it does not know precision tf32", "stacked: only GPUs", "valid here are none"),
+        ),
         (tiny(architecture="C4GAP", depth=2, precision="tf32"), "lanes", "cpu", ("lanes cannot", "in tf32 on cpu")),
     ],
 )

@@ -41,24 +41,24 @@ def test_without_a_working_compiler_another_backend_is_used_after_one_line(unbui
 
 def test_the_kernel_is_built_once_for_a_machine(unbuilt, tmp_path):
     unbuilt.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert FUSED.supports(RUNS[0])
+    assert FUSED.refusal(RUNS[0]) is None
     (built,) = tmp_path.rglob("*.so")
     before = built.stat().st_mtime_ns
     fused._library.cache_clear()
-    assert FUSED.supports(RUNS[0])
+    assert FUSED.refusal(RUNS[0]) is None
     assert built.stat().st_mtime_ns == before
     assert list(tmp_path.rglob("*.so")) == [built]
 
 
 def test_what_it_cannot_train_it_says():
-    assert FUSED.supports(RUNS[0])
-    assert FUSED.supports(RUNS[0].replace(bias=False))
-    assert not FUSED.supports(RUNS[0].replace(precision="bfloat16"))
-    assert not FUSED.supports(RUNS[0].replace(optimiser="rmsprop"))
-    assert not FUSED.supports(RUNS[0].replace(classes=(4, 7), loss="squared-error"))
-    assert not FUSED.supports(RUNS[0].replace(depth=64))
-    assert FUSED.supports(RUNS[0].replace(depth=63))
-    assert not FUSED.supports(RunSpec(dataset="digits", architecture="C4GAP", width=2))
+    assert FUSED.refusal(RUNS[0]) is None
+    assert FUSED.refusal(RUNS[0].replace(bias=False)) is None
+    assert FUSED.refusal(RUNS[0].replace(precision="bfloat16"))
+    assert FUSED.refusal(RUNS[0].replace(optimiser="rmsprop"))
+    assert FUSED.refusal(RUNS[0].replace(classes=(4, 7), loss="squared-error"))
+    assert FUSED.refusal(RUNS[0].replace(depth=64))
+    assert FUSED.refusal(RUNS[0].replace(depth=63)) is None
+    assert FUSED.refusal(RunSpec(dataset="digits", architecture="C4GAP", width=2))
     assert choose_backend(RUNS[0].replace(optimiser="rmsprop")).name == "stacked"
     assert choose_backend(RUNS[0]).name == "fused"
 

@@ -13,7 +13,39 @@ from companion.runs.examples import Examples
 from companion.runs.spec import RunSpec
 from companion.training.state import EpochResult, TrainState
 
-__all__ = ["Backend", "Engine", "longest_first"]
+__all__ = ["AROUND", "Backend", "Engine", "longest_first", "strange"]
+
+AROUND = frozenset(
+    {
+        "dataset",
+        "classes",
+        "train_size",
+        "test_size",
+        "holdout",
+        "label_noise",
+        "noise_kind",
+        "initialisation",
+        "gates_from",
+        "teacher_checkpoint",
+        "teacher_epochs",
+        "start_from",
+        "start_checkpoint",
+        "epochs",
+        "early_stop",
+        "probe",
+        "probe_every",
+        "seed",
+        "protocol_version",
+    }
+)
+"""Fields that reach any backend as examples, labels, first states and orders, and change nothing in its steps.  A new
+field is not among them, nor known to a backend, before somebody has thought about it."""
+
+
+def strange(knows: frozenset[str], spec: RunSpec) -> str | None:
+    """Why a backend refuses a run that has a field which it does not know, away from its default; else ``None``."""
+    fields = [f"{name} {value}" for name, value in spec.to_dict().items() if name not in knows]
+    return f"it does not know {', '.join(fields)}" if fields else None
 
 
 def longest_first(specs: Sequence[RunSpec]) -> list[int]:
@@ -40,9 +72,11 @@ class Backend(Protocol):
     """A way to train."""
 
     name: str
+    KNOWS: frozenset[str]
+    """The fields of a run that it understands; it refuses runs in which any other differs from its default."""
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Whether this backend can train such a run on this machine."""
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Why this backend cannot train such a run on this machine; ``None`` where it can."""
         ...
 
     def group(self, spec: RunSpec) -> Hashable:

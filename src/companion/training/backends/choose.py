@@ -34,8 +34,16 @@ def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Ba
     if name not in ("auto", *BACKENDS):
         raise ValueError(f"unknown backend {name!r}: valid are auto, {', '.join(BACKENDS)}")
     kind = device.partition(":")[0]
-    able = {b.name: b for b in BACKENDS.values() if ONLY_ON.get(b.name, kind) == kind and b.supports(spec)}
+    reasons = {b.name: _refusal(b, spec, kind) for b in BACKENDS.values()}
+    able = [known for known, reason in reasons.items() if reason is None]
     if not able or name not in ("auto", *able):
         run = f"{spec.architecture} {'with' if spec.bias else 'without'} biases in {spec.precision} on {device}"
-        raise ValueError(f"backend {name} cannot train {run}: valid here are {', '.join(able) or 'none'}")
-    return next(iter(able.values())) if name == "auto" else able[name]
+        why = reasons.get(name) or ", ".join(f"{known}: {reason}" for known, reason in reasons.items())
+        raise ValueError(f"backend {name} cannot train {run} ({why}): valid here are {', '.join(able) or 'none'}")
+    return BACKENDS[able[0] if name == "auto" else name]
+
+
+def _refusal(backend: Backend, spec: RunSpec, kind: str) -> str | None:
+    """Why a backend cannot train a run on a kind of device; ``None`` where it can."""
+    only = ONLY_ON.get(backend.name, kind)
+    return backend.refusal(spec) if only == kind else f"it serves {only} only"

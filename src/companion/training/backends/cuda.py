@@ -14,6 +14,7 @@ import torch
 from companion.notation import Int, Tensor
 from companion.runs.examples import Examples
 from companion.runs.spec import RunSpec
+from companion.training.backends.base import strange
 from companion.training.backends.stacked import StackedBackend, StackedEngine
 from companion.training.state import TrainState
 
@@ -28,9 +29,9 @@ class CudaBackend(StackedBackend):
 
     name = "cuda"
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Every run, where there is a GPU."""
-        return torch.cuda.is_available()
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Nothing that the stacked step knows, where there is a GPU."""
+        return strange(self.KNOWS, spec) or (None if torch.cuda.is_available() else "there is no GPU here")
 
     def start(
         self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int

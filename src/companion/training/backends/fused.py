@@ -22,7 +22,7 @@ from companion.notation import Int, Tensor, ValueInput
 from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, gates, value_input
 from companion.runs.spec import RunSpec
-from companion.training.backends.base import longest_first
+from companion.training.backends.base import AROUND, longest_first, strange
 from companion.training.backends.native import compiled
 from companion.training.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
 from companion.training.state import EpochResult, TrainState
@@ -31,6 +31,7 @@ __all__ = ["FusedBackend"]
 
 PAD = 16
 MOST_LAYERS = 63
+OPTIMISERS = ("sgd", "adam")
 OWN_GATES, FIXED_GATES, LEARNT_GATES = range(3)
 
 log = logging.getLogger(__name__)
@@ -70,13 +71,32 @@ class FusedBackend:
     """Trains fully connected networks on the CPU, as fast as the processor multiplies."""
 
     name = "fused"
+    KNOWS = AROUND | {
+        "architecture",
+        "width",
+        "depth",
+        "bias",
+        "regime",
+        "value_input",
+        "gate_permutation",
+        "gate_beta",
+        "gate_eps",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+    }
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Dense layers in float32, where a C compiler works."""
-        dense = all(isinstance(layer, (Dense, Flatten)) for layer in spec.network.layers)
-        shallow = spec.network.depth <= MOST_LAYERS
-        usual = spec.optimiser in ("sgd", "adam") and spec.loss == "cross-entropy"
-        return dense and shallow and usual and spec.precision == "float32" and _library() is not None
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Other layers than dense ones, other optimisers than two, and machines without a C compiler."""
+        if (reason := strange(self.KNOWS, spec)) is not None:
+            return reason
+        if not all(isinstance(layer, (Dense, Flatten)) for layer in spec.network.layers):
+            return f"it is for dense layers alone, and {spec.architecture} has others"
+        if spec.network.depth > MOST_LAYERS:
+            return f"it takes at most {MOST_LAYERS} layers, not {spec.network.depth}"
+        if spec.optimiser not in OPTIMISERS:
+            return f"its optimisers are {' and '.join(OPTIMISERS)}, not {spec.optimiser}"
+        return "no C compiler works here" if _library() is None else None
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs may go together: threads run over models."""
@@ -145,7 +165,7 @@ class _Run:
             self.bits = _gate_bits(spec, state.model.feature, data.inputs)
             self.words = self.bits.shape[1]
         layers = len(shapes)
-        self.source = torch.tensor(spec.gate_permutation or range(layers - 1))
+        self.source = torch.tensor(spec.routing.order(layers - 1))
         library = _library()
         assert library is not None
         self.kernel = library

@@ -16,7 +16,7 @@ from companion.notation import Int, Tensor
 from companion.runs.examples import Examples
 from companion.runs.spec import RunSpec
 from companion.training.backends.base import longest_first
-from companion.training.backends.stacked import StackedEngine
+from companion.training.backends.stacked import StackedBackend, StackedEngine
 from companion.training.state import EpochResult, TrainState
 
 __all__ = ["LanesBackend"]
@@ -26,10 +26,14 @@ class LanesBackend:
     """Trains convolutional networks side by side."""
 
     name = "lanes"
+    KNOWS = StackedBackend.KNOWS
+    """Each lane is a stack of one."""
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Networks with two-dimensional convolutions, but for the precision that only GPUs have."""
-        return spec.network.convolutional and spec.precision != "tf32"
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Networks without two-dimensional convolutions, and what the stacked step cannot do."""
+        if not spec.network.convolutional:
+            return f"it is for networks with convolutions, and {spec.architecture} has none"
+        return StackedBackend().refusal(spec)
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs may go together: threads run over models."""

@@ -12,6 +12,7 @@ from companion.runs.objectives import losses, predictions
 from companion.runs.regimes import output
 from companion.runs.spec import RunSpec
 from companion.training.backends import optimisers
+from companion.training.backends.base import AROUND, strange
 from companion.training.state import EpochResult, TrainState
 
 __all__ = ["ReferenceBackend"]
@@ -21,10 +22,25 @@ class ReferenceBackend:
     """Trains anything, slowly and obviously."""
 
     name = "reference"
+    KNOWS = AROUND | {
+        "architecture",
+        "width",
+        "depth",
+        "bias",
+        "regime",
+        "value_input",
+        "gate_permutation",
+        "gate_beta",
+        "gate_eps",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "loss",
+    }
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Every run in float32."""
-        return spec.precision == "float32"
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Nothing that it knows; it knows no precision but float32."""
+        return strange(self.KNOWS, spec)
 
     def group(self, spec: RunSpec) -> Hashable:
         """Any runs may go together: they are trained one by one."""

@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from companion.networks.forward import Params, forward, gate_stack
+from companion.networks.forward import Params, forward
 from companion.networks.precision import fast_products, single_precision
-from companion.networks.routing import permute
 from companion.notation import Float, Int, Tensor, ValueInput
 from companion.runs.examples import Examples
 from companion.runs.objectives import losses, predictions
-from companion.runs.regimes import RULES, gates, value_input
+from companion.runs.regimes import RULES, gates, stacked_gates, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends import optimisers
+from companion.training.backends.base import AROUND, strange
 from companion.training.backends.memory import keep_freed_memory
 from companion.training.gate_cache import GateCache
 from companion.training.state import EpochResult, TrainState
@@ -46,14 +46,30 @@ class StackedBackend:
     """Trains many like models at once."""
 
     name = "stacked"
+    KNOWS = AROUND | {
+        "architecture",
+        "width",
+        "depth",
+        "bias",
+        "regime",
+        "value_input",
+        "gate_permutation",
+        "gate_beta",
+        "gate_eps",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "loss",
+        "precision",
+    }
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Every run, but for the precision that only GPUs have."""
-        return spec.precision != "tf32"
+    def refusal(self, spec: RunSpec) -> str | None:
+        """The precision that only GPUs have."""
+        return strange(self.KNOWS, spec) or ("only GPUs have tf32" if spec.precision == "tf32" else None)
 
     def group(self, spec: RunSpec) -> Hashable:
         """Runs that differ in nothing but seed, value input and gate permutation."""
-        return spec.replace(seed=0, value_input="image", gate_permutation=None)
+        return spec.stackable
 
     def start(
         self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
@@ -192,12 +208,7 @@ class StackedEngine:
                 if rows[0] is None
                 else [torch.stack(layer) for layer in zip(*(r or [] for r in rows), strict=True)]
             )
-        G = gate_stack(self.spec.network, _part(self.bundles[0], "feature"), x, self.spec.gate)
-        orders = [spec.gate_permutation for spec in self.specs]
-        if not any(orders):
-            return G
-        rows = [permute([g[m] for g in G], order or range(len(G))) for m, order in enumerate(orders)]
-        return [torch.stack(layer) for layer in zip(*rows, strict=True)]
+        return stacked_gates(self.specs, _part(self.bundles[0], "feature"), x)
 
     def _gates(self, m: int, bundle: dict[str, Tensor], x: Tensor, batch: Int[Tensor, "n"]) -> list[Tensor] | None:
         """Gates ``L x [n, ...]`` of one model; ``None`` where it gates itself."""

@@ -20,10 +20,12 @@ from companion.networks.forward import Params
 from companion.networks.gates import SoftGate
 from companion.networks.precision import single_precision
 from companion.notation import Int, Tensor, ValueInput
+from companion.runs.aspects import without
 from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, gates, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends import optimisers
+from companion.training.backends.base import AROUND, strange
 from companion.training.backends.chains.chain import Chain, bias_gradient, is_chain
 from companion.training.backends.chains.epilogues import Bits
 from companion.training.backends.chains.network import Network, arithmetic, channels_of, kept, widened
@@ -44,14 +46,33 @@ class ChainsBackend:
     """Trains chains of layers, whatever their regimes, many at once on a GPU."""
 
     name = "chains"
+    KNOWS = AROUND | {
+        "architecture",
+        "width",
+        "depth",
+        "bias",
+        "regime",
+        "value_input",
+        "gate_permutation",
+        "gate_beta",
+        "gate_eps",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "precision",
+    }
 
-    def supports(self, spec: RunSpec) -> bool:
-        """Chains of layers with a convolution, where there is a GPU."""
-        return torch.cuda.is_available() and is_chain(spec.network) and spec.loss == "cross-entropy"
+    def refusal(self, spec: RunSpec) -> str | None:
+        """Networks that are no chain with a convolution, and machines without a GPU."""
+        if (reason := strange(self.KNOWS, spec)) is not None:
+            return reason
+        if not is_chain(spec.network):
+            return f"it is for chains of layers that begin with convolutions, and {spec.architecture} is none"
+        return None if torch.cuda.is_available() else "there is no GPU here"
 
     def group(self, spec: RunSpec) -> Hashable:
-        """Any runs with like optimisers and precision may go together."""
-        return spec.optimiser, spec.learning_rate, spec.batch_size, spec.precision
+        """Any runs that move their weights in the same way may go together."""
+        return without(spec.optimisation, source=True)
 
     def start(
         self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str, threads: int
@@ -237,7 +258,7 @@ class ChainsEngine:
         """The same where the feature network learns too: soft gates, and a gradient that comes down through them."""
         x, entering, y = examples
         chain, gate, layers = self.chain, self.specs[m].gate, self.spec.network.gated_layers
-        order = self.specs[m].gate_permutation or tuple(range(layers))
+        order = self.specs[m].routing.order(layers)
         assert isinstance(gate, SoftGate)
         feature.refresh()
         lower: list[Tensor] = []  # pre-activations of the feature network

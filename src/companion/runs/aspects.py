@@ -1,0 +1,163 @@
+"""A run's description by aspects: what is learnt, by which networks, through which gates, how, and what is measured.
+
+:class:`~companion.runs.spec.RunSpec` has the fields of all aspects, so that it stays flat, and each field belongs to
+exactly one of them.  Whatever groups or caches runs compares aspects, never a list of fields: then a new field cannot
+be forgotten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from companion.data import DATASETS
+from companion.networks.families import ARCHITECTURES
+from companion.notation import Regime, ValueInput
+from companion.runs.fields import Changes, field, rule_of
+
+__all__ = ["Gating", "Measurement", "Networks", "Optimisation", "Task", "Trial", "view", "without"]
+
+GATED = frozenset(Regime) - {Regime.RELU}
+CHECKPOINTS = ("best_test", "last", "selected")
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt: examples, labels and loss.
+
+    Args:
+        dataset: name in :data:`companion.data.DATASETS`.
+        classes: only examples of these classes, numbered anew in this order; ``None`` is all.
+        train_size, test_size: only the first so many examples; ``None`` is all (so is writing their number).
+        holdout: training examples kept out, from the end of the set, on which ``selected_test`` chooses its epoch.
+        label_noise: fraction of the training examples whose label is drawn anew, once for the whole run.
+        noise_kind: from what it is drawn: ``uniform`` (all classes), or ``wrong`` (the other classes only).
+        loss: ``cross-entropy``, or ``squared-error`` of one output for two classes, labelled -1 and +1.
+    """
+
+    dataset: str = field("mnist", choices=DATASETS)
+    classes: tuple[int, ...] | None = field(None, items="class numbers such as [4, 7]")
+    train_size: int | None = field(None, low=1, high=lambda spec: DATASETS[spec.dataset].train_size)
+    test_size: int | None = field(None, low=1, high=lambda spec: DATASETS[spec.dataset].test_size)
+    holdout: int = field(0, low=0, high=lambda spec: (spec.train_size or DATASETS[spec.dataset].train_size) - 1)
+    label_noise: float = field(0.0, low=0, high=1, says="a fraction from 0 to 1")
+    noise_kind: str = field("uniform", choices=("uniform", "wrong"), needs=("label_noise", "label_noise"))
+    loss: str = field("cross-entropy", choices=("cross-entropy", "squared-error"))
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Both networks before the first step.
+
+    Args:
+        architecture: name in :data:`companion.networks.families.ARCHITECTURES`.
+        width: width of the hidden layers; ``None`` is the architecture's own (so is writing that number).
+        depth: weight layers ``d``; ``None`` is the architecture's own.
+        bias: whether layers have biases.
+        initialisation: ``glorot`` (uniform), or ``sign``: plus or minus ``sqrt(2 / width)`` in every layer.
+    """
+
+    architecture: str = field("FC", choices=ARCHITECTURES)
+    width: int | None = None
+    depth: int | None = None
+    bias: bool = True
+    initialisation: str = field("glorot", choices=("glorot", "sign"))
+
+
+@dataclass(frozen=True)
+class Gating:
+    """Through which gates the value network learns.
+
+    Args:
+        regime: how gates come about.
+        value_input: what enters the value network.
+        gate_permutation: layer ``l`` of the value network takes the gates of feature layer ``gate_permutation[l]``;
+            ``None`` is the identity (so is writing the identity).
+        gate_beta: slope of the soft gate in DL; ``gate_eps``: its excess height (Paper A's code: 4 and 0.1).
+        gates_from: changes that lead from the ReLU run of the same fields to the one whose gates FL uses; ``None`` is
+            that run itself (so are changes that change nothing).
+        teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
+        teacher_epochs: epochs of that ReLU run; ``None`` is as many as the FL run has (so is writing their number).
+    """
+
+    regime: Regime = Regime.RELU
+    value_input: ValueInput = field(ValueInput.IMAGE, regimes=GATED, each=True)
+    gate_permutation: tuple[int, ...] | None = field(
+        None, items="layer numbers such as [2, 0, 1, 3]", regimes=GATED, each=True
+    )
+    gate_beta: float = field(4.0, low=0, above=True, says="a positive number", regimes=frozenset({Regime.DL}))
+    gate_eps: float = field(0.1, low=0, says="a number of at least 0", regimes=frozenset({Regime.DL}))
+    gates_from: Changes | None = field(None, regimes=frozenset({Regime.FL}), source=True)
+    teacher_checkpoint: str = field("best_test", choices=CHECKPOINTS, regimes=frozenset({Regime.FL}), source=True)
+    teacher_epochs: int | None = field(None, low=1, regimes=frozenset({Regime.FL}), source=True)
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the weights move, from where and for how long.
+
+    Args:
+        optimiser: ``sgd`` (no momentum), ``adam`` (0.9, 0.999) or ``rmsprop`` (0.9), epsilon 1e-7 as in Keras.
+        learning_rate: constant step size.
+        batch_size: examples per step; the last batch of an epoch may be shorter.
+        epochs: passes through the training set.
+        early_stop: the run ends once its training accuracy has been at least 99.9%
+            (:data:`companion.runs.spec.FITTED`) for so many epochs on end; 0 is never.
+        start_from: changes that lead from this run to the one with whose weights the value network (in ReLU the only
+            one) begins, in place of drawn ones; ``None`` is none, no changes are this very run, gone through before.
+            The optimiser is fresh; the order of examples goes on after the epochs of the start.
+        start_checkpoint: which of its weights: ``best_test``, ``last``, ``selected``.
+        precision: arithmetic in the layers: ``float32``, ``bfloat16``, or ``tf32``, which only GPUs have.
+    """
+
+    optimiser: str = field("sgd", choices=("sgd", "adam", "rmsprop"))
+    learning_rate: float = field(0.01, low=0, above=True, says="a positive number")
+    batch_size: int = field(32, low=1)
+    epochs: int = field(100, low=1)
+    early_stop: int = field(0, low=0, high=lambda spec: spec.epochs - 1)
+    start_from: Changes | None = field(None, source=True)
+    start_checkpoint: str = field("last", choices=CHECKPOINTS, needs=("start_from", "start_from"), source=True)
+    precision: str = field("float32", choices=("float32", "tf32", "bfloat16"))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What else is measured while training; it moves no weight.
+
+    Args:
+        probe: ``label-alignment`` (ReLU, two classes) or ``kernel-norms`` (DL).
+        probe_every: epochs from one measurement to the next; the first is before the first epoch.
+    """
+
+    probe: str | None = field(None, choices=("label-alignment", "kernel-norms"))
+    probe_every: int = field(1, low=1, needs=("probe", "a probe"))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Which repetition, by which mathematics.
+
+    Args:
+        seed: gives three independent streams: ``feature``, ``value``, ``order``.
+        protocol_version: of the mathematics of a run.
+    """
+
+    seed: int = field(0, low=0, each=True)
+    protocol_version: int = field(1, low=1)
+
+
+def view(aspect: type[A], spec: Any) -> A:
+    """One aspect of a run."""
+    return aspect(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(aspect)})  # type: ignore[arg-type]
+
+
+def without(aspect: A, *names: str, each: bool = False, source: bool = False) -> A:
+    """The aspect with some fields at their defaults: those named, and those whose rule says ``each`` or ``source``."""
+    plain = {
+        f.name: f.default
+        for f in dataclasses.fields(aspect)  # type: ignore[arg-type]
+        if f.name in names or (each and rule_of(f).each) or (source and rule_of(f).source)
+    }
+    return dataclasses.replace(aspect, **plain)  # type: ignore[type-var]
