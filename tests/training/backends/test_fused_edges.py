@@ -18,7 +18,7 @@ from companion.training.state import EpochResult, TrainState
 from support.laboratory import tiny
 
 FUSED, REFERENCE = FusedBackend(), ReferenceBackend()
-needs_a_compiler = pytest.mark.skipif(not FUSED.supports(tiny()), reason="no C compiler")
+needs_a_compiler = pytest.mark.skipif(FUSED.refusal(tiny()) is not None, reason="no C compiler")
 
 STILL = 1e-30
 """A learning rate at which nothing moves."""
