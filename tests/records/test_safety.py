@@ -64,6 +64,15 @@ def test_a_further_curve_holds_finite_numbers_too(made):
     signed(record, curves={**record.curves, "holdout_accuracy": [2.0, 1.0]}).check()
 
 
+def test_what_does_not_verify_is_not_written(made, tmp_path):
+    lab, spec = made
+    store = Store(tmp_path / "results")
+    for change in ({"status": "good"}, {"best_test": 99.0}, {"key": "0" * 16}):
+        with pytest.raises(RecordError):
+            store.write(signed(lab.record(spec), **change))
+    assert not list(tmp_path.rglob("*.*"))
+
+
 def test_a_record_is_one_line_for_each_field(made):
     """So that a change shows where it is."""
     lab, spec = made
