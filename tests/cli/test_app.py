@@ -24,7 +24,10 @@ def test_help_is_quick_for_it_imports_no_torch() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "valid commands of `companion` are list, run, status, scorecard, check, verify, book"),
+        (
+            "",
+            "list, run, status, scorecard, check, verify, book, bench, keep-weights",
+        ),
         ("lists", "valid commands of `companion` are list, run"),
         ("data", "valid commands of `companion data` are fetch, pack, unpack, list"),
         ("data get", "valid commands of `companion data` are fetch"),

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from companion.notation import Regime
 from companion.records.store import Store
+from companion.records.weights import weights_digest
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.state import TrainState
-from companion.training.workspace import Checkpoint, Workspace, weights_digest
+from companion.training.workspace import Checkpoint, Workspace
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, regime=Regime.DL, optimiser="adam")
 

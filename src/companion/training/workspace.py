@@ -1,11 +1,11 @@
 """What a training run keeps while it is not yet a record: checkpoints, and the weights of finished ReLU runs.
 
-None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.
+None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.  Weights that were
+costly to obtain are kept beside their record as well (:meth:`companion.records.store.Store.keep_weights`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +19,12 @@ import torch
 from companion.files.whole import abandoned, writing
 from companion.networks.forward import Params
 from companion.records.store import Store
+from companion.records.weights import Weights
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.state import TrainState
 
-__all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]
+__all__ = ["Checkpoint", "Workspace"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -50,15 +51,6 @@ class Checkpoint:
     def epoch(self) -> int:
         """Epochs done."""
         return len(self.curves["test_accuracy"])
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A finished ReLU network: which take and epoch, and its parameters."""
-
-    take: int
-    epoch: int
-    params: Params
 
 
 class Workspace:
@@ -123,13 +115,17 @@ class Workspace:
         _save(content, self.folder / "weights" / f"{key}.pt")
 
     def load_weights(self, key: str, checkpoint: str) -> Weights | None:
-        """The weights of a ReLU run; ``None`` if they are not here or cannot be read."""
+        """The weights of a ReLU run, from here or else from beside its record; ``None`` if neither has them.
+
+        Raises:
+            RecordError: those beside the record are damaged.
+        """
 
         def parse(saved: Any) -> Weights | None:
             model = saved["models"].get(checkpoint)
             return None if model is None else Weights(saved["take"], *model)
 
-        return _load(self.folder / "weights" / f"{key}.pt", parse)
+        return _load(self.folder / "weights" / f"{key}.pt", parse) or self.store.weights(key, checkpoint)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
@@ -145,15 +141,6 @@ class Workspace:
             yield lock.is_locked
         finally:
             lock.release()  # nothing, if another holds it
-
-
-def weights_digest(params: Params) -> str:
-    """SHA-256 over names and float32 bytes of parameters, the first sixteen digits."""
-    digest = hashlib.sha256()
-    for name in sorted(params):
-        digest.update(name.encode())
-        digest.update(params[name].detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _save(content: Any, path: Path) -> None:
