@@ -67,9 +67,15 @@ def parameters(notebook: NotebookNode) -> dict[str, Any]:
 
 
 def execute(
-    path: Path, *, root: Path, store: Path, downloads: Path, values: Mapping[str, Any] | None = None
+    path: Path,
+    *,
+    root: Path,
+    store: Path,
+    downloads: Path,
+    values: Mapping[str, Any] | None = None,
+    warm: bool = False,
 ) -> NotebookNode:
-    """Run a notebook in a fresh kernel of this very environment; it writes no file but those that it offers.
+    """Run a notebook in a new kernel of this very environment; it writes no file but those that it offers.
 
     Args:
         path: the notebook; its folder is the working directory.
@@ -77,6 +83,7 @@ def execute(
         store: the records that it shows.
         downloads: where it leaves the files that it offers.
         values: parameters other than the defaults; they are injected in a cell of their own.
+        warm: whether the libraries are imported once for all notebooks that this process executes.
 
     Returns:
         The executed notebook, cleaned.
@@ -86,7 +93,10 @@ def execute(
         KeyboardInterrupt: the notebook was interrupted.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
+
+    from companion.site.warm import AsyncWarmManager
 
     notebook = read(path)
     where = {ROOT: root, STORE: store, DOWNLOADS: downloads}
@@ -101,8 +111,11 @@ def execute(
                 progress_bar=False,
                 cwd=path.parent,
                 extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log, which is not the notebook's
+                **({"kernel_manager_class": AsyncWarmManager} if warm else {}),
                 config=Config(KernelManager=dict(options)),
             )
+    except DeadKernelError:
+        raise NotebookError(f"{path.name} failed: its kernel died") from None
     except papermill.PapermillExecutionError as error:
         if error.ename == "KeyboardInterrupt":
             raise KeyboardInterrupt from None
