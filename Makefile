@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH JUPYTER_CONFIG_PATH
 
-.PHONY: help book test refresh setup lock clean
+.PHONY: help book test mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -21,13 +21,17 @@ book: setup ## Execute the chapters and render the site into _build/html
 	$(BIN)/companion book
 
 test: export OMP_NUM_THREADS := 1
-test: setup ## Lint, types, strict build of the book, unit tests, notebooks against their committed outputs
+test: setup ## Lint, types, chapters against their committed outputs, strict build of these outputs, unit tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/companion book
+	rm -rf _build/downloads
+	$(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
+	$(BIN)/companion book --committed
 	$(BIN)/pytest -n 2
-	$(BIN)/pytest -p no:xdist --nbval-lax --nbval-current-env notebooks
+
+mutate: setup ## Break the code in one place at a time and see whether the tests notice (about an hour, not in CI)
+	$(BIN)/python tests/mutation/run.py --write
 
 refresh: setup ## Rewrite the committed outputs of the chapters
 	$(BIN)/companion book --refresh

@@ -12,7 +12,7 @@ from benchmarks.networks import convolutional, engine, examples, optimiser, orde
 from companion.costs.bench import Benchmark, Options, Step, Variant
 from companion.costs.flops import training_flops
 from companion.runs.spec import RunSpec
-from companion.training.backends import Backend, CudaBackend, LanesBackend
+from companion.training.backends import Backend, ChainsBackend, CudaBackend, LanesBackend
 
 SIZE = 512
 STEPS = 4
@@ -74,7 +74,9 @@ def vmapped(spec: RunSpec, models: int, device: str) -> Step:
 def variants(options: Options) -> list[Variant]:
     """All ways on the CPU and, where there is one, on the GPU, in both precisions."""
     ways = [way for width in (WIDE, NARROW) for way in _ways(options, "cpu", LanesBackend(), 2, width)]
-    return [*ways, *_ways(options, "cuda", CudaBackend(), 8, WIDE)] if torch.cuda.is_available() else ways
+    if not torch.cuda.is_available():
+        return ways
+    return [*ways, *(way for b in (CudaBackend(), ChainsBackend()) for way in _ways(options, "cuda", b, 8, WIDE))]
 
 
 def _ways(options: Options, device: str, backend: Backend, models: int, width: int) -> list[Variant]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ LEVELS: dict[str, int] = {
     package: level
     for level, packages in enumerate(
         (
-            "notation project",
+            "notation project files",
             "networks data papers",
             "kernels decouple",
             "runs",
@@ -129,6 +131,23 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 def test_a_circle_is_noticed() -> None:
     with pytest.raises(CycleError):
         list(TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).static_order())
+
+
+GUIDE = PACKAGE.parents[1] / "CONTRIBUTING.md"
+
+
+def test_the_map_in_the_guide_is_true() -> None:
+    """Every package on its level, every path there."""
+    text = GUIDE.read_text()
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| \d+ \| `", line)]
+    told = {name.strip("`"): int(level) for level, names, _ in rows for name in names.split()}
+    assert told == {name: level for name, level in LEVELS.items() if find_spec(f"companion.{name}")}
+    paths = re.findall(r"`((?:src|tests|book|notebooks|benchmarks|results)/[\w./-]+)`", text)
+    assert len(paths) > 20
+    root = GUIDE.parent
+    missing = [path for path in paths if not (root / path.replace("NAME", "*")).exists() and "NAME" not in path]
+    assert missing == []
+    assert [path for path in paths if "NAME" in path and not (root / path).parent.is_dir()] == []
 
 
 def test_nothing_lies_loose_at_the_top_but_a_few_modules() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from companion.chapters import open_chapter
-from companion.chapters.chapter import Chapter
+from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.exhibits import cells
 from companion.records.store import Store
 from support.chapters import VARIANT, gappy, grid
@@ -36,5 +36,7 @@ def downloads(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def chapter(downloads: Path) -> Chapter:
-    return open_chapter("A-T2")
+def chapter(downloads: Path) -> AccuracyChapter:
+    made = open_chapter("A-T2")
+    assert isinstance(made, AccuracyChapter)
+    return made

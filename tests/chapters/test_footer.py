@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from companion.chapters import open_chapter
-from companion.chapters.chapter import Chapter
+from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.exhibits import cells
 from companion.records.store import Store
 from support.chapters import ROW
@@ -19,7 +19,7 @@ from support.synthetic import fill
 
 
 @pytest.fixture(scope="module")
-def page(chapter: Chapter) -> str:
+def page(chapter: AccuracyChapter) -> str:
     """The footer, after the rest of the page."""
     chapter.table(), chapter.claims(), chapter.accuracy_figure(), chapter.curve_figure()
     return chapter.footer()._repr_html_()
@@ -33,7 +33,7 @@ class TestDownloadsAndFooter:
         assert {f"../_static/downloads/a_t2_accuracy/{name}" for name in names} <= set(links)
         assert "../_sources/notebooks/a_t2_accuracy.ipynb" in links
 
-    def test_the_table_as_csv_has_ids_and_rules(self, chapter: Chapter, downloads: Path) -> None:
+    def test_the_table_as_csv_has_ids_and_rules(self, chapter: AccuracyChapter, downloads: Path) -> None:
         chapter.table()
         with (downloads / "accuracy.csv").open() as file:
             found = {line["id"]: line for line in csv.DictReader(file)}
@@ -53,12 +53,12 @@ class TestDownloadsAndFooter:
         assert page.count("<li>") == 49
         assert all(f"results/{path.name}" in page for path in store.files())
 
-    def test_two_builds_leave_the_same_bytes(self, chapter: Chapter, downloads: Path, tmp_path: Path) -> None:
+    def test_two_builds_leave_the_same_bytes(self, chapter: AccuracyChapter, downloads: Path, tmp_path: Path) -> None:
         some = cells("A-T2", "quick", 2, ["FC/SGD/digits"])
         small = fill(tmp_path, some, lambda cell: 90.0 + cell.spec.seed)
 
         def build() -> dict[str, bytes]:
-            made = Chapter(chapter.exhibit, "quick", some, small, own=True)
+            made = AccuracyChapter(chapter.exhibit, "quick", some, small, own=True)
             made.table(), made.accuracy_figure(), made.curve_figure(), made.footer()._repr_html_()
             return {path.name: path.read_bytes() for path in downloads.iterdir()}
 

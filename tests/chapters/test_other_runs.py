@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from companion.chapters import open_chapter
-from companion.chapters.chapter import Chapter
+from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.exhibits import Cell, cells
 from companion.runs.fields import SpecError
 from companion.verdicts.stats import Verdict
@@ -65,19 +65,19 @@ class TestOtherRunsThanTheExhibitsOwn:
     def test_fewer_seeds_use_the_same_records_and_say_so(self, downloads: Path) -> None:
         table = open_chapter("A-T2", seeds=2).summary("t").frame.set_index(["row", "regime"])
         assert table.loc[(MNIST[1], "FL"), "n"] == 2
-        assert table.loc[("GCONV/SGD/CIFAR-10", "FL"), "measured"] == "pending: 0 of 2 recorded"
+        assert table.loc[("GCONV/SGD/CIFAR-10", "FL"), "measured"] == "pending: 0 of 2"
 
-    def test_diverged_runs_are_not_pending(self, tmp_path: Path, chapter: Chapter) -> None:
+    def test_diverged_runs_are_not_pending(self, tmp_path: Path, chapter: AccuracyChapter) -> None:
         some = [c for c in cells("A-T2", "quick", seeds=2, rows=["FC/SGD/digits"]) if c.column in ("ReLU", "DL")]
 
         def fate(cell: Cell) -> float | str | None:
             return "diverged" if cell.spec.seed else (None if cell.column == "DL" else 90.0)
 
-        other = Chapter(chapter.exhibit, "quick", some, fill(tmp_path / "quick", some, fate), own=False)
+        other = AccuracyChapter(chapter.exhibit, "quick", some, fill(tmp_path / "quick", some, fate), own=False)
         found = {line["regime"]: line["measured"] for line in other.summary("t").frame.to_dict("records")}
-        assert found == {"ReLU": "1 of 2 runs diverged", "DL": "pending: 1 of 2 recorded"}
+        assert found == {"ReLU": "1 of 2 runs diverged", "DL": "pending: 1 of 2"}
 
-    def test_a_choice_of_rows_shows_these_and_says_nothing_of_others(self, chapter: Chapter) -> None:
+    def test_a_choice_of_rows_shows_these_and_says_nothing_of_others(self, chapter: AccuracyChapter) -> None:
         whole, chapter = chapter, open_chapter("A-T2", rows=[ROW])
         assert chapter.own
         assert {e.row for e in chapter.entries} == {ROW}
@@ -114,12 +114,14 @@ class TestTheProfileForTwoCores:
     """Its own runs decide claims too, but no number of the paper stands beside them."""
 
     @pytest.fixture
-    def small(self, chapter: Chapter) -> Chapter:
+    def small(self, chapter: AccuracyChapter) -> AccuracyChapter:
         means = {"FR-II": 94.0, "FR-DI": 94.0, "DL": 97.0, "FL": 96.0, "ReLU": 97.0}
         grid = grid_of("A-T2", "cpu")
-        return Chapter(chapter.exhibit, "cpu", grid, Shelf([c for c in grid if c.row == ROW], spread(means)), own=True)
+        return AccuracyChapter(
+            chapter.exhibit, "cpu", grid, Shelf([c for c in grid if c.row == ROW], spread(means)), own=True
+        )
 
-    def test_three_seeds_decide_claims(self, small: Chapter) -> None:
+    def test_three_seeds_decide_claims(self, small: AccuracyChapter) -> None:
         table = small.claims()
         assert table.caption == "Claims about A-T2, profile cpu, no records yet, paired over n = 3 seeds"
         found = {line["claim"]: line for line in table.frame.to_dict("records") if line["row"] == ROW}
@@ -131,17 +133,17 @@ class TestTheProfileForTwoCores:
         others = table.frame[table.frame["row"] != ROW]
         assert (len(others), set(others["verdict"])) == (3 * 5 + 2, {Verdict.PENDING})
 
-    def test_nothing_of_the_paper_stands_beside_them(self, small: Chapter) -> None:
+    def test_nothing_of_the_paper_stands_beside_them(self, small: AccuracyChapter) -> None:
         assert small.entries == []
         claims = small.claims().frame
         assert set(claims["paper's gap"]) == set(claims["rule on the paper's own numbers"]) == {"–"}
         assert list(small.table().frame.columns) == ["row", "regime", "measured", "95% interval", "n"]
 
-    def test_files_say_whose_they_are(self, small: Chapter, chapter: Chapter, downloads: Path) -> None:
-        paper = {name: chapter.download(name) for name in ("accuracy.csv", "claims.csv", "accuracy.svg")}
+    def test_files_say_whose_they_are(self, small: AccuracyChapter, chapter: AccuracyChapter, downloads: Path) -> None:
+        paper = {name: chapter.downloads.path(name) for name in ("accuracy.csv", "claims.csv", "accuracy.svg")}
         chapter.table(), chapter.claims(), chapter.accuracy_figure()
         before = {name: path.read_bytes() for name, path in paper.items()}
         small.table(), small.claims(), small.accuracy_figure()
         assert {name: path.read_bytes() for name, path in paper.items()} == before
         assert {"accuracy-cpu.csv", "claims-cpu.csv", "accuracy-cpu.svg"} <= {path.name for path in downloads.iterdir()}
-        assert small.download("") == chapter.download("") == downloads
+        assert small.downloads.folder == chapter.downloads.folder == downloads

@@ -24,7 +24,10 @@ def test_help_is_quick_for_it_imports_no_torch() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "valid commands of `companion` are list, run, status, scorecard, check, verify, book"),
+        (
+            "",
+            "list, run, status, scorecard, check, verify, book, bench, keep-weights",
+        ),
         ("lists", "valid commands of `companion` are list, run"),
         ("data", "valid commands of `companion data` are fetch, pack, unpack, list"),
         ("data get", "valid commands of `companion data` are fetch"),
@@ -48,6 +51,7 @@ def test_help_is_quick_for_it_imports_no_torch() -> None:
         ("data pack imagenet out", "unknown dataset 'imagenet'"),
         ("data pack digits out --max-mib -1", "positive number of MiB"),
         ("check A-Eq99", "A-Eq99"),
+        ("book --refresh --committed", "it goes alone"),
     ],
 )
 def test_a_wrong_command_is_one_sentence_and_changes_nothing(

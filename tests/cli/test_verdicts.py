@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from companion.project import Project
+from companion.project import Project, workspace_folder
+from companion.records.store import Store
+from companion.runs.spec import RunSpec
+from companion.training.queue import run_missing
+from companion.training.workspace import Workspace
 from support.commands import some_records
 
 
@@ -49,7 +53,7 @@ def test_check(say: Any) -> None:
     assert said.code == 0
     assert said.json
     for line in said.json:
-        assert {"id", "form", "measured", "expected", "error", "tolerance", "holds", "passed"} <= line.keys()
+        assert {"id", "form", "measured", "expected", "error", "tolerance", "holds", "passed", "stored"} <= line.keys()
         assert line["id"] == "A-Eq2"
     assert say("check A-Eq2").code == 0
 
@@ -67,3 +71,24 @@ def test_a_check_that_fails_is_named(say: Any, monkeypatch: pytest.MonkeyPatch) 
     assert said.code == 1
     assert "A-Eq2" in said.err
     assert said.json[0]["passed"] is False
+
+
+def test_weights_are_kept_verified_and_named_when_damaged(say: Any, checkout: Project, tmp_path: Path) -> None:
+    store = Store(checkout.results)
+    workspace = Workspace(workspace_folder(store.folder), store)
+    spec = RunSpec(dataset="digits", width=4, depth=3, epochs=2, train_size=50, test_size=50)
+    run_missing([spec], store, workspace, backend="reference")
+    said = say(f"keep-weights {spec.key}")
+    assert (said.code, said.err) == (0, "")
+    assert Path(said.out.strip()) == store.weights_path(spec.key)
+    assert [Path(line["file"]).suffix for line in say("verify --json").json] == [".json", ".npz"]
+    assert say("verify").code == 0
+    store.weights_path(spec.key).write_bytes(b"rubbish")
+    said = say("verify")
+    assert said.code == 1
+    assert said.err.startswith(f"weights/{spec.key}.npz is damaged")
+    assert say(f"keep-weights {spec.key}").code == 0  # the workspace still has them
+    assert say("verify").code == 0
+    said = say(f"keep-weights 0123 --workspace {tmp_path}")
+    assert said.code == 2
+    assert "no weights of a run 0123" in said.err

@@ -225,6 +225,32 @@ def test_figures_are_drawn_from_the_rows_and_are_the_same_each_time() -> None:
     assert all(text.startswith("<?xml") and "</svg>" in text for text in drawn.values())
 
 
+def _book(**seconds: float | None) -> dict:
+    return {"rows": [{"variant": name, "seconds": value} for name, value in seconds.items()]}
+
+
+def test_growth_says_how_many_chapters_more_fit_into_a_quarter_of_an_hour() -> None:
+    measured = {"make book, empty cache: all": 170.9, "a chapter more: make book": 5.0}
+    said = performance.growth(_book(**measured))
+    assert "`make book` takes 2 min 50 s, and 5.0 s longer with each" in said
+    assert "reached with 145 chapters more" in said  # (900 - 170.9) / 5
+    assert "How `make test` grows with the number of chapters has not been measured yet." in said
+    measured |= {"make test: all": 901.0, "a chapter more: make test": 9.0}
+    assert "15 min 01 s, and 9.0 s longer with each chapter more: 15 minutes are exceeded." in performance.growth(
+        _book(**measured)
+    )
+
+
+def test_the_parts_of_the_test_are_those_of_the_makefile() -> None:
+    book = load(ROOT)["book"]
+    parts = [v.name.removeprefix("make test: ") for v in book.variants(Options()) if v.name.startswith("make test: ")]
+    assert parts[0] == "ruff check"
+    assert parts[-2:] == ["pytest -n 2", "all"]
+    assert len([part for part in parts if "--nbval" in part]) == 1
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(f"\t$(BIN)/{part}\n" in makefile for part in parts[:-1])
+
+
 def test_the_committed_results_keep_the_targets_or_say_why_not() -> None:
     found = performance.results(ROOT / "benchmarks" / "results")
     known = load(ROOT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -122,12 +123,16 @@ def test_a_damaged_set_stays_when_nothing_better_comes(tmp_path, tiny, good, bad
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
-def test_a_full_disk_is_named_and_leaves_the_cache_as_it_was(tmp_path, tiny, good) -> None:
-    (tmp_path / ".tiny.partial").symlink_to("/dev/full")
-    with pytest.raises(DataError, match=r"cannot write to .*No space left on device.*COMPANION_DATA"):
-        fetch("tiny", tmp_path, sources=[good])
+def test_a_full_disk_is_named_and_leaves_the_cache_as_it_was(tmp_path, monkeypatch, tiny, good) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DataError, match=r"cannot write to .*No space left on device.*COMPANION_DATA"):
+            fetch("tiny", tmp_path, sources=[good])
     assert not installed("tiny", tmp_path)
+    assert list(tmp_path.glob("*.partial")) == []
     assert fetch("tiny", tmp_path, sources=[good]).source == "a good source"
 
 

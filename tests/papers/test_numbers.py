@@ -6,11 +6,12 @@ import csv
 import json
 import math
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from companion.papers.numbers import number, numbers
-from companion.papers.statements import rows as statements
+from companion.papers.statements import Statement, statements
 
 PAPERS = resources.files("companion.papers")
 
@@ -55,5 +56,13 @@ def test_an_unknown_id_is_an_error() -> None:
 
 
 def test_statements_are_those_of_the_file() -> None:
-    assert statements() == json.loads((PAPERS / "statements.json").read_text())
-    assert {"A-T2", "A-F2-stages", "A-Claim2"} <= {one["id"] for one in statements()}
+    rows = json.loads((PAPERS / "statements.json").read_text())
+    assert list(statements().values()) == [Statement(**{**row, "errata": tuple(row["errata"])}) for row in rows]
+    assert list(statements()) == [row["id"] for row in rows]
+    assert {"A-T2", "A-F2-stages", "A-Claim2"} <= statements().keys()
+
+
+def test_one_module_alone_reads_the_statements() -> None:
+    package = Path(str(PAPERS)).parent
+    readers = {file.name for file in package.rglob("*.py") if '"statements.json"' in file.read_text()}
+    assert readers == {"statements.py"}

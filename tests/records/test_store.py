@@ -188,7 +188,7 @@ def test_a_crash_while_writing_leaves_nothing_to_see(tmp_path, monkeypatch, fail
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"companion.records.store.{failing}", crash)
+        patch.setattr(f"companion.files.whole.{failing}", crash)
         with pytest.raises(KeyboardInterrupt):
             store.write(record())
     assert record().spec not in store

@@ -14,9 +14,11 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from companion.chapters.downloads import Downloads
 from companion.notation import Regime
 from companion.render import accuracy, curves, style, variants
 from support.figures import BANDS, PAPER, PROBES, RUNS, TITLE, VARIANTS, WIDTHS, runs
+from support.files import watch_files
 
 
 class TestPanels:
@@ -53,15 +55,27 @@ DRAW: dict[str, Callable[[], Figure]] = {
 
 @pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
 class TestPictures:
-    def test_an_svg_is_the_same_every_time(self, draw: Callable[[], Figure], tmp_path: Path) -> None:
+    def test_an_svg_is_the_same_every_time(
+        self, draw: Callable[[], Figure], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COMPANION_DOWNLOADS", str(tmp_path))
+        downloads = Downloads("a_chapter", "paper")
         pictures = []
         for i in range(2):
             np.random.seed(i)  # noqa: NPY002  a library that draws from the global stream would show here
-            style.save_svg(draw(), tmp_path / f"{i}.svg")
-            pictures.append((tmp_path / f"{i}.svg").read_bytes())
+            downloads.figure(str(i), draw())
+            pictures.append(downloads.path(f"{i}.svg").read_bytes())
         assert pictures[0] == pictures[1]
         assert b"<dc:date>" not in pictures[0]
         assert ElementTree.fromstring(pictures[0]).tag.endswith("svg")
+
+    def test_no_file_is_written(self, draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is asked of the system is checked, so that no way to open a file is left out."""
+        draw()  # fonts are found, and what is imported late is imported
+        with monkeypatch.context() as patch:
+            opened = watch_files(patch)
+            draw()
+        assert opened == []
 
     def test_figures_are_white_and_closed(self, draw: Callable[[], Figure]) -> None:
         figure = draw()

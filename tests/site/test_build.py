@@ -107,6 +107,30 @@ def test_what_has_not_changed_is_not_built_again(quick: Project) -> None:
     assert "Rendering" in said
 
 
+def test_committed_outputs_are_rendered_without_execution(quick: Project) -> None:
+    """The two kinds of build are never taken for each other, and what a comparison left is offered."""
+    said: list[str] = []
+    left = quick.build / "downloads" / "a_t2_accuracy"
+    build(quick, committed=True, tell=said.append)
+    assert said == ["Writing the generated pages", "Rendering"]
+    staged = quick.build / "staging"
+    assert (staged / "notebooks" / "a_t2_accuracy.ipynb").read_bytes() == quick.chapter("a_t2_accuracy").read_bytes()
+    assert not (staged / DOWNLOADS).exists()
+
+    left.mkdir(parents=True)
+    (left / "claims.csv").touch()
+    for expected in (["Writing the generated pages", "Rendering"], ["Nothing has changed since the last build"]):
+        said.clear()
+        build(quick, committed=True, tell=said.append)
+        assert said == expected
+    assert [path.name for path in (staged / DOWNLOADS / "a_t2_accuracy").iterdir()] == ["claims.csv"]
+
+    said.clear()
+    build(quick, tell=said.append)
+    assert "Executing a_t2_accuracy.ipynb" in said
+    assert [path.name for path in (staged / DOWNLOADS / "a_t2_accuracy").iterdir()] == ["table.csv"]
+
+
 def test_the_digest_sees_every_input_and_nothing_else(checkout: Project) -> None:
     chapter = checkout.chapter("a_t2_accuracy")
     whole, one = inputs_digest(checkout), chapter_digest(checkout, chapter)
@@ -129,8 +153,12 @@ def test_the_digest_sees_every_input_and_nothing_else(checkout: Project) -> None
 def test_refreshing_writes_the_outputs_and_the_second_time_nothing(checkout: Project) -> None:
     first, second = checkout.chapter("a_t2_accuracy"), checkout.chapter("b")
     notebooks.write(notebooks.read(first), second)
+    stale = checkout.build / "downloads" / "a_t2_accuracy" / "old.csv"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     before = tree(checkout.root)
     assert refresh_chapters(checkout) == [first, second]
+    assert not stale.exists()
     after = tree(checkout.root)
     assert {name for name in after if after[name] != before.get(name)} == {
         f"notebooks/{p.name}" for p in (first, second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from companion.site import notebooks
 from companion.site.notebooks import NotebookError
-from support.projects import make_project
+from support.projects import make_project, nbval
 
 
 def _notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> nbformat.NotebookNode:
@@ -74,6 +75,26 @@ def test_execution_uses_this_environment_whatever_jupyter_is_told(
     text = nbformat.writes(done)
     assert not any(word in text for word in ("start_time", "iopub", '"papermill"', '"version"'))
     assert nbformat.writes(notebooks.clean(done)) == text
+
+
+def test_comparisons_go_on_at_once_and_name_notebook_and_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two kernels side by side, each of this environment, and a failure that says where it was."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "nowhere"))
+    made = make_project(tmp_path / "book")
+    shutil.copy2(Path(__file__).parents[2] / "notebooks" / "conftest.py", made.notebooks)
+    first, second = made.chapter("a_t2_accuracy"), made.chapter("b")
+    notebook = notebooks.read(first)
+    notebook.cells[2].source = f"# NBVAL_CHECK_OUTPUT\nimport sys\nprint(sys.executable == {sys.executable!r})"
+    for number, cell in enumerate(notebook.cells[1:], 1):
+        cell.execution_count = number
+    for path, outcome in ((first, "True\n"), (second, "False\n")):
+        notebook.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text=outcome)]
+        notebooks.write(notebook, path)
+    result = nbval(made.root, "", "-n", "2", "--dist", "loadscope")
+    assert result.returncode == 1
+    failures = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
+    assert len(failures) == 1, result.stdout
+    assert failures[0].startswith("FAILED notebooks/b.ipynb::Cell 1")
 
 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:

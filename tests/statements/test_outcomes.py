@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from hypothesis import strategies as st
 
 from companion.cli import main
 from companion.exhibits import EXHIBITS
+from companion.project import Project
 from companion.records.store import RecordError, Store, content_digest
-from companion.statements import CHECKS, Check, outcomes, run_checks
-from companion.statements.outcomes import FOLDER, CheckStore, Outcome, checks_digest, load_checks
+from companion.site.build import generated_pages
+from companion.statements import CHECKS, Check, outcomes, run_checks, statements
+from companion.statements.outcomes import FOLDER, CheckStore, Outcome, checks_digest
 from companion.verdicts.scorecard import scorecard
 from companion.verdicts.stats import Verdict
 
+REAL = outcomes.PACKAGE
 COMMITTED = Path(__file__).parents[2] / "results" / FOLDER
 QUICK = ["A-Hom", "A-L4.1", "B-L4.2", "C-Perm"]
 GOOD = Check("A-L4.1", "stated", "hard gates", 3.0, 3.0, 1e-15, 1e-10, True, True)
@@ -64,14 +68,16 @@ def test_what_is_written_comes_back(tmp_path_factory: pytest.TempPathFactory, fo
 
 
 def test_one_comparison_that_fails_fails_its_statement(store: CheckStore) -> None:
-    assert load_checks(store.folder) == {"A-L4.1": True}
+    assert store.states() == {"A-L4.1": "passes"}
     store.store([GOOD, BAD, replace(GOOD, id="B-L4.1")])
-    assert load_checks(store.folder) == {"A-L4.1": False, "B-L4.1": True}
+    assert store.states() == {"A-L4.1": "fails", "B-L4.1": "passes"}
+    assert [store.state(id) for id in ("A-L4.1", "B-L4.1", "A-Eq2")] == ["fails", "passes", None]
 
 
 def test_nothing_stored_is_nothing_known(tmp_path: Path) -> None:
-    assert load_checks(tmp_path / "nowhere") == {}
-    assert CheckStore(tmp_path / "nowhere").verify() == []
+    nowhere = CheckStore(tmp_path / "nowhere")
+    assert nowhere.states() == nowhere.stale() == {}
+    assert nowhere.verify() == []
 
 
 @given(data=st.data())
@@ -103,8 +109,9 @@ def test_a_flipped_byte_is_found_or_changes_nothing(
 def test_a_contradiction_is_found_behind_a_right_digest(store: CheckStore, changes: dict[str, Any], said: str) -> None:
     falsify(store.path("A-L4.1"), **changes)
     with pytest.raises(RecordError, match=r"^checks/A-L4.1.json is damaged: ") as caught:
-        load_checks(store.folder)
+        store.states()
     assert said in str(caught.value)
+    assert store.state("A-L4.1") == "damaged"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_fields_beside_the_comparisons_are_verified_too(store: CheckStore, field
 def test_an_outcome_under_another_name_is_found(store: CheckStore) -> None:
     store.path("A-L4.1").rename(store.path("A-Eq2"))
     with pytest.raises(RecordError, match=r"A-Eq2.json is damaged: it holds the outcome of A-L4.1"):
-        load_checks(store.folder)
+        store.states()
 
 
 def test_the_same_outcome_leaves_its_file_alone_and_another_replaces_it(
@@ -152,7 +159,7 @@ def test_the_same_outcome_leaves_its_file_alone_and_another_replaces_it(
     before = path.read_bytes()
     store.store([GOOD, PRINTED])
     assert path.read_bytes() == before
-    monkeypatch.setattr(outcomes, "checks_digest", lambda: "other sources")
+    monkeypatch.setattr(outcomes, "checks_digest", lambda id: "other sources")
     assert not store.read(path).current
     store.store([GOOD, PRINTED])
     assert store.read(path).content["provenance"]["sources"] == "other sources"
@@ -166,21 +173,99 @@ def test_an_outcome_without_comparisons_or_of_two_statements_is_refused() -> Non
         Outcome.build([])
     with pytest.raises(RecordError, match=r"is one of B-L4.1, not of A-L4.1"):
         Outcome.build([GOOD, replace(GOOD, id="B-L4.1")])
+    with pytest.raises(RecordError, match=r"^A-T2 is no statement that a check decides"):
+        Outcome.build([replace(GOOD, id="A-T2")])
 
 
-def test_the_digest_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in outcomes.CHECKING_PATH:
-        copy, real = tmp_path / name, outcomes.PACKAGE / name
-        for file in sorted(real.rglob("*.py")) if real.is_dir() else [real]:
-            target = copy / file.relative_to(real) if real.is_dir() else copy
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-    here = checks_digest()
-    monkeypatch.setattr(outcomes, "PACKAGE", tmp_path)
-    assert checks_digest.__wrapped__() == here
-    with (tmp_path / "kernels" / "npk.py").open("a") as file:
-        file.write("\n")
-    assert checks_digest.__wrapped__() != here
+def touched(folder: Path, *names: str) -> Path:
+    """A copy of the package in which some files have one more line."""
+    package = folder / "companion"
+    shutil.copytree(REAL, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in names:
+        with (package / name).open("a") as file:
+            file.write("\n")
+    return package
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("statements/path_kernel.py", {"A-L4.1"}),
+        ("statements/check.py", {"A-L4.1", "A-Eq2", "A-FNPF"}),
+        ("statements/oracles/longhand.py", {"A-Eq2"}),
+        ("kernels/npk.py", {"A-L4.1"}),
+        ("kernels/__init__.py", {"A-L4.1"}),
+        ("networks/families.py", {"A-L4.1", "A-Eq2", "A-FNPF"}),
+        ("networks/routing.py", {"A-L4.1", "A-FNPF"}),
+        ("notation.py", {"A-L4.1", "A-Eq2", "A-FNPF"}),
+        ("runs/spec.py", {"A-FNPF"}),
+        ("data/table.py", {"A-FNPF"}),
+        ("site/pages.py", set()),
+        ("statements/outcomes.py", set()),
+        ("statements/dynamics.py", set()),
+        ("statements/__init__.py", set()),
+        ("training/loop.py", set()),
+        ("__init__.py", set()),
+    ],
+)
+def test_a_digest_follows_what_its_check_imports_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ids: set[str]
+) -> None:
+    """A-L4.1 is about kernels, A-Eq2 about paths, A-FNPF about runs."""
+    before = {id: checks_digest(id) for id in ("A-L4.1", "A-Eq2", "A-FNPF")}
+    monkeypatch.setattr(outcomes, "PACKAGE", touched(tmp_path, name))
+    assert {id for id in before if checks_digest(id) != before[id]} == ids
+
+
+def test_a_digest_follows_its_own_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {id: checks_digest(id) for id in ("A-Eq2", "A-Eq3")}
+    known = dict(statements())
+    known["A-Eq2"] = replace(known["A-Eq2"], statement="something else")
+    monkeypatch.setattr(outcomes, "statements", lambda: known)
+    assert {id for id in before if checks_digest(id) != before[id]} == {"A-Eq2"}
+
+
+@pytest.mark.parametrize("name", ["kernels/npk.py", "site/pages.py"])
+def test_an_outcome_of_changed_code_is_stale_wherever_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """One source in the closure of the check, one outside it."""
+    project = Project(tmp_path / "book")
+    store = CheckStore(project.results / FOLDER)
+    store.store([GOOD, replace(GOOD, id="A-Eq2")])
+    monkeypatch.setattr(outcomes, "PACKAGE", touched(tmp_path, name))
+    stale = name == "kernels/npk.py"
+    where = ("--store", str(project.results))
+
+    assert store.states() == {"A-L4.1": "stale" if stale else "passes", "A-Eq2": "passes"}
+    assert main(["scorecard", "--json", *where]) == 0
+    verdicts = {line["id"]: line for line in json.loads(capsys.readouterr().out) if line["kind"] == "statement"}
+    assert verdicts["A-L4.1"]["verdict"] == ("stale" if stale else "reproduced")
+    assert verdicts["A-Eq2"]["verdict"] == "reproduced"
+
+    assert main(["verify", "--json", *where]) == int(stale)
+    said = capsys.readouterr()
+    lines = {Path(line["file"]).stem: line for line in json.loads(said.out)}
+    assert [lines[id]["stale"] for id in ("A-L4.1", "A-Eq2")] == [stale, False]
+    assert lines["A-L4.1"]["ok"] is not stale
+    assert lines["A-Eq2"]["ok"] is True
+    assert said.err.startswith("checks/A-L4.1.json is stale: the code of its check has changed") is stale
+
+    monkeypatch.setenv("COMPANION_STORE", str(project.results))
+    assert main(["check", "A-L4.1", "A-Eq2", "--json"]) == 0
+    listed = {(line["id"], line["stored"]) for line in json.loads(capsys.readouterr().out)}
+    assert listed == {("A-L4.1", "stale" if stale else "passes"), ("A-Eq2", "passes")}
+
+    page = generated_pages(project)["statements.md"]
+    section = page[page.index("### A-L4.1") :].split("\n### ")[0]
+    assert ("verdict-stale" in section) is stale
+    assert ("verdict-reproduced" in section) is not stale
+    assert ("| stated | hard gates |" in section) is not stale
+
+    assert main(["check", "A-L4.1", "--json", "--record", *where]) == 0
+    listed = {line["stored"] for line in json.loads(capsys.readouterr().out)}
+    assert listed == {"passes"}
+    assert main(["verify", *where]) == 0
 
 
 def test_the_scorecard_reads_what_the_command_stores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,7 +273,7 @@ def test_the_scorecard_reads_what_the_command_stores(tmp_path: Path, capsys: pyt
     assert main(["check", *QUICK, "--record", "--store", str(tmp_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     stored = [asdict(check) for id in QUICK for check in CheckStore(tmp_path / FOLDER).outcomes()[id].checks]
-    assert told == [{name: row[name] for name in line} for line, row in zip(told, stored, strict=True)]
+    assert told == [{**row, "stored": "passes"} for row in stored]
     verdicts = {entry.id: entry.verdict for entry in scorecard(store) if entry.kind == "statement"}
     assert {verdicts[id] for id in QUICK} == {Verdict.REPRODUCED}
     assert {verdicts[id] for id in CHECKS if id not in QUICK and id not in EXHIBITS} == {Verdict.PENDING}
@@ -209,6 +294,26 @@ def test_verify_and_the_scorecard_name_a_damaged_check(tmp_path: Path, capsys: p
         assert "checks/A-L4.1.json is damaged" in capsys.readouterr().err
 
 
+def test_every_stale_outcome_is_named(
+    store: CheckStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.store([replace(BAD, id="A-Eq2")])
+    monkeypatch.setattr(outcomes, "checks_digest", lambda id: "other sources")
+    assert store.states() == {"A-L4.1": "stale", "A-Eq2": "stale"}  # whatever they came to
+    assert main(["verify", "--store", str(store.folder.parent)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "(2 of 2: A-Eq2, A-L4.1)" in said.err
+
+
+def test_the_outcome_of_a_statement_that_no_check_decides_any_more_is_stale(
+    store: CheckStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "CHECKS", {})
+    assert store.states() == {"A-L4.1": "stale"}
+    assert list(store.stale()) == [store.path("A-L4.1")]
+
+
 def test_check_takes_a_store_only_to_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "A-L4.1", "--store", str(tmp_path)]) == 2
     assert "give both or neither" in capsys.readouterr().err
@@ -222,3 +327,9 @@ def test_every_check_is_committed_and_a_few_come_out_the_same_today() -> None:
     assert outcomes.keys() == CHECKS.keys()
     again = [(check.form, check.aspect, check.passed) for check in run_checks(QUICK)]
     assert again == [(c.form, c.aspect, c.passed) for id in QUICK for c in outcomes[id].checks]
+
+
+@pytest.mark.skipif(not COMMITTED.is_dir(), reason="no outcome is committed yet")
+def test_no_committed_outcome_is_stale() -> None:
+    """When it fails: ``companion check --record``, and commit what it changed in ``results/checks``."""
+    assert [path.stem for path in CheckStore(COMMITTED).stale()] == []

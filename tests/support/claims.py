@@ -8,6 +8,7 @@ import pandas as pd
 
 from companion.exhibits import CLAIMS, Cell
 from companion.exhibits.claim import Claim
+from companion.verdicts.along import along
 from companion.verdicts.claims import RowResult, evaluate, own_differences
 from companion.verdicts.stats import Verdict
 from support.synthetic import MNIST, grid_of, main_cells
@@ -29,15 +30,17 @@ Score = Callable[[Cell], float | str | None]
 
 def frame_of(score: Score, grid: Sequence[Cell] = GRID) -> pd.DataFrame:
     """As :func:`companion.verdicts.frames.runs` gives it, without a store."""
-    lines = [(c.row, c.column, c.variant, c.spec.seed, score(c)) for c in grid]
-    frame = pd.DataFrame(lines, columns=["row", "column", "variant", "seed", "best_test"])
+    frame = pd.DataFrame(
+        {"row": c.row, "column": c.column, "variant": c.variant, **c.axes, "seed": c.spec.seed, "best_test": score(c)}
+        for c in grid
+    )
     return frame.assign(best_test=pd.to_numeric(frame["best_test"], errors="coerce"))
 
 
 def seen(claim: Claim, score: Score, order: int | None = None) -> list[RowResult]:
-    """A claim in its view of its exhibit's paper runs, all on CIFAR-10; ``order`` shuffles the lines."""
+    """A claim put to its exhibit's paper runs, all on CIFAR-10; ``order`` shuffles the lines."""
     grid = [c for c in grid_of(claim.exhibit, "paper") if c.spec.dataset == "cifar10"]
     frame = frame_of(score, grid)
-    view = claim.view(frame if order is None else frame.sample(frac=1, random_state=order))
-    rows = sorted(set(claim.view(frame)["row"]))
+    view = along(claim, frame if order is None else frame.sample(frac=1, random_state=order))
+    rows = sorted(set(view["row"]))
     return evaluate(claim, [(row, "cifar10") for row in rows], own_differences(view, 5))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -62,6 +65,22 @@ def make_project(root: Path) -> Project:
     (root / "book" / "intro.md").write_text("# A small book\n\n```{include} generated/headline.md\n```\n")
     (root / "book" / "how_to_read.md").write_text("# How to read\n\nCarefully.\n")
     return Project(root)
+
+
+def nbval(root: Path, notebooks: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """The comparison of chapters with their outputs, as `make test` does it; exit code 1 means that tests failed.
+
+    Args:
+        root: the project, with a copy of this repository's ``notebooks/conftest.py``.
+        notebooks: a file in ``notebooks``, or nothing for all.
+        options: more arguments of pytest.
+    """
+    always = ["-p", "no:cacheprovider", "-q", "-rf", "--nbval-lax", "--nbval-current-env", "--rootdir", str(root)]
+    command = [sys.executable, "-m", "pytest", *always, *options, str(root / "notebooks" / notebooks)]
+    environment = {**os.environ, "COMPANION_ROOT": str(root), "NO_COLOR": "1"}
+    for name in ("COMPANION_STORE", "COMPANION_DOWNLOADS", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        environment.pop(name, None)
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
 
 
 def tree(root: Path) -> dict[str, bytes]:

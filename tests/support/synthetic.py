@@ -119,7 +119,7 @@ def stairs(means: Sequence[float | None] = STAIRS, std: float = 0.02) -> Score:
     """Five seeds round the mean of a stage, teachers a point above; ``None``: not recorded."""
 
     def score(cell: Cell) -> float | None:
-        mean = means[int(cell.row.removeprefix("stage-"))]
+        mean = means[cell.axes["stage"]]
         return None if mean is None else mean + (cell.column == "ReLU") + std * OFFSETS[cell.spec.seed]
 
     return score

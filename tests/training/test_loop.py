@@ -10,12 +10,12 @@ from torch import nn
 
 from companion.data import DATASETS, load
 from companion.notation import Regime
+from companion.records.weights import weights_digest
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
 from companion.training.backends import ReferenceBackend
 from companion.training.loop import epoch_order
-from companion.training.workspace import weights_digest
 from support.laboratory import Laboratory, all_regimes, tiny
 
 

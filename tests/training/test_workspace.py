@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,10 +12,11 @@ from hypothesis import strategies as st
 
 from companion.notation import Regime
 from companion.records.store import Store
+from companion.records.weights import weights_digest
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.state import TrainState
-from companion.training.workspace import Checkpoint, Workspace, weights_digest
+from companion.training.workspace import Checkpoint, Workspace
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, regime=Regime.DL, optimiser="adam")
 
@@ -78,14 +78,23 @@ def test_a_checkpoint_replaces_the_one_before_and_can_be_dropped(workspace):
 def test_a_crash_while_saving_keeps_the_checkpoint_before(workspace, monkeypatch):
     workspace.save_checkpoint("k", checkpoint(1))
 
-    def crash(content, path):
-        Path(path).write_bytes(b"half")
+    def crash(content, file):
+        file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "save", crash)
     with pytest.raises(KeyboardInterrupt):
         workspace.save_checkpoint("k", checkpoint(2))
     assert workspace.load_checkpoint("k").epoch == 1
+    assert [file.name for file in (workspace.folder / "checkpoints").iterdir()] == ["k.pt"]
+
+
+def test_what_killed_processes_left_goes_with_the_checkpoint(workspace):
+    workspace.save_checkpoint("k", checkpoint(1))
+    (workspace.folder / "checkpoints" / ".k.pt.0123.partial").write_bytes(b"half")
+    workspace.save_checkpoint("kk", checkpoint(1))
+    workspace.drop_checkpoint("k")
+    assert [file.name for file in (workspace.folder / "checkpoints").iterdir()] == ["kk.pt"]
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04" + bytes(100)], ids=["empty", "garbage", "zip-like"])

@@ -124,7 +124,7 @@ class TestPairing:
             assert evaluate(claim, ROWS, own_differences(shuffled, 5)) == expected
 
     @pytest.mark.parametrize("claim", CLAIMS[3:], ids=lambda claim: claim.id)
-    def test_nor_does_it_in_a_view(self, claim: Claim) -> None:
+    def test_nor_does_it_along_an_axis(self, claim: Claim) -> None:
         def score(cell: Cell) -> float:
             return 70 + cell.spec.seed**2 * (1 + len(cell.column) + len(cell.row)) / 50
 
@@ -177,7 +177,7 @@ class TestPending:
             assert verdicts(claim, {}) == [PENDING] * 2
 
     @pytest.mark.parametrize("claim", CLAIMS[3:], ids=lambda claim: claim.id)
-    def test_no_record_at_all_in_a_view(self, claim: Claim) -> None:
+    def test_no_record_at_all_along_an_axis(self, claim: Claim) -> None:
         results = seen(claim, lambda cell: None)
         assert {result.verdict for result in results} == {PENDING}
         assert {result.difference for result in results} == {None}

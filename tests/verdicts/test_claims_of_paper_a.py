@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 from companion.exhibits import CLAIMS, Cell
+from companion.exhibits.a_f2_stages import CNTK
 from companion.exhibits.claim import Claim
-from companion.exhibits.views import CNTK, as_printed, pooled
 from companion.papers.margins import margin
 from companion.papers.numbers import numbers
-from companion.papers.statements import rows as statements
+from companion.papers.statements import statements
+from companion.verdicts.along import along, pairs_of, placed
 from companion.verdicts.claims import RowResult, evaluate, paper_differences
+from companion.verdicts.frames import places
 from companion.verdicts.stats import Verdict
 from support.claims import (
     CROSSES,
@@ -32,7 +34,9 @@ from support.claims import (
     frame_of,
     seen,
 )
-from support.synthetic import OFFSETS, STAIRS, grid_of, stairs
+from support.synthetic import OFFSETS, STAIRS, grid_of, main_cells, stairs
+
+PLACES = places(main_cells())
 
 
 class TestThePapersOwnNumbers:
@@ -60,7 +64,7 @@ class TestThePapersOwnNumbers:
 
     def test_pooling_gains_too_little_with_adam_and_perhaps_too_much_with_sgd(self, table: pd.DataFrame) -> None:
         rows = [(row, "cifar10") for row in ("SGD/CIFAR-10", "Adam/CIFAR-10")]
-        sgd, adam = evaluate(GAIN, rows, paper_differences(pooled(table)))
+        sgd, adam = evaluate(GAIN, rows, paper_differences(along(GAIN, placed(table, PLACES))))
         assert (sgd.verdict, sgd.difference) == (UNCLEAR, pytest.approx(78.52 - 63.06))
         assert (adam.verdict, adam.difference) == (FAILED, pytest.approx(66.42 - 64.86))
 
@@ -184,12 +188,12 @@ class TestStages:
     @pytest.mark.parametrize(
         ("first", "last", "verdict", "gap"),
         [
-            (76.3, 78.6, REPRODUCED, f"{CNTK} - stage-0 = 1.13"),
-            (76.3, 90.0, REPRODUCED, f"{CNTK} - stage-0 = 1.13"),
-            (76.6, 90.0, FAILED, f"{CNTK} - stage-0 = 0.83"),
-            (80.0, 90.0, FAILED, f"{CNTK} - stage-0 = -2.57"),
-            (50.0, 78.2, FAILED, f"stage-6 - {CNTK} = 0.77"),
-            (50.0, 70.0, FAILED, f"stage-6 - {CNTK} = -7.43"),
+            (76.3, 78.6, REPRODUCED, f"{CNTK.name} - stage-0 = 1.13"),
+            (76.3, 90.0, REPRODUCED, f"{CNTK.name} - stage-0 = 1.13"),
+            (76.6, 90.0, FAILED, f"{CNTK.name} - stage-0 = 0.83"),
+            (80.0, 90.0, FAILED, f"{CNTK.name} - stage-0 = -2.57"),
+            (50.0, 78.2, FAILED, f"stage-6 - {CNTK.name} = 0.77"),
+            (50.0, 70.0, FAILED, f"stage-6 - {CNTK.name} = -7.43"),
         ],
     )
     def test_the_line_lies_at_77_43_and_must_be_crossed_by_the_margin_on_both_sides(
@@ -222,15 +226,15 @@ class TestTheList:
         assert all(claim.id.startswith(f"{claim.exhibit}:") for claim in CLAIMS)
 
     def test_claims_speak_of_what_there_is(self) -> None:
-        known = {statement["id"] for statement in statements()}
+        known = statements().keys()
         for claim in CLAIMS:
             assert claim.statement is None or claim.statement in known
             for profile in claim.profiles:
                 grid = [cell for cell in grid_of(claim.exhibit, profile) if not cell.variant]
                 assert all(margin(cell.spec.dataset) > 0 for cell in grid)
-                rows = claim.view(frame_of(lambda cell: 50.0, grid)).groupby("row")["column"].agg(set)
+                rows = along(claim, frame_of(lambda cell: 50.0, grid)).groupby("row")["column"].agg(set)
                 assert len(rows) > 0
-                assert all({column for pair in claim.pairs for column in pair} <= columns for columns in rows)
+                assert all({column for pair in pairs_of(claim) for column in pair} <= columns for columns in rows)
 
     def test_claims_about_the_table_as_it_is_printed_are_the_first_three(self) -> None:
-        assert tuple(claim for claim in CLAIMS if claim.view is as_printed) == PRINTED
+        assert tuple(claim for claim in CLAIMS if claim.across is None) == PRINTED

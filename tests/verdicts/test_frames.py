@@ -36,10 +36,13 @@ class TestRuns:
             "row": ROW,
             "column": "ReLU",
             "variant": "",
+            "architecture": "FC",
+            "optimiser": "adam",
             "dataset": "mnist",
             "seed": 0,
             "key": MAIN[0].spec.key,
             "status": "finished",
+            "stale": False,
             "best_test": 95.5,
             "last_test": 95.25,
             "selected_test": 0.0,
@@ -91,6 +94,7 @@ class TestCurves:
         assert first["test_accuracy"].max() == 97.5
         assert set(frame.columns) == {
             *("exhibit", "profile", "row", "column", "variant"),
+            *("architecture", "optimiser", "dataset"),
             *("seed", "epoch", "train_loss", "train_accuracy", "test_accuracy"),
         }
 

@@ -14,7 +14,7 @@ from scipy.stats import ttest_ind_from_stats
 
 from companion.exhibits import Cell
 from companion.exhibits.grid import HOLDOUT
-from companion.papers.statements import rows as statements
+from companion.papers.statements import statements
 from companion.records.store import RecordError, Store
 from companion.verdicts.frames import runs
 from companion.verdicts.scorecard import Entry, number_entries, scorecard

@@ -9,7 +9,7 @@ import pytest
 
 from companion.exhibits import Cell
 from companion.papers.numbers import numbers
-from companion.papers.statements import rows as statements
+from companion.papers.statements import statements
 from companion.records.store import Record, Store
 from companion.verdicts.frames import runs
 from companion.verdicts.scorecard import Entry, claim_results, headline, scorecard, trend_results
@@ -52,13 +52,15 @@ class TestCited:
 
 class TestStatements:
     def test_checks_decide_theirs(self, tmp_path: Path) -> None:
-        found = by_id(scorecard(Store(tmp_path), {"A-Eq2": True, "A-Eq3": False}))
+        found = by_id(scorecard(Store(tmp_path), {"A-Eq2": "passes", "A-Eq3": "fails", "A-Eq5": "stale"}))
         assert (found["A-Eq2"].verdict, found["A-Eq2"].rule) == (Verdict.REPRODUCED, "all of its checks pass")
         assert (found["A-Eq3"].verdict, found["A-Eq3"].rule) == (Verdict.NOT_REPRODUCED, "a check fails")
         assert found["A-Eq4"].verdict is Verdict.PENDING
+        assert found["A-Eq5"].verdict is Verdict.STALE
+        assert found["A-Eq5"].rule.startswith("stale: ")
 
     def test_what_cannot_be_checked_says_why(self, empty: list[Entry]) -> None:
-        reasons = {s["id"]: s["not_checkable"] for s in statements() if s["not_checkable"]}
+        reasons = {s.id: s.not_checkable for s in statements().values() if s.not_checkable}
         assert len(reasons) > 3
         assert {e.id: e.rule for e in empty if e.verdict is Verdict.NOT_CHECKABLE} == reasons
 

@@ -283,5 +283,5 @@ class TestRules:
 
     def test_verdicts_are_words(self) -> None:
         assert json.dumps(list(Verdict)) == (
-            '["reproduced", "not reproduced", "partly", "inconclusive", "pending", "cited", "not checkable"]'
+            '["reproduced", "not reproduced", "partly", "inconclusive", "pending", "stale", "cited", "not checkable"]'
         )

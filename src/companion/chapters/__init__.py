@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.chapters.chapter import Chapter
 from companion.exhibits import cells, exhibit
 from companion.project import store_folder, workspace_folder
@@ -18,6 +19,9 @@ from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
 
 __all__ = ["live", "open_chapter"]
+
+KINDS: Mapping[str, type[Chapter]] = {"A-T2": AccuracyChapter}
+"""Exhibits whose chapter is itself a kind of chapter; the others' modules take a chapter and show it."""
 
 
 def open_chapter(
@@ -55,7 +59,7 @@ def open_chapter(
     own = not overrides and seeds in (None, chosen.seeds[profile])
     given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
     changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
-    return Chapter(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
+    return KINDS.get(name, Chapter)(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
 
 
 def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapter:
@@ -66,6 +70,6 @@ def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapte
         run_missing(
             [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
         )
-        chapter = Chapter(exhibit(name), "quick", grid, store, own=False)
+        chapter = KINDS.get(name, Chapter)(exhibit(name), "quick", grid, store, own=False)
         _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
     return chapter

@@ -48,8 +48,7 @@ class ProbeChapter:
                 line[column.replace("_", " ")] = f"{first:.2e} → {last:.2e}"
             lines.append(line)
         table = Table(pd.DataFrame(lines), f"{self.chapter.place}: medians over seeds, first → last measurement")
-        table.frame.to_csv(self.chapter.download("ends.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("ends", table)
 
     def verdicts(self) -> Table:
         """The exhibit's claims with their verdicts, by its own runs of this profile."""
@@ -115,4 +114,4 @@ class ProbeChapter:
         frame = pd.concat(parts) if parts else pd.DataFrame(columns=["row", "epoch", "panel", "label"])
         rows = list(dict.fromkeys(cell.row for cell in self.chapter.cells))
         figure = probe_figure(frame, rows, list(panels), lines or {}, self._counted)
-        return self.chapter.keep("probes", figure)
+        return self.chapter.downloads.figure("probes", figure)

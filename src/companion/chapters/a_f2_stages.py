@@ -7,10 +7,13 @@ from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
+from companion.exhibits.axes import STAGE
 from companion.papers.numbers import numbers
 from companion.render.tables import Table, plus_minus
 from companion.render.variants import band_figure
-from companion.verdicts.frames import points, scores
+from companion.verdicts.along import placed
+from companion.verdicts.cells import Completeness
+from companion.verdicts.frames import places, points
 from companion.verdicts.stats import summarise
 
 __all__ = ["StageChapter"]
@@ -35,40 +38,38 @@ class StageChapter:
 
     def table(self) -> Table:
         """Stages across: the paper's accuracy, ours by code and by text, and that of the teacher."""
-        rows = [f"stage-{i}" for i in range(STAGES + 1)]
+        heads = {i: STAGE.words(i) for i in range(STAGES + 1)}
         printed = self._printed()
         lines: list[dict[str, str]] = []
         if len(printed):
-            known = printed.set_index("row")["mean"]
-            lines.append({"": "paper, FL"} | {row: plus_minus(known.get(row), None) for row in rows})
+            known = printed.set_index(STAGE.name)["mean"]
+            lines.append({"": "paper, FL"} | {head: plus_minus(known.get(i), None) for i, head in heads.items()})
         for (column, variant), label in LABELS.items():
-            lines.append({"": label} | {row: self._cell(row, column, variant) for row in rows})
+            lines.append({"": label} | {head: self._cell(i, column, variant) for i, head in heads.items()})
         title = f"{self.chapter.place}: best test accuracy in percent, mean ± std; stage 0 has random gates (FR-II)"
         table = Table(pd.DataFrame(lines, dtype=object), title)
-        table.frame.to_csv(self.chapter.download("stages.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("stages", table)
 
-    def _cell(self, row: str, column: str, variant: str) -> str:
+    def _runs(self, stage: int, column: str, variant: str) -> pd.DataFrame:
         frame = self.chapter.runs
-        mine = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
-        wanted, diverged = len(mine), int((mine["status"] == "diverged").sum())
-        found = scores(frame, row, column, variant).to_list()
-        if not wanted:
+        return frame[(frame[STAGE.name] == stage) & (frame["column"] == column) & (frame["variant"] == variant)]
+
+    def _cell(self, stage: int, column: str, variant: str) -> str:
+        mine = self._runs(stage, column, variant)
+        if mine.empty:
             return ""
-        if diverged and len(found) + diverged == wanted:
-            return f"{diverged} of {wanted} diverged"
-        if len(found) < wanted:
-            return f"pending: {len(found)} of {wanted}"
-        summary = summarise(found)
+        there = Completeness.of(mine)
+        if not there.complete:
+            return there.short
+        summary = summarise(mine["best_test"].to_list())
         return f"{plus_minus(summary.mean, summary.std)} (n = {summary.n})"
 
     def findings(self) -> Findings:
         """How accuracy goes from stage to stage, by code and by text, in one sentence each."""
         sentences = []
-        frame = self.chapter.runs
-        random = scores(frame, "stage-0", "FL").mean()
+        random = self._runs(0, "FL", "")["best_test"].mean()
         for (column, variant), label in LABELS.items():
-            means = {i: scores(frame, f"stage-{i}", column, variant).mean() for i in range(1, STAGES + 1)}
+            means = {i: self._runs(i, column, variant)["best_test"].mean() for i in range(1, STAGES + 1)}
             if pd.isna(random) or any(pd.isna(mean) for mean in means.values()):
                 sentences.append(f"{label}: pending.")
                 continue
@@ -83,18 +84,15 @@ class StageChapter:
         """Accuracy against the stage, with the paper's curve and reference lines where they may stand."""
         runs = self.chapter.runs
         kinds = [LABELS.get(kind, "") for kind in zip(runs["column"], runs["variant"], strict=True)]
-        x = runs["row"].str.removeprefix("stage-").astype(int)
-        frame = points(runs.assign(label=kinds, x=x))
+        frame = points(runs.assign(label=kinds, x=runs[STAGE.name]))
         printed = self._printed()
-        paper = printed.assign(x=printed["row"].str.removeprefix("stage-").astype(int))
+        paper = printed.assign(x=printed[STAGE.name])
         quoted = numbers()[numbers()["row"] == "reference"].set_index("column")["mean"]
         known = {"CNTK, quoted by the paper": "CNTK", "ReLU, as the paper prints it": "ReLU"}
         lines = {label: float(quoted[column]) for label, column in known.items()} if len(printed) else {}
-        figure = band_figure(frame, "stage of the teacher's training", self.chapter.place, paper=paper, lines=lines)
-        return self.chapter.keep("stages", figure)
+        figure = band_figure(frame, STAGE.label, self.chapter.place, paper=paper, lines=lines)
+        return self.chapter.downloads.figure("stages", figure)
 
     def _printed(self) -> pd.DataFrame:
-        """The paper's curve, where these are its runs."""
-        mine = numbers()["exhibit"] == self.chapter.exhibit.id
-        shown = mine & (numbers()["cited"] == "no") & bool(self.chapter.entries)
-        return numbers()[shown]
+        """The paper's curve with its stages, where these are its runs."""
+        return placed(self.chapter.printed, places(self.chapter.cells))

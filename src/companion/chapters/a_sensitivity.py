@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
+from companion.exhibits.axes import WIDTH
 from companion.render.tables import Table, plus_minus, signed
 from companion.render.variants import band_figure, variant_figure
 from companion.verdicts import sensitivity
@@ -43,8 +44,7 @@ class SensitivityChapter:
         ]
         title = f"{self.chapter.place}: {self._what} in percent, mean ± std, and paired differences in points"
         table = Table(pd.DataFrame(lines, dtype=object), title)
-        table.frame.to_csv(self.chapter.download("variants.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("variants", table)
 
     def findings(self) -> Findings:
         """What the comparisons say, a sentence for each row and variant."""
@@ -75,8 +75,7 @@ class SensitivityChapter:
             for row, variant in places.itertuples(index=False)
         ]
         table = Table(pd.DataFrame(lines, dtype=object), f"{self.chapter.place}: {b} minus {a} in points")
-        table.frame.to_csv(self.chapter.download("gaps.csv"), index=False)
-        return table
+        return self.chapter.downloads.table("gaps", table)
 
     def figure(self) -> Figure:
         """Every run as a dot, variant by variant."""
@@ -84,15 +83,14 @@ class SensitivityChapter:
         compared = runs.groupby(["row", "column"])["variant"].transform("nunique") > 1
         labels = runs["variant"].replace("", self.base)
         frame = runs.assign(label=labels, score=runs[self.statistic])[compared]
-        return self.chapter.keep("variants", variant_figure(frame, self.chapter.place))
+        return self.chapter.downloads.figure("variants", variant_figure(frame, self.chapter.place))
 
     def width_figure(self) -> Figure:
         """Accuracy against the width of the network."""
-        widths = {cell.spec.key: cell.spec.network.gate_shapes()[0][0] for cell in self.chapter.cells}
         runs = self.chapter.runs
-        frame = points(runs.assign(x=runs["key"].map(widths), label=runs["column"]), self.statistic)
-        figure = band_figure(frame, "width of the first layer [units or channels]", self.chapter.place, doubling=True)
-        return self.chapter.keep("widths", figure)
+        frame = points(runs.assign(x=runs[WIDTH.name], label=runs["column"]), self.statistic)
+        figure = band_figure(frame, WIDTH.label, self.chapter.place, doubling=True)
+        return self.chapter.downloads.figure("widths", figure)
 
     @property
     def _what(self) -> str:

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
+from companion.chapters.downloads import Downloads
 from companion.exhibits import Exhibit
 from companion.records.store import Store, canonical
 
@@ -51,8 +51,9 @@ class Page(Protocol):
         """One row per run."""
         ...
 
-    def download(self, name: str) -> Path:
-        """Where a file that it offers goes."""
+    @property
+    def downloads(self) -> Downloads:
+        """The files that it offers."""
         ...
 
     def others(self) -> Sequence[Page]:
@@ -70,10 +71,9 @@ class Footer:
         c = self.chapter
         done = c.runs[c.runs["seconds"].notna()]
         records = [dict(c.store.read(c.store.path(key)).content) for key in done["key"]]
-        c.download("records.json").write_text("[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
+        c.downloads.text("records.json", "[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
         folder = f"../_static/downloads/{c.exhibit.chapter}"
-        names = sorted(path.name for path in c.download("").iterdir())
-        links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in names]
+        links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in c.downloads.names()]
         links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
         keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
         costs = [self._cost(c)] + [self._cost(other) for other in c.others()]

@@ -32,6 +32,7 @@ app.command("check")(verdicts.check)
 app.command("verify")(verdicts.verify)
 app.command("book")(book.book)
 app.command("bench")(bench.bench)
+app.command("keep-weights")(run.keep_weights)
 app.add_typer(data.app, name="data")
 
 

@@ -6,22 +6,31 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.output import say
+from companion.cli.output import UsageError, say
 
 __all__ = ["book"]
 
 
 def book(
     refresh: Annotated[bool, typer.Option(help="Instead, rewrite the committed outputs of the chapters.")] = False,
+    committed: Annotated[
+        bool, typer.Option("--committed", help="Execute nothing: render the outputs that are committed.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Build even if nothing has changed.")] = False,
 ) -> None:
-    """Execute every chapter, render the book into _build/html, and print where it is."""
+    """Execute every chapter, render the book into _build/html, and print where it is.
+
+    With ``--committed``, the chapters have the outputs of the repository; what they offer for download is what their
+    last execution here has left.
+    """
     from companion.project import find
     from companion.site.build import build, refresh_chapters
 
+    if refresh and (committed or force):
+        raise UsageError("--refresh rewrites the committed outputs and builds nothing: it goes alone")
     project = find()
     if refresh:
         for path in refresh_chapters(project, tell=say):
             print(path)
         return
-    print(build(project, force=force, tell=say) / "index.html")
+    print(build(project, force=force, committed=committed, tell=say) / "index.html")

@@ -1,4 +1,4 @@
-"""``companion run``: train what an exhibit lacks, then execute its chapter."""
+"""``run``: train what an exhibit lacks, then execute its chapter; ``keep-weights``: keep what it trained."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from companion.cli.options import StoreOption, store_of
 from companion.cli.output import UsageError, duration, say
 
 if TYPE_CHECKING:
     from companion.site.run import Plan
 
-__all__ = ["joined", "run"]
+__all__ = ["joined", "keep_weights", "run"]
 
 FLAGS = ("-p", "--parameter")
 
@@ -139,3 +140,24 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     left = len(made.missing)
     say(f"{trained} runs trained" + (f"; {left} are being trained by another process" if left else ""))
     sys.stderr.flush()
+
+
+def keep_weights(
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of recorded ReLU runs.")],
+    workspace: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where they were trained; by default the store's own.", show_default=False),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Keep the best weights of ReLU runs beside their records, so that FL runs need not train their teachers again."""
+    from companion.project import workspace_folder
+    from companion.training.workspace import Workspace
+
+    records = store_of(store)
+    trained = Workspace(workspace or workspace_folder(records.folder), records)
+    for key in keys:
+        weights = trained.load_weights(key, "best_test")
+        if weights is None:
+            raise UsageError(f"there are no weights of a run {key} in {trained.folder}")
+        print(records.keep_weights(key, weights.params))

@@ -32,16 +32,22 @@ def check(
     record: Annotated[bool, typer.Option("--record", help="Store the outcomes, for the scorecard to read.")] = False,
     store: StoreOption = None,
 ) -> int:
-    """Check numbered statements by code."""
+    """Check numbered statements by code; `stored` tells how what is stored of each compares with today's code."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from companion.project import ProjectError
     from companion.statements import run_checks
     from companion.statements.outcomes import FOLDER, CheckStore
 
-    target = CheckStore(store_of(store).folder / FOLDER) if record else None
     if store is not None and not record:
         raise UsageError("--store names the folder in which --record stores outcomes: give both or neither")
+    try:
+        kept = CheckStore(store_of(store).folder / FOLDER)
+    except ProjectError:  # statements can be checked anywhere; outcomes are stored in a project
+        if record:
+            raise
+        kept = None
     with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Checking", total=None)
         try:
@@ -50,10 +56,11 @@ def check(
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-    if target is not None:
-        target.store(checks)
-    columns = ("id", "form", "aspect", "measured", "expected", "error", "tolerance", "holds", "passed")
-    lines = [{name: asdict(one)[name] for name in columns} for one in checks]
+    if kept is not None and record:
+        kept.store(checks)
+    stored = {} if kept is None else {id: kept.state(id) for id in {one.id for one in checks}}
+    columns = ("id", "form", "aspect", "measured", "expected", "error", "tolerance", "holds", "passed", "stored")
+    lines = [{name: (asdict(one) | {"stored": stored.get(one.id)})[name] for name in columns} for one in checks]
     if json:
         facts(lines)
     else:
@@ -65,16 +72,22 @@ def check(
 
 
 def verify(json: Json = False, store: StoreOption = None) -> int:
-    """Verify every record against its schema, key and digest, and every stored check."""
+    """Verify every record against its schema, key and digest, and every stored check; name those that are stale."""
     from companion.statements.outcomes import FOLDER, CheckStore
 
     records = store_of(store)
-    results = [*records.verify(), *CheckStore(records.folder / FOLDER).verify()]
+    checks = CheckStore(records.folder / FOLDER)
+    results = [*records.verify(), *checks.verify()]
+    stale = {**records.stale(), **checks.stale()}
     if json:
-        facts([{"file": str(path), "ok": reason is None, "reason": reason} for path, reason in results])
+        said = [(path, reason or stale.get(path)) for path, reason in results]
+        facts([{"file": str(p), "ok": why is None, "reason": why, "stale": p in stale} for p, why in said])
     bad = [reason for _, reason in results if reason is not None]
     if bad:
         say(bad[0] + (f" ({len(bad)} of {len(results)} records are damaged)" if len(bad) > 1 else ""))
-    elif not json:
+    if stale:
+        names = ", ".join(path.stem for path in stale)
+        say(next(iter(stale.values())) + (f" ({len(stale)} of {len(results)}: {names})" if len(stale) > 1 else ""))
+    if not (json or bad or stale):
         print(f"{len(results)} records verified in {records.folder}")
-    return 1 if bad else 0
+    return 1 if bad or stale else 0

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from companion.files.whole import write
 from companion.records.provenance import device_name
 
 __all__ = ["Benchmark", "Options", "Row", "Step", "Unavailable", "Variant", "keep", "load", "machine", "measure"]
@@ -246,10 +247,7 @@ def keep(root: Path, document: Mapping[str, Any]) -> Path:
         document: ``benchmark, title, machine, rows``.
     """
     path = root / "benchmarks" / "results" / f"{document['benchmark']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
     return path
 
 

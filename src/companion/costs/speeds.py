@@ -7,7 +7,6 @@ a fraction of a second that is kept in the user's cache; the seconds that a prob
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ import torch
 
 from companion.costs.flops import run_flops, training_flops
 from companion.data import DATASETS
+from companion.files.whole import write
 from companion.measure import measure
 from companion.project import user_cache
 from companion.records.provenance import device_name
@@ -172,9 +172,6 @@ def _read(path: Path) -> dict[str, float]:
 
 def _write(path: Path, known: dict[str, float]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-        temporary.replace(path)
+        write(path, json.dumps(known, indent=1, sort_keys=True) + "\n")
     except OSError:
         return  # a cache that cannot be written costs a calibration, nothing else

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from companion.data.arrays import RawArrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, dataset_info
+from companion.files.whole import abandoned, writing
 from companion.project import user_cache
 
 __all__ = ["Progress", "SetStatus", "cache_folder", "describe", "install", "installed", "preparing", "quiet", "read"]
@@ -147,16 +148,13 @@ def install(arrays: RawArrays, name: str, origin: str, directory: str | os.PathL
     """
     arrays.verify(dataset_info(name), origin)
     file = _file(name, directory)
-    partial = file.with_name(f".{name}.partial")
     try:
-        with partial.open("wb") as stream:
-            stream.writelines(arrays.canonical())
-            stream.flush()
-            os.fsync(stream.fileno())
-        return partial.replace(file)
-    except OSError as error:
-        with suppress(OSError):
+        for partial in abandoned(file):  # of processes that were killed: whoever is at work has the lock
             partial.unlink()
+        with writing(file) as stream:
+            stream.writelines(arrays.canonical())
+        return file
+    except OSError as error:
         raise _unwritable(file.parent, error) from error
 
 

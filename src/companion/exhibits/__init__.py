@@ -67,5 +67,5 @@ def cells(
     if overrides:
         if not isinstance(overrides, Mapping) or {"regime", "seed"} & set(overrides):
             raise SpecError("overrides must map fields of RunSpec, other than regime and seed, to values")
-        grid = [Cell(c.exhibit, c.profile, c.row, c.column, c.variant, c.spec.replace(**overrides)) for c in grid]
+        grid = [chosen.changed(cell, **overrides) for cell in grid]
     return grid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from companion.exhibits.axes import DEPTH, LABEL_NOISE
 from companion.exhibits.grid import Row, make
 from companion.exhibits.settings import DL, QUICK, RELU, Fields
 
@@ -44,6 +45,7 @@ F2_NU = make(
         "cpu": alignment({**NU, "train_size": 4000, "epochs": 20}, (CODE,)),
         "paper": alignment(NU, (CODE, TEXT)),
     },
+    axes=(DEPTH, LABEL_NOISE),
 )
 
 NORMS = {"optimiser": "sgd", "learning_rate": 1e-2, "epochs": 60, "probe": "kernel-norms", "probe_every": 5}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from companion.exhibits.claim import Claim, Relation
+from collections.abc import Mapping
+from typing import Any
+
+from companion.exhibits.axes import CHECKPOINT, STAGE
+from companion.exhibits.claim import Claim, Quoted, Relation
 from companion.exhibits.grid import Row, make
 from companion.exhibits.settings import CPU_GCONV_ADAM, FL, FR_II, GCONV_ADAM, QUICK_ADAM, RELU, Fields
-from companion.exhibits.views import CNTK, staged
+from companion.notation import Regime
 
-__all__ = ["AT_STAGE_END", "CLAIMS", "F2_STAGES", "STAGES"]
+__all__ = ["AT_STAGE_END", "CLAIMS", "CNTK", "F2_STAGES", "STAGES"]
 
 STAGES = 6
 """Stages of the teacher's training; at stage 0 its gates are random."""
 AT_STAGE_END = "weights at the stage's end"
+CNTK = Quoted("CNTK", "A-F2-stages:reference:CNTK")
+"""Accuracy of the convolutional tangent kernel, which the paper quotes."""
 
 
 def stages(fields: Fields, block: int, epochs: int) -> tuple[Row, ...]:
@@ -19,15 +25,19 @@ def stages(fields: Fields, block: int, epochs: int) -> tuple[Row, ...]:
 
     The code takes the best test checkpoint so far, the text the weights at the end of the block.
     """
-    rows = [Row("stage-0", {**fields, "epochs": epochs}, regimes=(FR_II,), column="FL")]
+    rows = [_row(0, {**fields, "epochs": epochs}, FR_II, column="FL")]
     for i in range(1, STAGES + 1):
         trained = {**fields, "epochs": epochs, "teacher_epochs": block * i}
         rows += [
-            Row(f"stage-{i}", {**fields, "epochs": block * i}, regimes=(RELU,)),
-            Row(f"stage-{i}", trained, regimes=(FL,)),
-            Row(f"stage-{i}", {**trained, "teacher_checkpoint": "last"}, AT_STAGE_END, (FL,)),
+            _row(i, {**fields, "epochs": block * i}, RELU),
+            _row(i, trained, FL),
+            _row(i, {**trained, "teacher_checkpoint": "last"}, FL, AT_STAGE_END),
         ]
     return tuple(rows)
+
+
+def _row(stage: int, fields: Fields, regime: Regime, variant: str = "", column: str | None = None) -> Row:
+    return Row(STAGE.words(stage), fields, variant, (regime,), column, axes={STAGE.name: stage})
 
 
 F2_STAGES = make(
@@ -39,7 +49,11 @@ F2_STAGES = make(
         "cpu": stages(CPU_GCONV_ADAM, 2, 12),
         "paper": stages(GCONV_ADAM, 10, 80),
     },
+    axes=(STAGE, CHECKPOINT),
 )
+
+OF_STAGES: Mapping[str, Any] = {"across": "stage", "columns": ("FL",), "row": "gates of FL"}
+"""All of them compare stages, in the regime FL."""
 
 CLAIMS = (
     Claim(
@@ -48,8 +62,8 @@ CLAIMS = (
         "A-F2-stages",
         "Gates of a trained network are worth more than random ones",
         Relation.MUCH_LESS,
-        (("stage-0", "stage-6"),),
-        staged,
+        ((0, STAGES),),
+        **OF_STAGES,
     ),
     Claim(
         "A-F2-stages:never-falls",
@@ -57,8 +71,8 @@ CLAIMS = (
         "A-F2-stages",
         "Gates of a later stage are at least almost as good as those of the stage before",
         Relation.NEAR,
-        tuple((f"stage-{i + 1}", f"stage-{i}") for i in range(6)),
-        staged,
+        tuple((i + 1, i) for i in range(STAGES)),
+        **OF_STAGES,
     ),
     Claim(
         "A-F2-stages:crosses",
@@ -66,8 +80,8 @@ CLAIMS = (
         "A-F2-stages",
         "Random gates stay below the convolutional tangent kernel, gates of the last stage rise above it",
         Relation.MUCH_LESS,
-        (("stage-0", CNTK), (CNTK, "stage-6")),
-        staged,
-        ("paper",),
+        ((0, CNTK), (CNTK, STAGES)),
+        profiles=("paper",),
+        **OF_STAGES,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from companion.exhibits.axes import BIAS, CHECKPOINT, GATE_BETA, GATE_EPS, OPTIMISER, STEP, WIDTH
 from companion.exhibits.grid import Row, make
 from companion.exhibits.settings import (
     CPU_GCONV_ADAM,
@@ -49,6 +50,7 @@ S_GATE = make(
         "cpu": against("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM, GATES, (DL,)),
         "paper": against("FC/Adam/MNIST", FC_ADAM, GATES, (DL,)),
     },
+    axes=(GATE_BETA, GATE_EPS),
 )
 
 
@@ -70,6 +72,7 @@ S_TEACHER = make(
         "cpu": checkpoints("GCONV/Adam/CIFAR-10", held_out(CPU_GCONV_ADAM, 500)),
         "paper": checkpoints("FC/Adam/MNIST", held_out(FC_ADAM, 5000)),
     },
+    axes=(CHECKPOINT,),
 )
 
 SGD_STEPS = {"step 0.1": {"learning_rate": 1e-1}, "step 0.001": {"learning_rate": 1e-3}}
@@ -96,6 +99,7 @@ S_STEP = make(
         ),
     },
     seeds={"paper": 3},
+    axes=(OPTIMISER, STEP),
 )
 
 PLAIN = {"no biases": {"bias": False}}
@@ -108,6 +112,7 @@ S_BIAS = make(
         "cpu": against("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM, PLAIN, (RELU, FR_II, FL)),
         "paper": against("FC/Adam/MNIST", FC_ADAM, PLAIN, (RELU, FR_II, FR_DI, DL, FL)),
     },
+    axes=(BIAS,),
 )
 
 
@@ -126,4 +131,5 @@ S_WIDTH = make(
         "paper": against("FC/Adam/MNIST", FC_ADAM, widths(32, 64, 256, 512), (RELU, FR_II)),
     },
     seeds={"paper": 3},
+    axes=(WIDTH,),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from companion.exhibits.axes import ARCHITECTURE, DATASET, OPTIMISER
 from companion.exhibits.claim import Claim, Relation
 from companion.exhibits.grid import HOLDOUT, Row, make
 from companion.exhibits.settings import (
@@ -25,7 +26,6 @@ from companion.exhibits.settings import (
     conv,
     held_out,
 )
-from companion.exhibits.views import pooled
 
 __all__ = ["CLAIMS", "T2"]
 
@@ -68,6 +68,7 @@ T2 = make(
             *holdout_rows("GCONV/Adam/CIFAR-10", GCONV_ADAM, 5000),
         ),
     },
+    axes=(ARCHITECTURE, OPTIMISER, DATASET),
 )
 
 RANDOM, LEARNT = ("FR-II", "FR-DI"), ("DL", "FL", "ReLU")
@@ -103,7 +104,9 @@ CLAIMS = (
         None,
         "Global average pooling improves every regime by about ten points",
         Relation.ABOUT_TEN,
-        tuple((f"VCONV {column}", f"GCONV {column}") for column in (*RANDOM, *LEARNT)),
-        pooled,
+        (("VCONV", "GCONV"),),
+        across="architecture",
+        columns=(*RANDOM, *LEARNT),
+        rows=("optimiser", "dataset"),
     ),
 )

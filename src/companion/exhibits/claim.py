@@ -1,21 +1,15 @@
 """Claims about a table as a whole, as data.
 
-A claim compares columns within each row of the table, or of a view of it (:mod:`companion.exhibits.views`).
+A claim compares columns within each row of the table, or values of one of the exhibit's axes within each column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
-from companion.exhibits.views import as_printed
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["TEN", "Claim", "Relation"]
+__all__ = ["TEN", "Claim", "Quoted", "Relation"]
 
 TEN = (5.0, 15.0)
 """What "about 10%" may mean, in percentage points; fixed before the first convolutional record was made."""
@@ -35,6 +29,19 @@ class Relation(StrEnum):
 
 
 @dataclass(frozen=True)
+class Quoted:
+    """A number of the papers with which runs are compared.
+
+    Args:
+        name: what it is called.
+        number: its id in ``numbers.csv``.
+    """
+
+    name: str
+    number: str
+
+
+@dataclass(frozen=True)
 class Claim:
     """A sentence of a paper that a table can decide.
 
@@ -44,8 +51,11 @@ class Claim:
         statement: id of the numbered statement that it makes precise, if any.
         title: in our words.
         relation: of each pair.
-        pairs: columns ``(a, b)``.
-        view: the table in which these are columns.
+        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted.
+        across: the axis along which it compares; ``None`` where it compares columns.
+        columns: in which it compares along an axis.
+        rows: axes that tell its rows apart, where it compares along an axis.
+        row: what its row is called, where there is but one.
         profiles: those whose runs can decide it.
     """
 
@@ -54,6 +64,9 @@ class Claim:
     statement: str | None
     title: str
     relation: Relation
-    pairs: tuple[tuple[str, str], ...]
-    view: Callable[[pd.DataFrame], pd.DataFrame] = as_printed
+    pairs: tuple[tuple[Any, Any], ...]
+    across: str | None = None
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    row: str = ""
     profiles: tuple[str, ...] = ("paper", "cpu")

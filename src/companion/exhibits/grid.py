@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from companion.exhibits.axes import Axis
 from companion.notation import Regime
 from companion.runs.spec import RunSpec
 
@@ -32,6 +33,7 @@ class Cell:
         column: the paper's column, e.g. ``FR-II``.
         variant: empty for the run that the paper's number is set beside; else what is different about it.
         spec: the run.
+        axes: its value on each axis of the exhibit, frozen.
     """
 
     exhibit: str
@@ -40,6 +42,7 @@ class Cell:
     column: str
     variant: str
     spec: RunSpec
+    axes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Row:
         column: the column's name where it is not the regime's.
         early_stop: field ``early_stop`` of all seeds but the first, which shows what stopping would have changed.
         full_length: regimes in which it would have changed too much, so that no seed stops.
+        axes: values on the exhibit's axes that are not read from the runs.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Row:
     column: str | None = None
     early_stop: int = 0
     full_length: tuple[Regime, ...] = ()
+    axes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     def spec(self, regime: Regime, seed: int) -> RunSpec:
         """The run of a regime and a seed."""
@@ -82,6 +87,7 @@ class Exhibit:
         profiles: name to rows.
         seeds: how many, by profile.
         parameters: what a reader may change, with the exhibit's own values.
+        axes: what varies; each is a column of frames.
     """
 
     id: str
@@ -91,14 +97,31 @@ class Exhibit:
     profiles: Mapping[str, tuple[Row, ...]]
     seeds: Mapping[str, int]
     parameters: Mapping[str, Any]
+    axes: tuple[Axis, ...] = ()
+
+    def axis(self, name: str) -> Axis:
+        """One axis by its name; ``KeyError`` if the exhibit has none of it."""
+        return {axis.name: axis for axis in self.axes}[name]
+
+    def changed(self, cell: Cell, **fields: Any) -> Cell:
+        """A cell with other fields in its run, in the place that these give it on the axes."""
+        spec = cell.spec.replace(**fields)
+        return replace(cell, spec=spec, axes=self._on_axes(spec, cell.axes))
+
+    def _on_axes(self, spec: RunSpec, declared: Mapping[str, Any]) -> Mapping[str, Any]:
+        return MappingProxyType({axis.name: axis.value(spec, declared) for axis in self.axes})
 
     def cells(self, profile: str, seeds: int | None = None) -> list[Cell]:
         """Rows x their regimes x seeds; ``None`` is the profile's own number of seeds."""
-        return [
-            Cell(self.id, profile, row.name, row.column or str(regime), row.variant, row.spec(regime, seed))
+        runs = (
+            (row, row.column or str(regime), row.spec(regime, seed))
             for row in self.profiles[profile]
             for regime in row.regimes
             for seed in range(self.seeds[profile] if seeds is None else seeds)
+        )
+        return [
+            Cell(self.id, profile, row.name, column, row.variant, spec, self._on_axes(spec, row.axes))
+            for row, column, spec in runs
         ]
 
 
@@ -108,6 +131,7 @@ def make(
     chapter: str,
     profiles: Mapping[str, Sequence[Row]],
     seeds: Mapping[str, int] | None = None,
+    axes: Sequence[Axis] = (),
 ) -> Exhibit:
     """An exhibit whose paper is the first letter of its id.
 
@@ -117,8 +141,9 @@ def make(
         chapter: the notebook's name without suffix.
         profiles: name to rows.
         seeds: where a profile has another number than :data:`SEEDS` says.
+        axes: what varies.
     """
     rows = MappingProxyType({name: tuple(part) for name, part in profiles.items()})
     own = MappingProxyType({name: {**SEEDS, **(seeds or {})}[name] for name in rows})
     parameters: dict[str, Any] = {"seeds": None, "rows": None, "overrides": {}}
-    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters))
+    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters), tuple(axes))

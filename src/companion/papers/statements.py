@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
 
-__all__ = ["Statement", "rows", "statements"]
+__all__ = ["Statement", "statements"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,6 @@ class Statement:
 
 @cache
 def statements() -> Mapping[str, Statement]:
-    """Every statement by id, in the order of the papers."""
-    return MappingProxyType({row["id"]: Statement(**{**row, "errata": tuple(row["errata"])}) for row in rows()})
-
-
-@cache
-def rows() -> list[dict[str, Any]]:
-    """The statements as the data file has them (``papers/statements.json``)."""
-    return json.loads(files("companion.papers").joinpath("statements.json").read_text(encoding="utf-8"))
+    """Every statement by id, in the order of the papers, from ``papers/statements.json``, which nobody else reads."""
+    rows = json.loads(files("companion.papers").joinpath("statements.json").read_text(encoding="utf-8"))
+    return MappingProxyType({row["id"]: Statement(**{**row, "errata": tuple(row["errata"])}) for row in rows})

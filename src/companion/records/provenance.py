@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import platform
 import resource
 import subprocess
@@ -14,9 +13,10 @@ from typing import Any
 import torch
 
 from companion.data import DATASETS
+from companion.files.digests import digest_of
 from companion.runs.spec import RunSpec
 
-__all__ = ["device_name", "provenance", "sources_digest"]
+__all__ = ["device_name", "processor", "provenance", "sources_digest"]
 
 PACKAGE = Path(__file__).parents[1]
 TRAINING_PATH = (
@@ -68,14 +68,11 @@ def _peak_mib(device: str) -> int:
 @functools.cache
 def sources_digest() -> str:
     """SHA-256 (first sixteen digits) of the sources on which a run's numbers depend."""
-    digest = hashlib.sha256()
+    files: list[Path] = []
     for name in TRAINING_PATH:
         path = PACKAGE / name
-        for file in sorted(path.rglob("*.[pc]*")) if path.is_dir() else [path]:
-            if file.suffix in (".py", ".c"):
-                digest.update(file.relative_to(PACKAGE).as_posix().encode())
-                digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+        files += sorted(f for f in path.rglob("*") if f.suffix in (".py", ".c")) if path.is_dir() else [path]
+    return digest_of(files, PACKAGE)[:16]
 
 
 @functools.cache
@@ -83,9 +80,14 @@ def device_name(device: str) -> str:
     """The device as people know it, e.g. the model name of the processor or GPU."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
+    return processor("model name")
+
+
+def processor(*fields: str) -> str:
+    """The value of the first line about the processor that begins with one of ``fields``, where the system has one."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith(fields))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 

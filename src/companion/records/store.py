@@ -1,7 +1,8 @@
 """The record store: one small JSON file per run, written once, verified always.
 
 A record's file is named after its key.  Where a run had to be repeated (a teacher whose weights were lost), the repeat
-is a further *take* beside the first, never in its place.
+is a further *take* beside the first, never in its place.  The weights of a teacher that was costly to train can be kept
+beside its record, ``weights/<key>.npz``: what its record says of them vouches for them.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from companion.files.whole import write
+from companion.networks.forward import Params
+from companion.records.weights import Weights, load, save, weights_digest
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
 
-__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest"]
+__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified"]
 
 FORMAT = 1
 STATUSES = ("finished", "diverged")
@@ -200,30 +202,90 @@ class Store:
             FileExistsError: this take is recorded already.
         """
         record.check()
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(record.key, record.take)
         text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=self.folder)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            os.link(temporary, path)  # unlike a rename, a link refuses to replace what another process wrote
-        finally:
-            temporary.unlink()
+        write(path, text, replace=False)
         return path
 
+    def weights_path(self, key: str) -> Path:
+        """Where the weights of a run are kept, whether or not they are."""
+        return self.folder / "weights" / f"{key}.npz"
+
+    def weights(self, key: str, checkpoint: str) -> Weights | None:
+        """Kept weights of a run, verified against its record; ``None`` if those of this checkpoint are not kept.
+
+        Args:
+            key: of the run.
+            checkpoint: ``best_test``, ``last`` or ``selected``.
+
+        Raises:
+            RecordError: the file, or the record, is damaged; the message names it.
+        """
+        path = self.weights_path(key)
+        return self._read_weights(path).get(checkpoint) if path.exists() else None
+
+    def keep_weights(self, key: str, params: Params) -> Path:
+        """Keep weights beside the record of their run; those that are kept already are replaced.
+
+        Raises:
+            RecordError: there is no record, or they are none of the weights that it names.
+        """
+        path = self.weights_path(key)
+        if not self._named(key, weights_digest(params), {}):
+            raise RecordError(f"these weights of {key} are none of those that its records in {self.folder} name")
+        save(path, params)
+        return path
+
+    def _read_weights(self, path: Path) -> dict[str, Weights]:
+        """Checkpoint to weights: one file, which is that of several checkpoints where they are the same epoch."""
+        try:
+            params = load(path)
+            found = self._named(path.stem, weights_digest(params), params)
+            if not found:
+                raise ValueError("they are none of the weights that the records of this run name")
+        except ValueError as error:
+            raise RecordError(f"weights/{path.name} is damaged: {error}") from None
+        return found
+
+    def _named(self, key: str, digest: str, params: Params) -> dict[str, Weights]:
+        """The checkpoints of a run that have weights of this digest, of the first take that has any."""
+        take = 1
+        while (path := self.path(key, take)).exists():
+            content = self.read(path).content
+            epochs: dict[str, Any] = {
+                "best_test": content.get("best_epoch"),
+                "last": len(content["curves"]["test_accuracy"]),
+                "selected": content.get("selected_epoch"),
+            }
+            names = [name for name, one in content.get("weights", {}).items() if one == digest]
+            if names:
+                return {name: Weights(take, epochs[name], params) for name in names}
+            take += 1
+        return {}
+
     def verify(self) -> list[tuple[Path, str | None]]:
-        """Every file with ``None`` if it verifies, else the reason why not."""
-        results: list[tuple[Path, str | None]] = []
-        for path in self.files():
-            try:
-                self.read(path)
-            except RecordError as error:
-                results.append((path, str(error)))
-            else:
-                results.append((path, None))
-        return results
+        """Every file, those of weights too, with ``None`` if it verifies, else the reason why not."""
+        kept = sorted(path for path in self.weights_path("").parent.glob("*.npz") if not path.name.startswith("."))
+        return [*verified(self.files(), self.read), *verified(kept, self._read_weights)]
+
+    def stale(self) -> dict[Path, str]:
+        """Every file that verifies and whose mathematics has changed since, with a sentence that says so."""
+        found = {path: self.read(path).spec for path, reason in verified(self.files(), self.read) if not reason}
+        return {
+            path: f"{path.name} is stale: protocol {spec.protocol_version} is not today's, and its run must be repeated"
+            for path, spec in found.items()
+            if spec.stale
+        }
+
+
+def verified(files: Iterable[Path], read: Callable[[Path], object]) -> list[tuple[Path, str | None]]:
+    """Every file with ``None`` if ``read`` accepts it, else what its :class:`RecordError` says."""
+    results: list[tuple[Path, str | None]] = []
+    for path in files:
+        try:
+            read(path)
+        except RecordError as error:
+            results.append((path, str(error)))
+        else:
+            results.append((path, None))
+    return results

@@ -1,4 +1,4 @@
-"""What all figures share: colours, style, panels, legends, and saving as SVG.
+"""What all figures share: colours, style, panels and legends.
 
 Nothing is computed in a figure: what is drawn is what the frame says.  One panel per row of the exhibit, in a palette
 that colour-blind readers can tell apart, on white so that dark mode can show them.
@@ -7,7 +7,6 @@ that colour-blind readers can tell apart, on white so that dark mode can show th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
@@ -18,7 +17,7 @@ from matplotlib.figure import Figure
 
 from companion.notation import Regime
 
-__all__ = ["COLOURS", "DOTS", "STYLE", "counted", "legend_in", "panels_of", "range_of", "save_svg"]
+__all__ = ["COLOURS", "DOTS", "STYLE", "counted", "legend_in", "panels_of", "range_of"]
 
 COLOURS = dict(zip(map(str, Regime), sns.color_palette("colorblind", len(Regime)).as_hex(), strict=True))
 """One colour per regime, the same in every figure."""
@@ -50,12 +49,6 @@ def legend_in(axes: Iterable[Axes], loc: Literal["lower left", "lower right"]) -
         if ax.get_legend_handles_labels()[0]:
             ax.legend(loc=loc, fontsize=8, frameon=False)
             return
-
-
-def save_svg(figure: Figure, path: Path) -> None:
-    """Write a figure; the same figure gives the same bytes every time."""
-    with plt.rc_context(STYLE):
-        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def counted(row: str, mine: pd.DataFrame, columns: Sequence[str]) -> str:

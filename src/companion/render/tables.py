@@ -23,6 +23,7 @@ MARKS = {
     Verdict.PARTLY: "◐",
     Verdict.INCONCLUSIVE: "?",
     Verdict.PENDING: "…",
+    Verdict.STALE: "↻",
     Verdict.CITED: "❝",
     Verdict.NOT_CHECKABLE: "–",
 }

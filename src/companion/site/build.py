@@ -2,6 +2,9 @@
 
 Nothing in the work tree changes but ``_build``.  A build whose inputs have not changed since the last one is skipped,
 and a chapter whose inputs have not changed is taken from the last build.  A failed build leaves the old site as it was.
+
+The chapters are executed, or they are rendered with the outputs that are committed: that build is for a test that
+compares these outputs with an execution of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +19,17 @@ from pathlib import Path
 
 from companion.project import Project
 from companion.site import notebooks
-from companion.site.staging import BENCHMARKS, SOURCES, Tell, chapters_of, execute, executed, inputs_digest, made
+from companion.site.staging import (
+    BENCHMARKS,
+    SOURCES,
+    Tell,
+    as_committed,
+    chapters_of,
+    execute,
+    executed,
+    inputs_digest,
+    made,
+)
 
 __all__ = ["BookError", "build", "generated_pages", "refresh_chapters"]
 
@@ -28,19 +41,21 @@ class BookError(RuntimeError):
     """The book cannot be built; the message holds the first warnings."""
 
 
-def build(project: Project, *, force: bool = False, tell: Tell = lambda message: None) -> Path:
+def build(project: Project, *, force: bool = False, committed: bool = False, tell: Tell = lambda message: None) -> Path:
     """Render the book; the folder of the site.
 
     Args:
         project: the checkout.
         force: build even if no input has changed, and execute every chapter anew.
+        committed: execute nothing: chapters have the outputs that are committed, and the site offers what the last
+            execution in the work tree, such as nbval's, left for download.
         tell: called with a sentence at each step.
 
     Raises:
         BookError: the strict build has warnings; all of them are in the message.
         NotebookError: a chapter failed.
     """
-    stamp, digest = project.build / "book.stamp", inputs_digest(project)
+    stamp, digest = project.build / "book.stamp", inputs_digest(project, committed)
     if not force and (project.site / "index.html").is_file() and _read(stamp) == digest:
         tell("Nothing has changed since the last build")
         return project.site
@@ -53,9 +68,11 @@ def build(project: Project, *, force: bool = False, tell: Tell = lambda message:
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         staging.mkdir(parents=True, exist_ok=True)
         copy(source, staging / name)
-    for chapter, (notebook, downloads) in executed(project, force, tell).items():
+    chapters = as_committed(project) if committed else executed(project, force, tell)
+    for chapter, (notebook, downloads) in chapters.items():
         shutil.copy2(notebook, made(staging / "notebooks") / chapter.name)
-        shutil.copytree(downloads, made(staging / DOWNLOADS), dirs_exist_ok=True)
+        if (offered := downloads / chapter.stem).is_dir():
+            shutil.copytree(offered, made(staging / DOWNLOADS) / chapter.stem)
     tell("Writing the generated pages")
     for name, text in generated_pages(project).items():
         (made(staging / GENERATED) / name).write_text(text, encoding="utf-8")
@@ -73,6 +90,7 @@ def refresh_chapters(project: Project, tell: Tell = lambda message: None) -> lis
     """
     chapters = chapters_of(project)
     downloads = project.build / "downloads"
+    shutil.rmtree(downloads, ignore_errors=True)  # a footer links whatever is there
     for chapter, notebook in execute(project, dict.fromkeys(chapters, downloads), tell):
         notebooks.write(notebook, chapter)
     return chapters
@@ -90,7 +108,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     entries = scorecard(Store(project.results))
     lines = [entry.to_dict() for entry in entries]
     outcomes = CheckStore(project.results / FOLDER).outcomes()
-    checks = {name: [asdict(check) for check in outcome.checks] for name, outcome in outcomes.items()}
+    checks = {name: [asdict(check) for check in one.checks] for name, one in outcomes.items() if one.current}
     here = {chapter.stem for chapter in chapters_of(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}

@@ -8,14 +8,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from companion.files import whole
 from companion.project import DOWNLOADS, ROOT, STORE
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["NotebookError", "clean", "execute", "parameters", "read", "write"]
+__all__ = ["NotebookError", "clean", "execute", "kernels", "parameters", "read", "write"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
@@ -65,9 +67,15 @@ def parameters(notebook: NotebookNode) -> dict[str, Any]:
 
 
 def execute(
-    path: Path, *, root: Path, store: Path, downloads: Path, values: Mapping[str, Any] | None = None
+    path: Path,
+    *,
+    root: Path,
+    store: Path,
+    downloads: Path,
+    values: Mapping[str, Any] | None = None,
+    warm: bool = False,
 ) -> NotebookNode:
-    """Run a notebook in a fresh kernel of this very environment; it writes no file but those that it offers.
+    """Run a notebook in a new kernel of this very environment; it writes no file but those that it offers.
 
     Args:
         path: the notebook; its folder is the working directory.
@@ -75,6 +83,7 @@ def execute(
         store: the records that it shows.
         downloads: where it leaves the files that it offers.
         values: parameters other than the defaults; they are injected in a cell of their own.
+        warm: whether the libraries are imported once for all notebooks that this process executes.
 
     Returns:
         The executed notebook, cleaned.
@@ -84,14 +93,15 @@ def execute(
         KeyboardInterrupt: the notebook was interrupted.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
+
+    from companion.site.warm import AsyncWarmManager
 
     notebook = read(path)
     where = {ROOT: root, STORE: store, DOWNLOADS: downloads}
     try:
-        with _kernel_environment({name: str(Path(folder).absolute()) for name, folder in where.items()}) as sockets:
-            short = os.name == "posix" and len(str(sockets)) < 80  # the name of a socket has about 100 characters
-            ipc = {"transport": "ipc", "ip": str(sockets / "kernel")} if short else {}
+        with kernels({name: str(Path(folder).absolute()) for name, folder in where.items()}) as options:
             done = papermill.execute_notebook(
                 notebook,
                 None,
@@ -101,8 +111,11 @@ def execute(
                 progress_bar=False,
                 cwd=path.parent,
                 extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log, which is not the notebook's
-                config=Config(KernelManager=ipc),
+                **({"kernel_manager_class": AsyncWarmManager} if warm else {}),
+                config=Config(KernelManager=dict(options)),
             )
+    except DeadKernelError:
+        raise NotebookError(f"{path.name} failed: its kernel died") from None
     except papermill.PapermillExecutionError as error:
         if error.ename == "KeyboardInterrupt":
             raise KeyboardInterrupt from None
@@ -136,19 +149,20 @@ def write(notebook: NotebookNode, path: Path) -> None:
     import nbformat
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(nbformat.writes(notebook).rstrip() + "\n", encoding="utf-8")
-        temporary.replace(path)
+        whole.write(path, nbformat.writes(notebook).rstrip() + "\n")
     except OSError as error:
         raise NotebookError(f"cannot write {path} ({error.strerror or error})") from None
 
 
 @contextmanager
-def _kernel_environment(extra: Mapping[str, str]) -> Iterator[Path]:
+def kernels(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Mapping[str, str]]:
     """An environment in which ``python3`` is this environment's kernel, whatever the user has set up for Jupyter.
 
-    Yields an empty folder for the kernel's sockets, which no other kernel can be given; it vanishes afterwards.
+    Yields options for a kernel manager: its kernel talks over sockets in an empty folder, which no other process is
+    given, so that none races for a port; the folder vanishes afterwards.
+
+    Args:
+        extra: more variables.
     """
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="companion-") as empty:
@@ -162,8 +176,9 @@ def _kernel_environment(extra: Mapping[str, str]) -> Iterator[Path]:
             IPYTHONDIR=empty,  # no start-up files, no history
             PYDEVD_DISABLE_FILE_VALIDATION="1",
         )
+        short = os.name == "posix" and len(empty) < 80  # the name of a socket has about 100 characters
         try:
-            yield Path(empty)
+            yield {"transport": "ipc", "ip": f"{empty}/kernel"} if short else {}
         finally:
             os.environ.clear()
             os.environ.update(before)

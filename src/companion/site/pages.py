@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from companion.papers import errata as printed_errata
-from companion.papers import statements as printed_statements
+from companion.papers.statements import Statement
+from companion.papers.statements import statements as printed_statements
 from companion.render.markdown import anchor, table
 from companion.render.tables import MARKS
 from companion.verdicts.stats import Verdict
@@ -110,7 +111,7 @@ def statements(
     Args:
         lines: the scorecard's entries.
         places: exhibit to the document of its chapter, relative to the page.
-        checks: statement to the comparisons of its check, where they are stored, with the fields of
+        checks: statement to the comparisons of its check, where they are stored and not stale, with the fields of
             :class:`companion.statements.Check`.
         chapters: statement to the document of the chapter that shows its check, relative to the page.
     """
@@ -120,13 +121,13 @@ def statements(
         "Every numbered definition, proposition, lemma, theorem, claim and conjecture of the three papers, in our "
         "words. `companion check ID` repeats the check of one, `companion check` of all.",
     ]
-    everything = printed_statements.rows()
-    for paper in dict.fromkeys(one["paper"] for one in everything):
+    everything = printed_statements()
+    for paper in dict.fromkeys(one.paper for one in everything.values()):
         parts.append(f"## {PAPERS[paper]}")
-        for one in everything:
-            if one["paper"] == paper:
-                parts += _statement(one, verdicts.get(one["id"]), places, chapters.get(one["id"]))
-                parts.append(_comparisons(checks.get(one["id"], ())))
+        for id, one in everything.items():
+            if one.paper == paper:
+                parts += _statement(one, verdicts.get(id), places, chapters.get(id))
+                parts.append(_comparisons(checks.get(id, ())))
     return _page(parts)
 
 
@@ -157,18 +158,18 @@ def errata() -> str:
     return _page(parts)
 
 
-def _statement(one: Mapping[str, Any], line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
-    facts = [f"*{one['kind']}*"]
+def _statement(one: Statement, line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
+    facts = [f"*{one.kind}*"]
     if line is not None:
         facts.append(f"{_verdict(line['verdict'])}: {line['rule'].removeprefix(line['verdict'] + ': ')}")
-    if one["exhibit"]:
-        facts.append(f"decided by the records of {_chapter(one['exhibit'], places)}")
-    elif not one["not_checkable"]:
+    if one.exhibit:
+        facts.append(f"decided by the records of {_chapter(one.exhibit, places)}")
+    elif not one.not_checkable:
         shown = f" in [its chapter]({chapter})" if chapter else ""
-        facts.append(f"checked by `companion check {one['id']}`{shown}")
-    if one["errata"]:
-        facts.append(f"errata {', '.join(map(_link, one['errata']))}")
-    return [f"({anchor(one['id'])})=\n### {one['id']}: {one['title']}", one["statement"], " · ".join(facts)]
+        facts.append(f"checked by `companion check {one.id}`{shown}")
+    if one.errata:
+        facts.append(f"errata {', '.join(map(_link, one.errata))}")
+    return [f"({anchor(one.id)})=\n### {one.id}: {one.title}", one.statement, " · ".join(facts)]
 
 
 def _comparisons(checks: Sequence[Line]) -> str:

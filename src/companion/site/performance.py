@@ -16,12 +16,15 @@ from typing import Any
 from companion.render.markdown import table
 from companion.render.style import STYLE
 
-__all__ = ["Target", "figures", "pages", "results", "targets"]
+__all__ = ["Target", "figures", "growth", "pages", "results", "targets"]
 
 Document = Mapping[str, Any]
 """One result: ``benchmark, title, machine, rows``."""
 
 EXTREMES: Mapping[str, Callable[..., float | None]] = {"largest": max, "smallest": min}
+
+LIMIT = 15 * 60
+"""Seconds that ``make book`` and ``make test`` may take with three papers in the book."""
 
 COLOUR, ROOF = "#0173b2", "#d55e00"
 
@@ -95,7 +98,30 @@ def pages(found: Mapping[str, Document], bounds: Sequence[Target]) -> dict[str, 
     """
     made = {f"benchmark-{name}.md": _result(document) for name, document in found.items()}
     made["benchmark-targets.md"] = _targets(found, bounds)
+    if "book" in found:
+        made["benchmark-book-growth.md"] = growth(found["book"])
     return made | figures(found)
+
+
+def growth(document: Document) -> str:
+    """How long the two commands take, what a chapter adds to each, and how many more fit into a quarter of an hour."""
+    seconds = {row["variant"]: row["seconds"] for row in document["rows"]}
+    said = []
+    for command, whole in (("make book", "make book, empty cache: all"), ("make test", "make test: all")):
+        total, more = seconds.get(whole), seconds.get(f"a chapter more: {command}")
+        if total is None or not more:
+            said.append(f"How `{command}` grows with the number of chapters has not been measured yet.")
+            continue
+        room = int((LIMIT - total) // more)
+        said.append(
+            f"`{command}` takes {_minutes(total)}, and {more:.1f} s longer with each chapter more: 15 minutes "
+            + (f"are reached with {room} chapters more." if room >= 0 else "are exceeded.")
+        )
+    return " ".join(said) + "\n"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
 def _row(document: Document, variant: str) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion.files.digests import digest_of
 from companion.project import Project
 from companion.site import notebooks
 
@@ -22,6 +22,7 @@ __all__ = [
     "BENCHMARKS",
     "SOURCES",
     "Tell",
+    "as_committed",
     "chapter_digest",
     "chapters_of",
     "execute",
@@ -37,16 +38,29 @@ BENCHMARKS = "benchmarks"
 Tell = Callable[[str], None]
 
 
-def inputs_digest(project: Project) -> str:
-    """SHA-256 over everything that the site depends on: sources, chapters, records, package, environment."""
+def inputs_digest(project: Project, committed: bool = False) -> str:
+    """SHA-256 over everything that the site depends on: sources, chapters, records, package, environment.
+
+    Args:
+        project: the checkout.
+        committed: whether chapters are rendered as they are committed; what they offer is then an input too.
+    """
     files = _package_files(project)
     files += [path for name in (*SOURCES, BENCHMARKS) for path in _files(project.root / name)]
-    return _digest(project, [*files, *_files(project.notebooks), *_files(project.results)])
+    files += [*_files(project.notebooks), *_files(project.results)]
+    if committed:
+        files += _files(project.build / "downloads")
+    return _digest(project, files, "committed" if committed else "")
 
 
 def chapter_digest(project: Project, chapter: Path) -> str:
     """SHA-256 over everything that a chapter's outputs depend on."""
     return _digest(project, [chapter, *_package_files(project), *_files(project.results)])
+
+
+def as_committed(project: Project) -> dict[Path, tuple[Path, Path]]:
+    """Chapter to itself, and to what its last execution in the work tree left for download; maybe that is nothing."""
+    return {c: (c, project.build / "downloads") for c in chapters_of(project)}
 
 
 def executed(project: Project, force: bool, tell: Tell) -> dict[Path, tuple[Path, Path]]:
@@ -77,10 +91,11 @@ def execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     tell(f"Executing {len(jobs)} chapters" if len(jobs) != 1 else f"Executing {next(iter(jobs)).name}")
+    warm = len(jobs) > cores  # else each process executes one chapter only
     with ProcessPoolExecutor(max(1, min(cores, len(jobs))), mp_context=get_context("spawn")) as pool:
         futures = {
             pool.submit(
-                notebooks.execute, chapter, root=project.root, store=project.results, downloads=downloads
+                notebooks.execute, chapter, root=project.root, store=project.results, downloads=downloads, warm=warm
             ): chapter
             for chapter, downloads in jobs.items()
         }
@@ -112,12 +127,8 @@ def _files(place: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
 
 
-def _digest(project: Project, files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
-    for path in files:
-        digest.update(f"\0{os.path.relpath(path, project.root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def _digest(project: Project, files: Iterable[Path], mode: str = "") -> str:
+    return digest_of(files, project.root, f"{sys.version} {sys.prefix} {mode}")
 
 
 def made(folder: Path) -> Path:

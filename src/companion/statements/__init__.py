@@ -26,21 +26,23 @@ from companion.statements import (
 )
 from companion.statements.check import Check, Checker, Form
 
-__all__ = ["CHECKS", "FAMILIES", "Check", "Checker", "Form", "Statement", "run_checks", "statements"]
+__all__ = ["CHECKS", "FAMILIES", "Check", "Checker", "Form", "Statement", "module_of", "run_checks", "statements"]
+
+_MODULES = {
+    "paths and bundles": paths,
+    "features and values": features,
+    "forward pass": forward_pass,
+    "gradients": gradients,
+    "dynamics": dynamics,
+    "regimes": regimes,
+    "path kernel": path_kernel,
+    "composite kernels": composite,
+    "tangent and path kernel": ntk_npk,
+    "base kernel": base_kernel,
+}
 
 FAMILIES: Mapping[str, Mapping[str, Checker]] = MappingProxyType(
-    {
-        "paths and bundles": paths.CHECKS,
-        "features and values": features.CHECKS,
-        "forward pass": forward_pass.CHECKS,
-        "gradients": gradients.CHECKS,
-        "dynamics": dynamics.CHECKS,
-        "regimes": regimes.CHECKS,
-        "path kernel": path_kernel.CHECKS,
-        "composite kernels": composite.CHECKS,
-        "tangent and path kernel": ntk_npk.CHECKS,
-        "base kernel": base_kernel.CHECKS,
-    }
+    {name: module.CHECKS for name, module in _MODULES.items()}
 )
 """The checkers by family; a chapter shows one or two families."""
 
@@ -52,6 +54,14 @@ def _in_order() -> dict[str, Checker]:
 
 CHECKS: Mapping[str, Checker] = MappingProxyType(_in_order())
 """From the id of a statement to the function that checks it, ``checker(id)``, in the order of the papers."""
+
+
+def module_of(id: str) -> str:
+    """The module that checks a statement, by its full name; ``KeyError`` where no check does."""
+    for module in _MODULES.values():
+        if id in module.CHECKS:
+            return module.__name__
+    raise KeyError(id)
 
 
 def run_checks(

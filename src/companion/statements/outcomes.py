@@ -1,42 +1,38 @@
 """Outcomes of checks as files: one small JSON per statement beside the records of runs, verified always.
 
 Unlike the record of a run, the outcome of a statement is replaced when its check is repeated by other code; the same
-code gives the same outcome, and leaves the file as it is.
+code gives the same outcome, and leaves the file as it is.  An outcome of code that has changed since is *stale*: it
+stands until the check is repeated, and says nothing until then.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from companion.records.store import RecordError, canonical, content_digest
-from companion.statements import Check
+from companion.files.digests import closure, digest_of
+from companion.files.whole import write
+from companion.records.store import RecordError, canonical, content_digest, verified
+from companion.statements import CHECKS, Check, module_of, statements
 
-__all__ = ["FOLDER", "FORMAT", "CheckStore", "Outcome", "checks_digest", "load_checks"]
+__all__ = ["FOLDER", "FORMAT", "CheckStore", "Outcome", "State", "checks_digest"]
 
 FORMAT = 1
 FOLDER = "checks"
 """Where a store of records keeps the outcomes of checks."""
 
 PACKAGE = Path(__file__).parents[1]
-CHECKING_PATH = (
-    "notation.py",
-    "networks",
-    "runs",
-    "kernels",
-    "statements",
-)
+State = Literal["passes", "fails", "stale"]
+"""What a stored outcome says today; that of a changed code says nothing, whatever it came to."""
+
 PARTS = {"format", "id", "checks", "provenance", "digest"}
 NUMBERS = ("measured", "expected", "error", "tolerance")
 
@@ -47,8 +43,8 @@ class Outcome:
 
     Args:
         content: the JSON object: ``format, id, checks, provenance, digest``; ``checks`` has the fields of
-            :class:`~companion.statements.Check`, one object per comparison, ``provenance`` the digest of the sources,
-            the version of torch, and the UTC time of the check.
+            :class:`~companion.statements.Check`, one object per comparison, ``provenance`` the digest of what the check
+            depends on (:func:`checks_digest`), the version of torch, and the UTC time of the check.
     """
 
     content: Mapping[str, Any]
@@ -58,16 +54,19 @@ class Outcome:
         """The outcome of one statement, found by this code now.
 
         Raises:
-            RecordError: if what results would not verify: no comparison at all, or those of several statements.
+            RecordError: if what results would not verify: no comparison at all, those of several statements, or of
+                one that no check decides.
         """
         if not checks:
             raise RecordError("an outcome needs at least one comparison")
+        if checks[0].id not in CHECKS:
+            raise RecordError(f"{checks[0].id} is no statement that a check decides")
         content: dict[str, Any] = {
             "format": FORMAT,
             "id": checks[0].id,
             "checks": [asdict(check) for check in checks],
             "provenance": {
-                "sources": checks_digest(),
+                "sources": checks_digest(checks[0].id),
                 "torch": torch.__version__,
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             },
@@ -93,8 +92,13 @@ class Outcome:
 
     @property
     def current(self) -> bool:
-        """Whether today's sources made it; an outcome of older ones is stale, and stands until it is repeated."""
-        return self.content["provenance"]["sources"] == checks_digest()
+        """Whether today's sources made it; an outcome of older ones is stale."""
+        return self.id in CHECKS and self.content["provenance"]["sources"] == checks_digest(self.id)
+
+    @property
+    def state(self) -> State:
+        """What it says today."""
+        return "stale" if not self.current else "passes" if self.passed else "fails"
 
     def verify(self) -> None:
         """Raise :class:`~companion.records.store.RecordError` unless schema, digest and verdicts agree."""
@@ -175,15 +179,31 @@ class CheckStore:
 
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file with ``None`` if it verifies, else the reason why not."""
-        results: list[tuple[Path, str | None]] = []
-        for path in self.files():
-            try:
-                self.read(path)
-            except RecordError as error:
-                results.append((path, str(error)))
-            else:
-                results.append((path, None))
-        return results
+        return verified(self.files(), self.read)
+
+    def stale(self) -> dict[Path, str]:
+        """Every file that verifies and was made by older sources, with a sentence that says so."""
+        remedy = "the code of its check has changed since; `companion check --record` repeats it"
+        found = {path: self.read(path) for path, reason in self.verify() if reason is None}
+        return {
+            path: f"{FOLDER}/{path.name} is stale: {remedy}" for path, outcome in found.items() if not outcome.current
+        }
+
+    def state(self, id: str) -> State | Literal["damaged"] | None:
+        """What the stored outcome of one statement says today; ``None`` where there is none."""
+        path = self.path(id)
+        try:
+            return self.read(path).state if path.exists() else None
+        except RecordError:
+            return "damaged"
+
+    def states(self) -> dict[str, State]:
+        """Statement to what its outcome says today; nothing where nothing is stored.
+
+        Raises:
+            RecordError: a file is damaged; the message names it.
+        """
+        return {id: outcome.state for id, outcome in self.outcomes().items()}
 
     def write(self, outcome: Outcome) -> Path:
         """Store an outcome, whole or not at all; what stands there is kept if the same code found the same.
@@ -196,8 +216,7 @@ class CheckStore:
         outcome.verify()
         path = self.path(outcome.id)
         if not self._holds(path, outcome):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, _text(outcome.content))
+            write(path, _text(outcome.content))
         return path
 
     def store(self, checks: Iterable[Check]) -> list[Path]:
@@ -215,28 +234,21 @@ class CheckStore:
         return old is not None and _without_time(old) == _without_time(outcome.content)
 
 
-def load_checks(folder: Path | str) -> dict[str, bool]:
-    """Statement to whether all its comparisons came out as they should, as stored; nothing if nothing is stored.
+def checks_digest(id: str) -> str:
+    """SHA-256 (first sixteen digits) of what the outcome of one check depends on.
 
-    Args:
-        folder: of the outcomes.
+    That is the module of the check, all of the package that it imports, directly or not, and the statement's own entry
+    in the list of statements.  Whatever else changes leaves an outcome current.
 
     Raises:
-        RecordError: a file is damaged; the message names it.
+        KeyError: no check decides the statement.
     """
-    return {id: outcome.passed for id, outcome in CheckStore(folder).outcomes().items()}
+    return _digest(module_of(id), PACKAGE, canonical(asdict(statements()[id])))
 
 
 @functools.cache
-def checks_digest() -> str:
-    """SHA-256 (first sixteen digits) of the sources on which the outcome of a check depends."""
-    digest = hashlib.sha256()
-    for name in CHECKING_PATH:
-        path = PACKAGE / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.relative_to(PACKAGE).as_posix().encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def _digest(module: str, package: Path, statement: str) -> str:
+    return digest_of(closure(module, package), package, statement)[:16]
 
 
 def _without_time(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,17 +261,3 @@ def _text(content: Mapping[str, Any]) -> str:
     rows = ",\n".join(f"  {canonical(row)}" for row in content["checks"])
     values = {name: canonical(value) for name, value in content.items()} | {"checks": f"[\n{rows}\n ]"}
     return "{\n" + ",\n".join(f' "{name}": {value}' for name, value in values.items()) + "\n}\n"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,12 +11,13 @@ from companion.networks.forward import Params
 from companion.notation import Regime
 from companion.records.provenance import provenance
 from companion.records.store import Record
+from companion.records.weights import weights_digest
 from companion.runs.examples import Split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
 from companion.training.state import EpochResult, TrainState
-from companion.training.workspace import Checkpoint, Workspace, weights_digest
+from companion.training.workspace import Checkpoint, Workspace
 
 __all__ = ["Job", "SourceMissingError", "leaders"]
 

@@ -1,13 +1,12 @@
 """What a training run keeps while it is not yet a record: checkpoints, and the weights that later runs need.
 
-None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.
+None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.  Weights that were
+costly to obtain are kept beside their record as well (:meth:`companion.records.store.Store.keep_weights`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,13 +16,15 @@ from typing import Any, TypeVar
 
 import torch
 
+from companion.files.whole import abandoned, writing
 from companion.networks.forward import Params
 from companion.records.store import Store
+from companion.records.weights import Weights
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.state import TrainState
 
-__all__ = ["Checkpoint", "Weights", "Workspace", "weights_digest"]
+__all__ = ["Checkpoint", "Workspace"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -50,15 +51,6 @@ class Checkpoint:
     def epoch(self) -> int:
         """Epochs done."""
         return len(self.curves["test_accuracy"])
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A finished value network, in ReLU the only one: which take and epoch, and its parameters."""
-
-    take: int
-    epoch: int
-    params: Params
 
 
 class Workspace:
@@ -113,8 +105,10 @@ class Workspace:
         _save(content, self.folder / "checkpoints" / f"{key}.pt")
 
     def drop_checkpoint(self, key: str) -> None:
-        """Forget the checkpoint of a run that is recorded."""
-        (self.folder / "checkpoints" / f"{key}.pt").unlink(missing_ok=True)
+        """Forget the checkpoint of a run that is recorded, and what killed processes left of others."""
+        path = self.folder / "checkpoints" / f"{key}.pt"
+        for file in (path, *abandoned(path)):
+            file.unlink(missing_ok=True)
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
         """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
@@ -122,13 +116,17 @@ class Workspace:
         _save(content, self.folder / "weights" / f"{key}.pt")
 
     def load_weights(self, key: str, checkpoint: str) -> Weights | None:
-        """The weights of a run that left them; ``None`` if they are not here or cannot be read."""
+        """The weights of a run that left them, from here or else from beside its record; ``None`` if neither has them.
+
+        Raises:
+            RecordError: those beside the record are damaged.
+        """
 
         def parse(saved: Any) -> Weights | None:
             model = saved["models"].get(checkpoint)
             return None if model is None else Weights(saved["take"], *model)
 
-        return _load(self.folder / "weights" / f"{key}.pt", parse)
+        return _load(self.folder / "weights" / f"{key}.pt", parse) or self.store.weights(key, checkpoint)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
@@ -146,20 +144,9 @@ class Workspace:
             lock.release()  # nothing, if another holds it
 
 
-def weights_digest(params: Params) -> str:
-    """SHA-256 over names and float32 bytes of parameters, the first sixteen digits."""
-    digest = hashlib.sha256()
-    for name in sorted(params):
-        digest.update(name.encode())
-        digest.update(params[name].detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _save(content: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(content, temporary)
-    temporary.replace(path)
+    with writing(path) as file:
+        torch.save(content, file)
 
 
 def _load(path: Path, parse: Callable[[Any], T | None]) -> T | None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from companion.exhibits.claim import TEN, Claim, Relation
 from companion.papers.margins import margin, rules
+from companion.verdicts.along import pairs_of
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
 
@@ -49,7 +50,7 @@ def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test
     """Paired differences of our runs, only where all ``seeds`` are there.
 
     Args:
-        frame: of :func:`companion.verdicts.frames.runs`, or a view of it.
+        frame: of :func:`companion.verdicts.frames.runs`, perhaps as :func:`companion.verdicts.along.along` shows it.
         seeds: how many make a cell complete.
         statistic: what is compared.
     """
@@ -90,7 +91,7 @@ def evaluate(claim: Claim, rows: Sequence[tuple[str, str]], differences: Differe
         rows: ``(row, dataset)`` of the whole table; those without scores are pending.
         differences: where estimates come from.
     """
-    found = {(row, a, b): differences(row, a, b) for row, _ in rows for a, b in claim.pairs}
+    found = {(row, a, b): differences(row, a, b) for row, _ in rows for a, b in pairs_of(claim)}
     adjusted: dict[tuple[str, str, str], float] = {}
     if claim.relation is Relation.MUCH_LESS:
         bounds = {row: margin(dataset) for row, dataset in rows}

@@ -1,9 +1,11 @@
-"""Records as data frames: one row per run, one row per epoch.  The only way from the store to tables and figures."""
+"""Records as data frames: one row per run, one row per epoch.  The only way from the store to tables and figures.
+
+Every frame of runs has a column for each axis of the exhibit (:mod:`companion.exhibits.axes`), after its place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,15 +13,25 @@ import pandas as pd
 from companion.exhibits import Cell
 from companion.records.store import Record, Store
 
-__all__ = ["STATISTICS", "bands", "curves", "points", "probes", "runs", "scores", "stopping"]
+__all__ = ["STATISTICS", "bands", "curves", "places", "points", "probes", "runs", "scores", "stopping"]
 
 STATISTICS = ("best_test", "last_test", "selected_test")
 PLACE = ("exhibit", "profile", "row", "column", "variant")
 
 
 def _place(cell: Cell) -> dict[str, Any]:
-    fields = asdict(cell)
-    return {name: fields[name] for name in PLACE}
+    return {name: getattr(cell, name) for name in PLACE} | dict(cell.axes)
+
+
+def _columns(cells: Iterable[Cell]) -> list[str]:
+    """Names of a place where there may be no line that has them."""
+    return [*PLACE, *dict.fromkeys(name for cell in cells for name in cell.axes)]
+
+
+def places(cells: Iterable[Cell]) -> pd.DataFrame:
+    """One row per place of a grid, seeds together: ``exhibit, profile, row, column, variant``, axes and ``dataset``."""
+    lines = {(c.row, c.column, c.variant, *c.axes.values()): _place(c) | {"dataset": c.spec.dataset} for c in cells}
+    return pd.DataFrame(list(lines.values()))
 
 
 def _records(cells: Iterable[Cell], store: Store) -> Iterable[tuple[Cell, Record | None]]:
@@ -29,13 +41,15 @@ def _records(cells: Iterable[Cell], store: Store) -> Iterable[tuple[Cell, Record
 def runs(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     """One row per run of a grid, whether recorded or not.
 
-    Columns: ``exhibit, profile, row, column, variant, dataset, seed, key, status`` (``finished``, ``diverged`` or
-    ``pending``), the :data:`STATISTICS` in percent, ``best_epoch``, ``seconds`` and ``device``.
+    Columns: ``exhibit, profile, row, column, variant``, the axes, ``dataset, seed, key, status`` (``finished``,
+    ``diverged`` or ``pending``), ``stale`` (recorded by an older protocol), the :data:`STATISTICS` in percent,
+    ``best_epoch``, ``seconds`` and ``device``.
     """
     rows = []
     for cell, record in _records(cells, store):
         line = _place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed, "key": cell.spec.key}
         line["status"] = "pending" if record is None else record.content["status"]
+        line["stale"] = record is not None and cell.spec.stale
         line |= {name: None if record is None else record.statistic(name) for name in STATISTICS}
         line["best_epoch"] = None if record is None else record.content["best_epoch"]
         provenance = {} if record is None else record.content["provenance"]
@@ -45,7 +59,7 @@ def runs(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
     return frame.astype(dict.fromkeys([*STATISTICS, "seconds"], float))
 
 
-def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+def curves(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
     """One row per epoch of every recorded run.
 
     Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (from 1) and one per curve: ``train_loss`` in nats,
@@ -62,10 +76,10 @@ def curves(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
         parts.append(part)
     if parts:
         return pd.concat(parts, ignore_index=True)
-    return pd.DataFrame(columns=[*PLACE, "seed", "epoch", "train_loss", "train_accuracy", "test_accuracy"])
+    return pd.DataFrame(columns=[*_columns(cells), "seed", "epoch", "train_loss", "train_accuracy", "test_accuracy"])
 
 
-def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
+def probes(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
     """One row per measurement of every finished run that has a probe.
 
     Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per quantity, see
@@ -77,10 +91,10 @@ def probes(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
             continue
         place = pd.DataFrame([_place(cell) | {"seed": cell.spec.seed}])
         parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*PLACE, "seed", "epoch"])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_columns(cells), "seed", "epoch"])
 
 
-def stopping(cells: Iterable[Cell], store: Store, epochs: int) -> pd.DataFrame:
+def stopping(cells: Sequence[Cell], store: Store, epochs: int) -> pd.DataFrame:
     """What an early stop would have changed, for every finished run that could have stopped and did not.
 
     Columns: ``exhibit, profile, row, column, variant, seed``, ``stop``, the epoch at which training accuracy had been
@@ -96,7 +110,7 @@ def stopping(cells: Iterable[Cell], store: Store, epochs: int) -> pd.DataFrame:
         stop = next((e for e in range(1, len(train)) if rule.fitted(train[:e])), None)
         moved = 0.0 if stop is None else max(test) - max(test[:stop])
         lines.append(_place(cell) | {"seed": cell.spec.seed, "stop": stop, "moved": moved})
-    return pd.DataFrame(lines, columns=[*PLACE, "seed", "stop", "moved"])
+    return pd.DataFrame(lines, columns=[*_columns(cells), "seed", "stop", "moved"])
 
 
 def bands(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:

@@ -13,11 +13,14 @@ from companion.exhibits.claim import Claim
 from companion.exhibits.grid import HOLDOUT
 from companion.papers.margins import margin, rules
 from companion.papers.numbers import numbers
-from companion.papers.statements import rows as statements
+from companion.papers.statements import Statement, statements
 from companion.records.store import Store
-from companion.statements.outcomes import FOLDER, load_checks
+from companion.runs.spec import RunSpec
+from companion.statements.outcomes import FOLDER, CheckStore, State
+from companion.verdicts.along import along, pairs_of, placed
+from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
-from companion.verdicts.frames import probes, runs, scores
+from companion.verdicts.frames import places, probes, runs, scores
 from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend, evaluate_trend
 
@@ -31,6 +34,13 @@ __all__ = [
 ]
 
 PROFILE = "paper"
+CHECKED: Mapping[State, tuple[Verdict, str]] = {
+    "passes": (Verdict.REPRODUCED, "all of its checks pass"),
+    "fails": (Verdict.NOT_REPRODUCED, "a check fails"),
+    "stale": (Verdict.STALE, "stale: the code of its check has changed since, and it has not been repeated"),
+}
+"""What the stored outcome of a check says to the verdict on its statement and the rule."""
+OLDER = "stale: {} of {} runs are of an older protocol"
 
 
 @dataclass(frozen=True)
@@ -78,23 +88,23 @@ class Entry:
         return asdict(self) | {"verdict": str(self.verdict)}
 
 
-def scorecard(store: Store, checks: Mapping[str, bool] | None = None) -> list[Entry]:
+def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[Entry]:
     """All entries, in the order numbers, claims, statements.
 
     Args:
         store: the records.
-        checks: statement id to whether all its checks passed, where they have been run; ``None`` means those that are
-            stored beside the records.
+        checks: statement id to what the outcome of its check says; ``None`` means those that are stored beside the
+            records.
 
     Raises:
         RecordError: a record or a stored check is damaged; the message names it.
     """
-    checks = load_checks(store.folder / FOLDER) if checks is None else checks
+    checks = CheckStore(store.folder / FOLDER).states() if checks is None else checks
     frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
     counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
     claimed = [e for name in dict.fromkeys(c.exhibit for c in CLAIMS) for e in _claim_entries(name, frames[name])]
     claimed += [entry for trend in TRENDS for entry in _trend_entries(trend, store)]
-    stated = [_statement(s, counted, claimed, checks) for s in statements()]
+    stated = [_statement(s, counted, claimed, checks) for s in statements().values()]
     return [*counted, *claimed, *stated]
 
 
@@ -125,19 +135,18 @@ def claim_results(
         profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
             prints no deviation.
     """
-    grid = pd.DataFrame([(c.row, c.column, c.spec.dataset) for c in cells(exhibit, profile) if not c.variant])
-    grid.columns = pd.Index(["row", "column", "dataset"])
+    grid = places(cell for cell in cells(exhibit, profile) if not cell.variant)
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
     results: list[tuple[Claim, RowResult, RowResult | None]] = []
     for claim in CLAIMS:
         if claim.exhibit != exhibit or profile not in claim.profiles:
             continue
-        places = claim.view(grid)
-        rows = list(dict(zip(places["row"], places["dataset"], strict=True)).items())
-        seen = claim.view(frame)
+        mine = along(claim, grid)
+        rows = list(dict(zip(mine["row"], mine["dataset"], strict=True)).items())
+        seen = along(claim, frame)
         ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
-        ours = [_with_divergence(claim, result, seen) for result in ours]
-        theirs = evaluate(claim, rows, paper_differences(claim.view(printed)))
+        ours = [_with_fates(claim, result, seen) for result in ours]
+        theirs = evaluate(claim, rows, paper_differences(along(claim, placed(printed, grid))))
         known = profile == PROFILE
         results += [
             (claim, mine, its if known and its.verdict is not Verdict.PENDING else None)
@@ -146,14 +155,20 @@ def claim_results(
     return results
 
 
-def _with_divergence(claim: Claim, result: RowResult, frame: pd.DataFrame) -> RowResult:
-    """A row whose runs are all recorded, but not all finished, waits for nothing: it is inconclusive."""
-    columns = {column for pair in claim.pairs for column in pair}
+def _with_fates(claim: Claim, result: RowResult, frame: pd.DataFrame) -> RowResult:
+    """A row whose runs are all recorded, but not all finished, waits for nothing; one of an older protocol is stale."""
+    columns = {column for pair in pairs_of(claim) for column in pair}
     mine = frame[(frame["row"] == result.row) & frame["column"].isin(columns) & (frame["variant"] == "")]
-    diverged = int((mine["status"] == "diverged").sum())
-    if result.verdict is not Verdict.PENDING or not diverged or (mine["status"] == "pending").any():
+    if mine["stale"].any():
+        return _stale(result, int(mine["stale"].sum()), len(mine))
+    there = Completeness.of(mine)
+    if result.verdict is not Verdict.PENDING or there.waiting or not there.diverged:
         return result
-    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=f"{diverged} of {len(mine)} runs diverged")
+    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=there.long)
+
+
+def _stale(result: RowResult, stale: int, of: int) -> RowResult:
+    return RowResult(result.row, Verdict.STALE, None, None, None, OLDER.format(stale, of))
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
@@ -169,18 +184,18 @@ def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Ent
 def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | None) -> Entry:
     statistic = "selected_test" if variant == HOLDOUT else line["statistic"] or None
     std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
-    expected = 0 if mine is None else len(mine)
-    found = [] if mine is None or not expected else mine[statistic or "best_test"].dropna().to_list()
-    diverged = 0 if mine is None or not expected else int((mine["status"] == "diverged").sum())
+    there = None if mine is None or mine.empty else Completeness.of(mine, statistic or "best_test", at_least=2)
+    found = [] if mine is None or mine.empty else mine[statistic or "best_test"].dropna().to_list()
+    stale = 0 if mine is None or mine.empty else int(mine["stale"].sum())
     summary = summarise(found) if found else None
     if line["cited"] == "yes":
         verdict, rule = Verdict.CITED, "not a result of the three texts: shown, not counted"
-    elif not expected:
+    elif there is None:
         verdict, rule = Verdict.PENDING, "pending: this exhibit has no runs yet"
-    elif len(found) + diverged < max(expected, 2):
-        verdict, rule = Verdict.PENDING, f"pending: {len(found) + diverged} of {max(expected, 2)} seeds recorded"
-    elif diverged:
-        verdict, rule = Verdict.NOT_REPRODUCED, f"{diverged} of {expected} runs diverged"
+    elif stale:
+        verdict, rule = Verdict.STALE, OLDER.format(stale, there.expected)
+    elif not there.complete:
+        verdict, rule = (Verdict.PENDING if there.waiting else Verdict.NOT_REPRODUCED), there.long
     else:
         assert mine is not None
         assert summary is not None
@@ -214,7 +229,7 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     def entry(claim: Claim, result: RowResult) -> Entry:
-        left, right = (", ".join(dict.fromkeys(pair[side] for pair in claim.pairs)) for side in (0, 1))
+        left, right = (", ".join(dict.fromkeys(pair[side] for pair in pairs_of(claim))) for side in (0, 1))
         return Entry(
             id=f"{claim.id}:{result.row}",
             kind="claim",
@@ -228,7 +243,7 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=min(len(scores(claim.view(frame), result.row, column)) for pair in claim.pairs for column in pair),
+            n=min(len(scores(along(claim, frame), result.row, column)) for pair in pairs_of(claim) for column in pair),
             profile=PROFILE,
             verdict=result.verdict,
             rule=result.rule,
@@ -240,8 +255,13 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
 def trend_results(trend: Trend, store: Store, profile: str = PROFILE, variant: str = "") -> list[RowResult]:
     """A trend in each row of its exhibit, by its own runs or by those of a variant."""
     grid = cells(trend.exhibit, profile)
-    rows = list(dict.fromkeys(cell.row for cell in grid if cell.variant == variant))
-    return evaluate_trend(trend, rows, probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile], variant)
+    specs: dict[str, list[RunSpec]] = {}
+    for cell in grid:
+        if cell.variant == variant:
+            specs.setdefault(cell.row, []).append(cell.spec)
+    stale = {row: sum(spec.stale and spec in store for spec in mine) for row, mine in specs.items()}
+    found = evaluate_trend(trend, list(specs), probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile], variant)
+    return [_stale(one, stale[one.row], len(specs[one.row])) if stale[one.row] else one for one in found]
 
 
 def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
@@ -270,22 +290,21 @@ def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
     return [entry(result) for result in trend_results(trend, store)]
 
 
-def _statement(
-    statement: dict[str, Any], counted: list[Entry], claimed: list[Entry], checks: Mapping[str, bool]
-) -> Entry:
-    name = statement["id"]
+def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry], checks: Mapping[str, State]) -> Entry:
+    name = statement.id
     sentences: list[Claim | Trend] = [*CLAIMS, *TRENDS]
     prefixes = tuple(sentence.id + ":" for sentence in sentences if sentence.statement == name)
     parts = [e for e in claimed if prefixes and e.id.startswith(prefixes)]
     kind = "rows"
-    if statement["exhibit"] == name and not parts:  # the exhibit itself: all of its numbers
+    if statement.exhibit == name and not parts:  # the exhibit itself: all of its numbers
         kind = "numbers"
         parts = [e for e in counted if e.exhibit == name and not e.variant and e.verdict is not Verdict.CITED]
-    if statement["not_checkable"]:
-        verdict, rule = Verdict.NOT_CHECKABLE, statement["not_checkable"]
+    if statement.not_checkable:
+        verdict, rule = Verdict.NOT_CHECKABLE, statement.not_checkable
     elif name in checks:
-        verdict = Verdict.REPRODUCED if checks[name] else Verdict.NOT_REPRODUCED
-        rule = "all of its checks pass" if checks[name] else "a check fails"
+        verdict, rule = CHECKED[checks[name]]
+    elif stale := sum(part.verdict is Verdict.STALE for part in parts):
+        verdict, rule = Verdict.STALE, f"stale: {stale} of its {len(parts)} {kind} are"
     elif parts:
         verdict = combine([part.verdict for part in parts])
         done = sum(part.verdict is Verdict.REPRODUCED for part in parts)
@@ -296,10 +315,10 @@ def _statement(
     return Entry(
         id=name,
         kind="statement",
-        exhibit=statement["exhibit"],
+        exhibit=statement.exhibit,
         row=None,
         column=None,
-        source=f"Paper {statement['paper']}: {statement['title']}",
+        source=f"Paper {statement.paper}: {statement.title}",
         statistic=None,
         variant="",
         paper_mean=None,

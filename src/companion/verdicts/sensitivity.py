@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from companion.papers.margins import margin, rules
+from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, equivalence, paired_difference, summarise
 
@@ -46,11 +47,12 @@ def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: s
         summary = summarise(found.to_list())
         line |= {"mean": summary.mean, "std": summary.std}
     if not variant:
-        return line | {"verdict": "" if len(found) == len(mine) else _waiting(mine)}
+        return line | {"verdict": Completeness.of(mine, statistic).word}
     gap = _paired(own, found, len(mine))
     if gap is None:
         both = frame[place & frame["variant"].isin(["", variant])]
-        return line | {"verdict": _waiting(mine if (mine["status"] == "diverged").any() else both)}
+        waited = mine if Completeness.of(mine, statistic).diverged else both
+        return line | {"verdict": _waiting(waited, statistic)}
     return line | _judged(gap, mine["dataset"].iloc[0])
 
 
@@ -70,7 +72,7 @@ def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: 
     left, right = (scores(frame, row, column, variant, statistic) for column in (a, b))
     found = _paired(left, right, expected)
     if found is None:
-        return {"verdict": _waiting(mine[mine["column"].isin([a, b])])}
+        return {"verdict": _waiting(mine[mine["column"].isin([a, b])], statistic)}
     return _judged(found, mine["dataset"].iloc[0])
 
 
@@ -82,12 +84,9 @@ def _paired(a: pd.Series, b: pd.Series, expected: int) -> Difference | None:
     return paired_difference(a[common].to_list(), b[common].to_list())
 
 
-def _waiting(mine: pd.DataFrame) -> str:
-    """Why there is nothing to judge: runs are missing, or all are there and some diverged."""
-    diverged = int((mine["status"] == "diverged").sum())
-    return (
-        f"{diverged} of {len(mine)} runs diverged" if diverged and "pending" not in set(mine["status"]) else "pending"
-    )
+def _waiting(mine: pd.DataFrame, statistic: str) -> str:
+    """Why there is no difference: runs are missing or diverged, or a single seed is all that there should be."""
+    return Completeness.of(mine, statistic).word or str(Verdict.PENDING)
 
 
 def _judged(found: Difference, dataset: str) -> dict[str, Any]:

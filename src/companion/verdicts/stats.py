@@ -40,6 +40,8 @@ class Verdict(StrEnum):
     """The interval reaches across the margin: more seeds would be needed."""
     PENDING = "pending"
     """Runs are missing."""
+    STALE = "stale"
+    """It was decided by code or by a protocol that has changed since, and must be decided anew."""
     CITED = "cited"
     """A number that the paper only quotes."""
     NOT_CHECKABLE = "not checkable"

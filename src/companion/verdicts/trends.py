@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from companion.papers.margins import rules
+from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult
 from companion.verdicts.stats import Difference, Verdict
 
@@ -90,7 +91,7 @@ def evaluate_trend(
         mine = probes[(probes["row"] == row) & (probes["variant"] == variant)]
         scores = [trend.score(run.sort_values("epoch")) for _, run in mine.groupby("seed")]
         if len(scores) < max(seeds, 2):
-            rule = f"pending: {len(scores)} of {seeds} seeds recorded"
+            rule = Completeness(len(scores), 0, max(seeds, 2)).long
             results.append(RowResult(row, Verdict.PENDING, None, None, None, rule))
             continue
         values = np.asarray(scores)

@@ -12,6 +12,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from companion.project import user_cache
+from companion.records.provenance import processor
+
 __all__ = ["compiled"]
 
 FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared"]
@@ -31,8 +34,9 @@ def compiled(source: Path) -> ctypes.CDLL:
     if shutil.which(compiler[0]) is None:
         raise OSError(f"no C compiler {compiler[0]!r}")
     version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=True).stdout
-    identity = "\n".join([source.read_text(), version, *FLAGS, platform.machine(), _processor()])
-    target = _cache() / f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
+    features = processor("flags", "Features")  # what -march=native depends on, where the system tells
+    identity = "\n".join([source.read_text(), version, *FLAGS, platform.machine(), features])
+    target = user_cache() / "kernels" / f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -41,20 +45,3 @@ def compiled(source: Path) -> ctypes.CDLL:
             subprocess.run(command, capture_output=True, text=True, check=True)
             built.replace(target)
     return ctypes.CDLL(str(target))
-
-
-def _cache() -> Path:
-    try:
-        from platformdirs import user_cache_path
-    except ModuleNotFoundError:
-        return Path.home() / ".cache" / "companion" / "kernels"
-    return user_cache_path("companion") / "kernels"
-
-
-def _processor() -> str:
-    """What ``-march=native`` depends on, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
