@@ -14,8 +14,7 @@ from companion.exhibits import EXHIBITS, cells
 from companion.notation import Regime
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
-from companion.training import queue
-from companion.training.queue import run_missing, with_teachers
+from companion.training.queue import run_missing, with_sources
 from companion.training.workspace import Workspace
 from support.laboratory import Laboratory, all_regimes, tiny
 
@@ -27,7 +26,7 @@ def lab(tmp_path):
 
 def test_teachers_come_first_and_once():
     students = [tiny("FL"), tiny("FL", value_input="ones"), tiny("DL"), tiny("FL", seed=1)]
-    ordered = with_teachers(students)
+    ordered = with_sources(students)
     assert ordered[:2] == [tiny(), tiny(seed=1)] or set(ordered[:3]) == {tiny(), tiny(seed=1), tiny("DL")}
     assert len(ordered) == len(set(ordered)) == 6
     for spec in students:
@@ -145,7 +144,7 @@ def test_the_front_door_trains_what_several_exhibits_share_once(tmp_path, capsys
 
 def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
     asked: list[RunSpec] = []
-    monkeypatch.setattr(queue, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
+    monkeypatch.setattr(experiments, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
     assert experiments.main(["all", "--profile", "cpu", "--out", str(tmp_path)]) == 0
     assert set(asked) == {cell.spec for name in EXHIBITS for cell in cells(name, "cpu")}
 

@@ -118,6 +118,6 @@ def user_cache() -> Path:
 
 
 def workspace_folder(store: Path | str) -> Path:
-    """Where the checkpoints and the teachers' weights of one record store are kept: each store has a workspace."""
+    """Where the checkpoints and the weights of one record store are kept: each store has a workspace."""
     store = Path(store).expanduser().resolve()
     return user_cache() / "workspace" / f"{store.name}-{hashlib.sha256(str(store).encode()).hexdigest()[:12]}"

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from companion.records.store import Record, RecordError, Store, canonical, content_digest
+from companion.records.weights import weights_digest
 from companion.runs.spec import RunSpec
-from companion.training.workspace import weights_digest
 from support.laboratory import Laboratory, tiny
 
 

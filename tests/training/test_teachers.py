@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from companion.records.store import RecordError
-from companion.training.jobs import TeacherMissingError
+from companion.training.jobs import SourceMissingError
 from companion.training.loop import train
 from support.laboratory import timeless, tiny
 
@@ -64,7 +64,7 @@ def test_a_teacher_that_diverged_has_no_students_and_is_not_tried_again(lab):
 
 def test_training_without_the_teacher_names_it(lab):
     spec = tiny("FL")
-    with pytest.raises(TeacherMissingError, match=spec.teacher.key):
+    with pytest.raises(SourceMissingError, match=spec.teacher.key):
         train([spec], lab.workspace, lambda record: None)
 
 

@@ -31,7 +31,7 @@ def checkpoint(epochs: int = 2) -> Checkpoint:
     moments = {name: torch.rand_like(tensor) for name, tensor in model.trainable(SPEC.regime).items()}
     state = TrainState(model, moments, {name: tensor**2 for name, tensor in moments.items()}, step=17)
     curves = {name: [float(e) for e in range(epochs)] for name in ("train_loss", "train_accuracy", "test_accuracy")}
-    return Checkpoint(state, curves, {"best_test": (1, model)}, {"key": "k", "epoch": 3}, 1.25)
+    return Checkpoint(state, curves, {"best_test": (1, model)}, {"gates": {"key": "k", "epoch": 3}}, 1.25)
 
 
 def assert_equal(a: Checkpoint, b: Checkpoint) -> None:
@@ -44,10 +44,10 @@ def assert_equal(a: Checkpoint, b: Checkpoint) -> None:
     ):
         assert mine.keys() == other.keys()
         assert all(torch.equal(mine[name], other[name]) for name in mine)
-    assert (a.state.step, a.curves, a.teacher, a.seconds, a.diverged, a.epoch) == (
+    assert (a.state.step, a.curves, a.sources, a.seconds, a.diverged, a.epoch) == (
         b.state.step,
         b.curves,
-        b.teacher,
+        b.sources,
         b.seconds,
         b.diverged,
         b.epoch,

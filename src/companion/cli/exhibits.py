@@ -49,7 +49,7 @@ def status(
     from companion.costs.speeds import Speeds
     from companion.exhibits import EXHIBITS, PROFILES, cells
     from companion.training.machine import device_of, threads_here
-    from companion.training.queue import with_teachers
+    from companion.training.queue import with_sources
 
     records = store_of(store)
     with json_only(json):
@@ -67,7 +67,7 @@ def status(
             }
 
         wanted = {
-            (name, profile): with_teachers(cell.spec for cell in cells(name, profile))
+            (name, profile): with_sources(cell.spec for cell in cells(name, profile))
             for name, exhibit in EXHIBITS.items()
             for profile in exhibit.profiles
         }

@@ -153,7 +153,7 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     info, classes = DATASETS[spec.dataset], len(spec.class_names)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.rand((100 * classes, *info.input_shape), generator=generator)
-    model = initial_model(spec)
+    model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")))
     torch.set_num_threads(threads)
     labels = torch.arange(len(inputs)) % classes
     measure(spec, model, inputs, labels)  # the first time also pays for allocation and set-up

@@ -39,8 +39,9 @@ class Record:
 
     Args:
         content: the JSON object: ``format, key, take, spec, status, curves, best_test, best_epoch, last_test,
-            selected_test, selected_epoch, teacher, weights, provenance, digest``.  Accuracies are percentages; curves
-            have one value per epoch, losses in nats; epochs count from 1.
+            selected_test, selected_epoch, teacher, weights, provenance, digest``, and ``start`` in a run that begins
+            with another's weights.  Accuracies are percentages; curves have one value per epoch, losses in nats;
+            epochs count from 1.
     """
 
     content: Mapping[str, Any]

@@ -22,7 +22,7 @@ from companion.site import notebooks
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress
 from companion.training.machine import device_of
-from companion.training.queue import run_missing, with_teachers
+from companion.training.queue import run_missing, with_sources
 from companion.training.workspace import Workspace
 
 __all__ = ["Meter", "Plan", "chapter_parameters", "execute_chapter", "plan", "train_missing"]
@@ -38,7 +38,7 @@ class Plan:
     Args:
         exhibit: the exhibit.
         values: every parameter of its chapter.
-        specs: the runs it shows, each once, teachers first.
+        specs: the runs it shows, each once, sources first.
         device: a torch device.
         store: the folder of records to read and to add to.
         output: where the executed notebook goes.
@@ -98,7 +98,7 @@ def plan(
     chosen = exhibit(name)
     values = _values(chosen, given)
     grid = cells(name, values["profile"], values["seeds"], values["rows"], values["overrides"])
-    specs = tuple(with_teachers(cell.spec for cell in grid))
+    specs = tuple(with_sources(cell.spec for cell in grid))
     device = device_of(values["device"])
     for spec in specs:
         try:
@@ -178,7 +178,7 @@ class Meter:
         return sum(self.cost[spec] * epoch for spec, epoch in self.epochs.items())
 
     def __call__(self, progress: Progress) -> None:
-        """Take note of an epoch; teachers that must be repeated are work that was not foreseen."""
+        """Take note of an epoch; sources that must be repeated are work that was not foreseen."""
         self.cost.setdefault(progress.spec, epoch_flops(progress.spec))
         self.epochs[progress.spec] = progress.epoch
 

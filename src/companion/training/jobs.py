@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from companion.measure import measure
+from companion.networks.forward import Params
 from companion.notation import Regime
 from companion.records.provenance import provenance
 from companion.records.store import Record
@@ -18,40 +19,53 @@ from companion.training.backends import Backend
 from companion.training.state import EpochResult, TrainState
 from companion.training.workspace import Checkpoint, Workspace
 
-__all__ = ["Job", "TeacherMissingError", "leaders"]
+__all__ = ["Job", "SourceMissingError", "leaders"]
 
 
-class TeacherMissingError(RuntimeError):
-    """An FL run whose ReLU run has left no weights here."""
+class SourceMissingError(RuntimeError):
+    """A run one of whose sources has left no weights here."""
 
 
 class Job:
-    """One run on its way."""
+    """One run on its way.
 
-    def __init__(self, spec: RunSpec, workspace: Workspace, backend: Backend) -> None:
+    Args:
+        spec: the run.
+        workspace: where the weights of its sources are, and perhaps a checkpoint of its own.
+        backend: what trains it.
+        leaves: whether it leaves its weights for others; ReLU runs always do.
+
+    Raises:
+        SourceMissingError: the weights of a source are not there.
+    """
+
+    def __init__(self, spec: RunSpec, workspace: Workspace, backend: Backend, leaves: bool = False) -> None:
         self.spec, self.workspace, self.backend = spec, workspace, backend
-        self.teacher: dict[str, object] | None = None
-        teacher = None
-        if spec.teacher is not None:
-            weights = workspace.load_weights(spec.teacher.key, spec.teacher_checkpoint)
+        self.leaves = leaves or spec.regime is Regime.RELU
+        self.sources: dict[str, Mapping[str, object]] = {}
+        params: dict[str, Params] = {}
+        for role, (source, checkpoint) in spec.sources.items():
+            weights = workspace.load_weights(source.key, checkpoint)
             if weights is None:
-                raise TeacherMissingError(
-                    f"the FL run {spec.key} needs the weights of its ReLU run {spec.teacher.key}: train that first"
+                raise SourceMissingError(
+                    f"the {spec.regime} run {spec.key} needs the weights of the {source.regime} run {source.key} "
+                    f"for its {role}: train that first"
                 )
-            teacher = weights.params
-            self.teacher = {
-                "key": spec.teacher.key,
+            params[role] = weights.params
+            self.sources[role] = {
+                "key": source.key,
                 "take": weights.take,
-                "checkpoint": spec.teacher_checkpoint,
+                "checkpoint": checkpoint,
                 "epoch": weights.epoch,
                 "weights": weights_digest(weights.params),
             }
         self.followers: list[Job] = []
         saved = workspace.load_checkpoint(spec.key)
-        if saved is not None and saved.teacher == self.teacher:
+        if saved is not None and saved.sources == self.sources:
             self.checkpoint = saved
         else:
-            self.checkpoint = Checkpoint.fresh(TrainState(initial_model(spec, teacher)), self.teacher)
+            model = initial_model(spec, params.get("gates"), params.get("start"))
+            self.checkpoint = Checkpoint.fresh(TrainState(model), self.sources)
 
     @property
     def done(self) -> bool:
@@ -101,12 +115,12 @@ class Job:
         self.checkpoint = replace(c, probes=probes)
 
     def record(self, device: str, threads: int) -> Record:
-        """The finished run as a record; a ReLU run also leaves its weights for FL."""
+        """The finished run as a record; one that is a source of others also leaves its weights."""
         c, spec = self.checkpoint, self.spec
         take = self.workspace.next_take(spec)
         models = {name: model for name, (_, model) in c.kept.items()} | {"last": c.state.model}
         epochs = {name: epoch for name, (epoch, _) in c.kept.items()} | {"last": c.epoch}
-        if spec.regime is Regime.RELU and not c.diverged:
+        if self.leaves and not c.diverged:
             self.workspace.save_weights(spec.key, take, {n: (epochs[n], m.value) for n, m in models.items()})
         test = c.curves["test_accuracy"]
         selected = epochs.get("selected")
@@ -120,7 +134,8 @@ class Job:
             last_test=test[-1] if test else None,
             selected_test=test[selected - 1] if selected else None,
             selected_epoch=selected,
-            teacher=self.teacher,
+            teacher=self.sources.get("gates"),
+            **({"start": self.sources["start"]} if "start" in self.sources else {}),
             **({"probes": c.probes} if spec.probe else {}),
             weights={name: weights_digest(model.value) for name, model in models.items()},
             provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3)),
@@ -133,7 +148,7 @@ def leaders(jobs: Iterable[Job]) -> list[Job]:
     for job in sorted(jobs, key=lambda job: -job.spec.epochs):
         for leader in leaders:
             ahead = leader.checkpoint.epoch < job.spec.epochs and job.checkpoint.epoch == 0
-            if ahead and leader.teacher == job.teacher and leader.spec.course == job.spec.course:
+            if ahead and leader.sources == job.sources and leader.spec.course == job.spec.course:
                 leader.followers.append(job)
                 break
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -50,8 +50,11 @@ class Progress:
 
 
 def epoch_order(spec: RunSpec, epoch: int, examples: int) -> Int[Tensor, "N"]:
-    """The order of so many training examples in an epoch (from 1): the same for all runs of one seed."""
-    return torch.randperm(examples, generator=stream(spec.seed, "order", epoch))
+    """The order of so many training examples in an epoch (from 1): the same for all runs of one seed.
+
+    A run that starts from another goes on after all epochs that this one's description gives it.
+    """
+    return torch.randperm(examples, generator=stream(spec.seed, "order", spec.epochs_before + epoch))
 
 
 def train(
@@ -63,22 +66,24 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
+    leave: Collection[RunSpec] = (),
 ) -> None:
     """Train every run to its end and hand over its record at once.
 
     Args:
-        specs: the runs; FL runs come after their teachers, whose weights must be in ``workspace``.
-        workspace: checkpoints and teachers' weights; a run that has a checkpoint goes on from it.
+        specs: the runs; the weights of their sources must be in ``workspace``.
+        workspace: checkpoints and weights; a run that has a checkpoint goes on from it.
         on_record: receives each record as it is finished.
         backend: a name in :data:`BACKENDS`, or ``auto``.
         device: a torch device.
         threads: CPU threads.
         on_progress: told after each epoch.
+        leave: those that leave their weights for others, beside ReLU runs, which always do.
 
     Raises:
-        TeacherMissingError: an FL run has no teacher.
+        SourceMissingError: a run lacks the weights of one of its sources.
     """
-    jobs = [Job(spec, workspace, choose_backend(spec, backend, device)) for spec in specs]
+    jobs = [Job(spec, workspace, choose_backend(spec, backend, device), spec in leave) for spec in specs]
     groups: dict[object, list[Job]] = {}
     for job in leaders(jobs):
         s = job.spec

@@ -1,4 +1,4 @@
-"""What is missing is trained: teachers first, and no run that another process has claimed."""
+"""What is missing is trained: sources before those who need them, and no run that another process has claimed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress, train
 from companion.training.workspace import Workspace
 
-__all__ = ["run_missing", "with_teachers"]
+__all__ = ["run_missing", "with_sources"]
 
 
-def with_teachers(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """The runs and the ReLU runs that they need, each once, teachers first."""
+def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """The runs and all whose weights they need, however far back: each once, sources first."""
     ordered: dict[RunSpec, None] = {}
+
+    def add(spec: RunSpec) -> None:
+        for source, _ in spec.sources.values():
+            add(source)
+            ordered.setdefault(source)
+
     specs = list(specs)
     for spec in specs:
-        if spec.teacher is not None:
-            ordered.setdefault(spec.teacher)
-    for spec in specs:
-        ordered.setdefault(spec)
-    return sorted(ordered, key=lambda spec: spec.teacher is not None)
+        add(spec)
+    ordered |= dict.fromkeys(specs)
+    return sorted(ordered, key=lambda spec: spec.generation)
 
 
 def run_missing(
@@ -39,13 +43,13 @@ def run_missing(
 ) -> int:
     """Train what the store lacks and write the records as they are finished.
 
-    Runs that another process is training are left to it.  A teacher whose weights are not in the workspace is trained
-    again (a further take of its record); where the teacher diverged, there is no FL run.
+    Runs that another process is training are left to it.  A source whose weights are not in the workspace is trained
+    again (a further take of its record); where a source diverged, there is no run from it.
 
     Args:
-        specs: the runs wanted; teachers are added where an FL run needs them.
+        specs: the runs wanted; the sources that they need are added.
         store: receives the records.
-        workspace: checkpoints and teachers' weights.
+        workspace: checkpoints and the weights of sources.
         backend: a name in :data:`companion.training.backends.choose.BACKENDS`, or ``auto``.
         device: a torch device.
         threads: CPU threads.
@@ -59,11 +63,10 @@ def run_missing(
         ValueError: no such backend, or one that cannot train these runs; nothing is written then.
     """
     wanted = [spec for spec in dict.fromkeys(specs) if spec not in store]
-    for spec in wanted:
+    needed = _needed(wanted, store, workspace)
+    for spec in needed:
         choose_backend(spec, backend, device)
-    students = [spec for spec in wanted if spec.teacher is not None]
-    lost = _lost_teachers(students, store, workspace)
-    first = list(dict.fromkeys([*lost, *(spec for spec in wanted if spec.teacher is None)]))
+    leave = {source for spec in needed for source, _ in spec.sources.values()}
     trained = 0
 
     def finish(record: Record) -> None:
@@ -73,24 +76,51 @@ def run_missing(
         if on_record:
             on_record(record)
 
-    for stage in (first, students):
+    for generation in sorted({spec.generation for spec in needed}):
         with ExitStack() as claims:
-            # A student whose teacher is still training elsewhere is not claimed: whoever trains that goes on with it.
-            ready = [spec for spec in stage if spec.teacher is None or _has_weights(spec, workspace)]
+            # What waits for a run that trains elsewhere is not claimed: whoever trains that goes on with it.
+            ready = [spec for spec in needed if spec.generation == generation and not _lacking(spec, workspace)]
             mine = [spec for spec in ready if claims.enter_context(workspace.claim(spec.key))]
-            lost = _lost_teachers(students, store, workspace)  # another process may have trained some before the claim
-            mine = [spec for spec in mine if spec not in store or spec in lost]
-            train(mine, workspace, finish, backend=backend, device=device, threads=threads, on_progress=on_progress)
+            # Another process may have trained some before the claim.
+            still = _needed([spec for spec in wanted if spec not in store], store, workspace)
+            mine = [spec for spec in mine if spec in still]
+            train(
+                mine,
+                workspace,
+                finish,
+                backend=backend,
+                device=device,
+                threads=threads,
+                on_progress=on_progress,
+                leave=leave,
+            )
     return trained
 
 
-def _has_weights(student: RunSpec, workspace: Workspace) -> bool:
-    """Whether the teacher of an FL run has left its weights in the workspace."""
-    teacher = student.teacher
-    return teacher is not None and workspace.load_weights(teacher.key, student.teacher_checkpoint) is not None
+def _lacking(spec: RunSpec, workspace: Workspace) -> list[RunSpec]:
+    """The sources of a run that have left no weights in the workspace."""
+    sources = spec.sources.values()
+    return [source for source, checkpoint in sources if workspace.load_weights(source.key, checkpoint) is None]
 
 
-def _lost_teachers(students: Iterable[RunSpec], store: Store, workspace: Workspace) -> list[RunSpec]:
-    """The teachers that must train for these FL runs; one that diverged leaves no weights and is not tried again."""
-    teachers = dict.fromkeys(s.teacher for s in students if s.teacher is not None and not _has_weights(s, workspace))
-    return [teacher for teacher in teachers if (record := store.get(teacher)) is None or record.finished]
+def _needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> dict[RunSpec, None]:
+    """What must train so that the wanted runs can: themselves, and before them all sources whose weights are lost.
+
+    A source that diverged leaves no weights and is not tried again.
+    """
+    needed: dict[RunSpec, None] = {}
+    seen: set[RunSpec] = set()
+
+    def look(spec: RunSpec) -> None:
+        if spec in seen:
+            return
+        seen.add(spec)
+        for source in _lacking(spec, workspace):
+            if (record := store.get(source)) is None or record.finished:
+                look(source)
+                needed.setdefault(source)
+
+    wanted = list(wanted)
+    for spec in wanted:
+        look(spec)
+    return needed | dict.fromkeys(wanted)

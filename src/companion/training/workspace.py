@@ -1,4 +1,4 @@
-"""What a training run keeps while it is not yet a record: checkpoints, and the weights of finished ReLU runs.
+"""What a training run keeps while it is not yet a record: checkpoints, and the weights that later runs need.
 
 None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.  Weights that were
 costly to obtain are kept beside their record as well (:meth:`companion.records.store.Store.keep_weights`).
@@ -37,15 +37,15 @@ class Checkpoint:
     state: TrainState
     curves: dict[str, list[float]]
     kept: dict[str, tuple[int, Model]] = field(default_factory=dict)
-    teacher: Mapping[str, Any] | None = None
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     diverged: bool = False
     probes: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
-    def fresh(cls, state: TrainState, teacher: Mapping[str, Any] | None) -> Checkpoint:
+    def fresh(cls, state: TrainState, sources: Mapping[str, Mapping[str, Any]]) -> Checkpoint:
         """Before the first epoch."""
-        return cls(state, {"train_loss": [], "train_accuracy": [], "test_accuracy": []}, teacher=teacher)
+        return cls(state, {"train_loss": [], "train_accuracy": [], "test_accuracy": []}, sources=sources)
 
     @property
     def epoch(self) -> int:
@@ -74,11 +74,12 @@ class Workspace:
         def parse(saved: Any) -> Checkpoint:
             state = TrainState(Model(**saved["model"]), saved["first"], saved["second"], saved["step"])
             kept = {name: (epoch, Model(**model)) for name, (epoch, model) in saved["kept"].items()}
+            before = saved.get("teacher")  # as checkpoints had it when there was one kind of source
             return Checkpoint(
                 state,
                 saved["curves"],
                 kept,
-                saved["teacher"],
+                saved.get("sources", {"gates": before} if before else {}),
                 saved["seconds"],
                 saved["diverged"],
                 saved.get("probes", {}),
@@ -96,7 +97,7 @@ class Workspace:
             "step": state.step,
             "curves": checkpoint.curves,
             "kept": {name: (epoch, vars(model)) for name, (epoch, model) in checkpoint.kept.items()},
-            "teacher": checkpoint.teacher,
+            "sources": dict(checkpoint.sources),
             "seconds": checkpoint.seconds,
             "diverged": checkpoint.diverged,
             "probes": checkpoint.probes,
@@ -110,12 +111,12 @@ class Workspace:
             file.unlink(missing_ok=True)
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
-        """Keep a ReLU run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
+        """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
         content = {"take": take, "models": {name: tuple(model) for name, model in models.items()}}
         _save(content, self.folder / "weights" / f"{key}.pt")
 
     def load_weights(self, key: str, checkpoint: str) -> Weights | None:
-        """The weights of a ReLU run, from here or else from beside its record; ``None`` if neither has them.
+        """The weights of a run that left them, from here or else from beside its record; ``None`` if neither has them.
 
         Raises:
             RecordError: those beside the record are damaged.
