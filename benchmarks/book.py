@@ -1,7 +1,8 @@
 """The two commands, part by part: `make book` from nothing and with nothing changed, `make test`, and a chapter more.
 
-Each round has a fresh copy of the checkout.  The parts of `make test` are the lines of its recipe, run as they stand
-there but with this environment's tools; the set-up is the Makefile's own, with an empty cache of packages.
+Each round has a fresh copy of the checkout, and an environment of its own that the Makefile sets up with empty caches
+of packages; without a network, the rest is measured with the tools of this environment.  The parts of `make test` are
+the lines of its recipe, as they stand there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from companion.costs.bench import Benchmark, Options, Step, Unavailable, Variant
 from companion.project import find
 
 LEFT_OUT = shutil.ignore_patterns("_build", "__pycache__", "*.egg-info", ".venv", ".tools", ".*_cache", ".hypothesis")
-BIN = Path(sys.executable).parent
 BOOK = "companion book"
 FALSIFIED = "pytest -n 2 tests/test_notebooks.py"
 
@@ -45,6 +45,12 @@ class Checkout:
         self.threads = threads
         self.took: dict[str, float] = {}
 
+    @property
+    def tools(self) -> Path:
+        """The environment of the copy, where it has one, else this one."""
+        own = self.root / ".venv" / "bin"
+        return own if (own.parent / "installed").is_file() else Path(sys.executable).parent
+
     def fresh(self) -> None:
         """Copy it anew; nothing that was generated comes along."""
         shutil.rmtree(self.root, ignore_errors=True)
@@ -63,7 +69,7 @@ class Checkout:
             "PYTHONPATH": sources,
             **variables,
         }
-        for inherited in ("COMPANION_ROOT", "COMPANION_STORE", "COMPANION_DOWNLOADS"):
+        for inherited in ("COMPANION_ROOT", "COMPANION_STORE", "COMPANION_DOWNLOADS", "PYTHONDONTWRITEBYTECODE"):
             environment.pop(inherited, None)
         start = time.perf_counter()
         made = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.root)
@@ -76,9 +82,9 @@ class Checkout:
     def tool(self, line: str, threads: int | None = None) -> float:
         """Seconds of a tool of this environment, given as a line of the Makefile."""
         name, *arguments = line.split()
-        if not (BIN / name).is_file():
-            raise Unavailable(f"{name} is not in {BIN}")
-        return self.run(line, [str(BIN / name), *arguments], threads)
+        if not (self.tools / name).is_file():
+            raise Unavailable(f"{name} is not in {self.tools}")
+        return self.run(line, [str(self.tools / name), *arguments], threads)
 
     def chapters(self) -> int:
         """How many the book has."""
@@ -104,23 +110,15 @@ def variants(options: Options) -> list[Variant]:
             copy.fresh()
             return copy.run("make setup", ["make", "setup"], UV_CACHE_DIR=cache, PIP_CACHE_DIR=cache)
 
-    def cold() -> float:
-        copy.fresh()
-        return copy.tool(BOOK)
-
     def part(line: str) -> Step:
         return lambda: copy.tool(line, threads=1)
 
-    def first_part() -> float:
-        copy.fresh()
-        return copy.tool(parts[0], threads=1)
-
     steps: dict[str, Callable[[], float] | Step] = {
         "make book, empty cache: set-up": setup,
-        "make book: cold build": cold,
-        "make book: nothing changed": lambda: copy.run("again", [str(BIN / "companion"), "book"]),
+        "make book: cold build": lambda: copy.tool(BOOK),
+        "make book: nothing changed": lambda: copy.run("again", [str(copy.tools / "companion"), "book"]),
         "make book, empty cache: all": lambda: copy.sum("make setup", BOOK),
-        **{f"make test: {line}": part(line) if number else first_part for number, line in enumerate(parts)},
+        **{f"make test: {line}": part(line) for line in parts},
         "make test: all": lambda: copy.sum(*parts),
         f"of it: {FALSIFIED}": part(FALSIFIED),
         "a chapter more: make book": lambda: (copy.sum(BOOK) - copy.sum(committed)) / copy.chapters(),
