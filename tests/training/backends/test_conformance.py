@@ -56,7 +56,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
 }
 """Every field changed once.  A new one belongs here, beside the backends that know it."""
 
-MOVED = ("value_input", "gate_permutation", "gate_beta", "gate_eps", "optimiser", "learning_rate", "batch_size")
+MOVED = (
+    *("value_input", "gate_permutation", "gate_beta", "gate_eps"),
+    *("optimiser", "learning_rate", "batch_size", "precision"),
+)
 """Fields that change the steps of networks of the same shape."""
 LOOSE = 0.05
 """Relative difference that reduced precision may make here, or weights of one size: sums of them that are zero in one
