@@ -41,6 +41,7 @@ def test_students_of_teachers_of_unlike_length_are_trained_apart(tmp_path, backe
     """They differ in nothing but ``teacher_epochs``, so nothing but their gates tells them apart."""
     student = tiny("FL", epochs=4, teacher_checkpoint="last", **ADAM)
     specs = [student.replace(teacher_epochs=epochs) for epochs in (1, 3)]
+    assert specs[0].course != specs[1].course
     together = Laboratory(tmp_path / "together")
     together.run(*specs, backend=backend)
     for spec in specs:

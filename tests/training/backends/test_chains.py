@@ -124,6 +124,21 @@ def test_which_networks_are_chains(architecture, chain):
     assert is_chain(RunSpec(dataset="cifar10", architecture=architecture).network) is chain
 
 
+@pytest.mark.parametrize(
+    ("change", "together"),
+    [
+        *(({name: value}, True) for name, value in (("regime", "DL"), ("seed", 1), ("start_from", {}))),
+        *(({name: value}, False) for name, value in (("optimiser", "adam"), ("learning_rate", 0.1), ("batch_size", 5))),
+        ({"precision": "bfloat16"}, False),
+    ],
+    ids=str,
+)
+def test_runs_go_together_if_their_weights_move_in_the_same_way(change, together):
+    spec = RunSpec.from_dict({**BASE, "architecture": "C4GAP"})
+    group = ChainsBackend().group
+    assert (group(spec) == group(spec.replace(**change))) is together
+
+
 def test_needs_a_gpu():
     refusal = ChainsBackend().refusal(RunSpec(dataset="cifar10", architecture="C4GAP"))
     assert refusal == (None if torch.cuda.is_available() else "there is no GPU here")
