@@ -14,7 +14,6 @@ from companion.exhibits import EXHIBITS, cells
 from companion.notation import Regime
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
-from companion.training import queue
 from companion.training.queue import run_missing, with_teachers
 from companion.training.workspace import Workspace
 from support.laboratory import Laboratory, all_regimes, tiny
@@ -145,7 +144,7 @@ def test_the_front_door_trains_what_several_exhibits_share_once(tmp_path, capsys
 
 def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
     asked: list[RunSpec] = []
-    monkeypatch.setattr(queue, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
+    monkeypatch.setattr(experiments, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
     assert experiments.main(["all", "--profile", "cpu", "--out", str(tmp_path)]) == 0
     assert set(asked) == {cell.spec for name in EXHIBITS for cell in cells(name, "cpu")}
 
