@@ -14,11 +14,7 @@ from companion.exhibits import EXHIBITS, cells
 from companion.notation import Regime
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
-<<<<<<< HEAD
 from companion.training.queue import run_missing, with_sources
-=======
-from companion.training.queue import run_missing, with_teachers
->>>>>>> time
 from companion.training.workspace import Workspace
 from support.laboratory import Laboratory, all_regimes, tiny
 
