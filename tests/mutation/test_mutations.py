@@ -28,7 +28,7 @@ def test_it_applies_exactly_once(mutation):
 
 def test_there_are_enough_of_them_in_every_quarter():
     counted = [m for m in ALL if not m.equivalent]
-    assert len(counted) >= 100
+    assert len(counted) >= 250
     assert min(Counter(m.unit for m in counted).values()) >= 8
     assert len({m.breaks for m in ALL}) == len(ALL)
     assert all(m.breaks and m.tests for m in ALL)
@@ -46,6 +46,33 @@ def test_a_text_that_moved_is_found_and_one_that_is_gone_is_named(tmp_path):
     (package / "old.py").write_text("a = 1\n")
     with pytest.raises(LookupError, match=r"stands 2 times \(new.py, old.py\)"):
         run.place(mutation, tmp_path)
+
+
+def test_tests_are_named_by_stem_or_by_path(tmp_path):
+    for name in ("a/test_one.py", "a/test_same.py", "b/test_same.py"):
+        file = tmp_path / "tests" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    def paths(*names: str) -> list[str]:
+        return run.paths_of(run.Mutation("unit", "something", "a", "b", names), tmp_path)
+
+    assert paths("test_one", "b/test_same") == ["tests/a/test_one.py", "tests/b/test_same.py"]
+    with pytest.raises(LookupError, match="2 tests are called test_same"):
+        paths("test_same")
+    with pytest.raises(LookupError, match="0 tests are called b/test_one"):
+        paths("b/test_one")
+
+
+def test_tests_that_fail_by_themselves_are_named(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(run, "outcome", lambda folder, paths, timeout: asked.append(paths) or says[paths[0]])
+    says = {"good": ("unnoticed", ""), "bad": ("noticed", "test_it")}
+    whole = run.Whole(tmp_path)
+    assert 0 <= whole.seconds(["good"]) < 60
+    with pytest.raises(LookupError, match="bad fails without any mutation: test_it"):
+        whole.seconds(["good", "bad"])
+    assert asked == [["good"], ["bad"]]
 
 
 def test_what_is_reported_is_counted():
