@@ -19,6 +19,8 @@ Rules, fixed before the first record (margins: 1.0 points on CIFAR-10, 0.25 on M
    input, corrected for the maximum over orders, is below the margin.
 4. Ones do as well as images: the 90% interval of image minus ones, for each recorded order, is inside the margin.
 5. FR-II and FR-DI are the same: the 90% interval of their difference is inside the margin.
+   Since then, and after the first records were seen, one thing became stricter: what rules 1 to 5 say of all models is
+   pending while models are missing, unless one of those recorded refutes it.
 6. Where the papers print a mean over the 48 models (``numbers.csv``, ``C-E1-table``), ours is the mean over all cells;
    it is pending while any is missing.
 """

@@ -81,6 +81,8 @@ class _Place:
     dataset: str
     found: list[tuple[str, str, str, Difference]] = field(default_factory=list)
     wanted: int = 0
+    partial: bool = False
+    """Whether a mean is one over some of its models."""
 
     def add(self, a: str, b: str, where: str, left: Scores | None, right: Scores | None) -> None:
         """One comparison, which is made if both sides have all their runs."""
@@ -94,6 +96,13 @@ class _Place:
     def counted(self) -> str:
         """How many comparisons could be made."""
         return f"{len(self.found)} of {self.wanted} comparisons recorded"
+
+    def settled(self, result: RowResult) -> RowResult:
+        """The result, which waits while models are missing; but what one of them refutes is refuted."""
+        refuted = result.verdict is Verdict.NOT_REPRODUCED and not self.partial
+        if refuted or not (self.partial or len(self.found) < self.wanted):
+            return result
+        return replace(result, verdict=Verdict.PENDING, rule=f"so far {result.verdict}: {result.rule}")
 
 
 def spread_results(claim: Claim, frame: pd.DataFrame, seeds: int, statistic: str = "best_test") -> list[RowResult]:
@@ -123,7 +132,9 @@ def spread_results(claim: Claim, frame: pd.DataFrame, seeds: int, statistic: str
     known = {(row, f"{a}{where}", b): gap for row, place in places.items() for a, b, where, gap in place.found}
     results = {r.row: r for r in judged(claim, [(row, p.dataset) for row, p in places.items() if p.found], known)}
     return [
-        replace(results[row], rule=f"{results[row].rule}; {place.counted}") if row in results else _pending(row, place)
+        place.settled(replace(results[row], rule=f"{results[row].rule}; {place.counted}"))
+        if row in results
+        else _pending(row, place)
         for row, place in places.items()
     ]
 
@@ -168,6 +179,7 @@ def _averages(place: _Place, axes: Sequence[Axis], a: str, b: str, left: Models,
     names, means = [], []
     for name, side in ((a, left), (b, right)):
         done = [scores for scores in side.values() if scores is not None]
+        place.partial |= len(done) < len(side)
         names.append(name + (f" (mean of {len(done)} of {len(side)} models)" if len(side) > 1 else ""))
         common = sorted(set.intersection(*(set(scores) for scores in done))) if done else []
         means.append({seed: sum(scores[seed] for scores in done) / len(done) for seed in common} if done else None)
@@ -211,4 +223,5 @@ def _robust(row: str, place: _Place) -> RowResult:
         f"{place.counted}"
     )
     pair = shown.name.replace(" - ", " − ")
-    return RowResult(row, shown.verdict(within), shown.difference.mean, (shown.low, shown.high), None, rule, pair)
+    bounds = shown.low, shown.high
+    return place.settled(RowResult(row, shown.verdict(within), shown.difference.mean, bounds, None, rule, pair))
