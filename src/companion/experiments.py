@@ -23,7 +23,7 @@ from companion.training.workspace import Workspace
 __all__ = ["main"]
 
 ALL = "all"
-"""On the command line, every exhibit."""
+"""On the command line, every exhibit that has the profile."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
 
     try:
-        chosen = EXHIBITS if ALL in options.exhibit else options.exhibit
+        every = [name for name, exhibit in EXHIBITS.items() if options.profile in exhibit.profiles]
+        chosen = every if ALL in options.exhibit else options.exhibit
         grid = [cell for name in chosen for cell in cells(name, options.profile, options.seeds, options.rows)]
         run_missing(
             [cell.spec for cell in grid],

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from companion.project import Project
 from support.commands import some_records
+from support.synthetic import grid_of
 
 
 def test_list(say: Any) -> None:
@@ -17,7 +20,10 @@ def test_list(say: Any) -> None:
     assert "A-T2" in say("list").out
 
 
-def test_status_counts_what_is_there_and_estimates_the_rest(say: Any, checkout: Project) -> None:
+def test_status_counts_what_is_there_and_estimates_the_rest(
+    say: Any, checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.exhibits.cells", grid_of)  # grids are slow to make while shapes are checked
     some_records(checkout.results, 7)
     lines = {line["profile"]: line for line in say("status --json").json if line["exhibit"] == "A-T2"}
     assert list(lines["quick"]) == ["exhibit", "profile", "expected", "recorded", "missing", "seconds"]

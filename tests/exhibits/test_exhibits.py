@@ -54,7 +54,7 @@ def test_a_t2_has_five_regimes_and_all_seeds_in_every_row(profile, rows, seeds):
 @pytest.mark.parametrize(("name", "profile"), GRIDS)
 def test_every_run_has_one_place(name, profile):
     grid = cells(name, profile)
-    places = [(c.row, c.variant, c.column, c.spec.seed) for c in grid]
+    places = [(c.row, c.variant, c.column, *c.axes.values(), c.spec.seed) for c in grid]
     assert len(places) == len(set(places)) == len({c.spec.key for c in grid}) > 0
     assert {(c.exhibit, c.profile) for c in grid} == {(name, profile)}
 

@@ -17,7 +17,16 @@ from companion.runs.spec import RunSpec
 from support.laboratory import Laboratory, tiny
 
 PACKAGE = Path(companion.__file__).parent
-INDIFFERENT = {"__init__.py", "project.py", "provenance.py", "store.py", "workspace.py", "digests.py", "whole.py"}
+INDIFFERENT = {
+    "__init__.py",
+    "project.py",
+    "provenance.py",
+    "store.py",
+    "workspace.py",
+    "weights.py",
+    "digests.py",
+    "whole.py",
+}
 """Names of files that training imports and on which no number hangs: folders, and how results are kept."""
 
 PROBE = """

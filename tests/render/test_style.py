@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from companion.chapters.downloads import Downloads
 from companion.notation import Regime
-from companion.render import accuracy, curves, style, variants
-from support.figures import BANDS, PAPER, PROBES, RUNS, TITLE, VARIANTS, WIDTHS, runs
+from companion.render import accuracy, curves, strips, style, variants
+from support.figures import BANDS, PAPER, PROBES, RUNS, STRIPS, TITLE, VARIANTS, WIDTHS, runs
 from support.files import watch_files
 
 
@@ -49,6 +49,7 @@ DRAW: dict[str, Callable[[], Figure]] = {
     "curves": lambda: curves.curve_figure(BANDS, TITLE),
     "variants": lambda: variants.variant_figure(VARIANTS, TITLE),
     "band": lambda: variants.band_figure(WIDTHS, "width", TITLE, lines={"CNTK": 77.43}, doubling=True),
+    "strips": lambda: strips.strip_figure(STRIPS, PAPER, TITLE),
     "probes": lambda: curves.probe_figure(PROBES, ["a"], ["left"], {"left": {"a class": 5.0}}, TITLE),
 }
 

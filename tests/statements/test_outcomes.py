@@ -331,5 +331,5 @@ def test_every_check_is_committed_and_a_few_come_out_the_same_today() -> None:
 
 @pytest.mark.skipif(not COMMITTED.is_dir(), reason="no outcome is committed yet")
 def test_no_committed_outcome_is_stale() -> None:
-    """When it fails: ``companion check --record``, and commit what it changed in ``results/checks``."""
+    """When it fails: ``companion check --save``, and commit what it changed in ``results/checks``."""
     assert [path.stem for path in CheckStore(COMMITTED).stale()] == []

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from companion.exhibits import CLAIMS, Cell
+from companion.exhibits import Cell
 from companion.exhibits.a_f2_stages import CNTK
 from companion.papers.numbers import numbers
 from companion.verdicts.along import along, pairs_of, placed
 from companion.verdicts.frames import STATISTICS, places, runs, scores
-from support.claims import CROSSES, GAIN, LEARN, RISES
+from support.claims import CROSSES, GAIN, LEARN, PAPER_A, RISES
 from support.synthetic import STAIRS, Shelf, grid_of, stairs
 
 NAME = CNTK.name
@@ -41,7 +41,7 @@ def test_a_claim_about_columns_leaves_the_table_as_it_is(table: pd.DataFrame) ->
 
 
 def test_the_frame_that_is_given_is_left(table: pd.DataFrame, curve: pd.DataFrame) -> None:
-    for claim in CLAIMS:
+    for claim in PAPER_A:
         frame = {"A-T2": table, "A-F2-stages": curve}[claim.exhibit]
         before = frame.copy()
         along(claim, frame)

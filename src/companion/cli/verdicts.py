@@ -29,7 +29,9 @@ def scorecard(json: Json = False, store: StoreOption = None) -> None:
 def check(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Statements; by default all.")] = None,
     json: Json = False,
-    record: Annotated[bool, typer.Option("--record", help="Store the outcomes, for the scorecard to read.")] = False,
+    record: Annotated[
+        bool, typer.Option("--save", "--record", help="Store the outcomes, for the scorecard to read.")
+    ] = False,
     store: StoreOption = None,
 ) -> int:
     """Check numbered statements by code; `stored` tells how what is stored of each compares with today's code."""
@@ -41,7 +43,7 @@ def check(
     from companion.statements.outcomes import FOLDER, CheckStore
 
     if store is not None and not record:
-        raise UsageError("--store names the folder in which --record stores outcomes: give both or neither")
+        raise UsageError("--store names the folder in which --save stores outcomes: give both or neither")
     try:
         kept = CheckStore(store_of(store).folder / FOLDER)
     except ProjectError:  # statements can be checked anywhere; outcomes are stored in a project

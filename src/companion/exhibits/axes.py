@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from companion.notation import Regime
 from companion.runs.spec import RunSpec
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "GATE_EPS",
     "LABEL_NOISE",
     "OPTIMISER",
+    "PERMUTATION",
     "STAGE",
     "STEP",
+    "VALUE_INPUT",
     "WIDTH",
     "Axis",
     "of_field",
@@ -80,6 +83,25 @@ def of_field(
     )
 
 
+def _permutation(spec: RunSpec) -> tuple[int, ...] | None:
+    if spec.regime is Regime.RELU:
+        return None
+    return spec.gate_permutation or tuple(range(spec.network.gated_layers))
+
+
+def _order(permutation: tuple[int, ...]) -> str:
+    """Layers of gates from 1, in the order in which the value network takes them."""
+    same = tuple(range(len(permutation)))
+    names = {same: "identity", same[::-1]: "reverse"}
+    return names.get(permutation, " ".join(str(layer + 1) for layer in permutation))
+
+
+def _value_input(spec: RunSpec) -> str | None:
+    return None if spec.regime is Regime.RELU else str(spec.value_input)
+
+
+PERMUTATION = Axis("permutation", tuple, "order of the layers of gates", _permutation, _order)
+VALUE_INPUT = Axis("value_input", str, "input of the value network", _value_input)
 STAGE = Axis("stage", int, "stage of the teacher's training", words=lambda stage: f"stage-{stage}")
 WIDTH = Axis(
     "width", int, "width of the first layer [units or channels]", lambda spec: spec.network.gate_shapes()[0][0]

@@ -5,11 +5,16 @@ A claim compares columns within each row of the table, or values of one of the e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
-__all__ = ["TEN", "Claim", "Quoted", "Relation"]
+__all__ = ["EVERY_OTHER", "TEN", "Claim", "Quoted", "Relation"]
+
+EVERY_OTHER = "every other"
+"""In the place of a value of an axis: all but the one it is compared with."""
 
 TEN = (5.0, 15.0)
 """What "about 10%" may mean, in percentage points; fixed before the first convolutional record was made."""
@@ -26,6 +31,9 @@ class Relation(StrEnum):
     """``a`` is almost as good as ``b``: the one-sided 95% upper bound of ``b - a`` is below the margin."""
     ABOUT_TEN = "about ten points more"
     """``b - a`` is about ten points: its 90% interval lies inside :data:`TEN`."""
+    ROBUST = "robust"
+    """No ``a`` is far below ``b``: the one-sided 95% upper bound of ``b`` minus the worst ``a``, corrected for the
+    number of values that it is the worst of, is below the margin."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,9 @@ class Claim:
         rows: axes that tell its rows apart, where it compares along an axis.
         row: what its row is called, where there is but one.
         profiles: those whose runs can decide it.
+        each: axes at each of whose values it is put, wherever all seeds are recorded.
+        at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
+        averaged: whether it is put to each seed's mean over these axes instead.
     """
 
     id: str
@@ -70,3 +81,6 @@ class Claim:
     rows: tuple[str, ...] = ()
     row: str = ""
     profiles: tuple[str, ...] = ("paper", "cpu")
+    each: tuple[str, ...] = ()
+    at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    averaged: bool = False

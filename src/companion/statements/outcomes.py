@@ -183,7 +183,7 @@ class CheckStore:
 
     def stale(self) -> dict[Path, str]:
         """Every file that verifies and was made by older sources, with a sentence that says so."""
-        remedy = "the code of its check has changed since; `companion check --record` repeats it"
+        remedy = "the code of its check has changed since; `companion check --save` repeats it"
         found = {path: self.read(path) for path, reason in self.verify() if reason is None}
         return {
             path: f"{FOLDER}/{path.name} is stale: {remedy}" for path, outcome in found.items() if not outcome.current

@@ -12,7 +12,7 @@ import pandas as pd
 
 from companion.exhibits import exhibit
 from companion.exhibits.axes import Axis
-from companion.exhibits.claim import Claim, Quoted
+from companion.exhibits.claim import EVERY_OTHER, Claim, Quoted
 from companion.papers.numbers import number
 
 __all__ = ["along", "pairs_of", "placed"]
@@ -23,6 +23,8 @@ def pairs_of(claim: Claim) -> list[tuple[str, str]]:
     if claim.across is None:
         return list(claim.pairs)
     axis = exhibit(claim.exhibit).axis(claim.across)
+    if claim.each:  # in each column by itself, whose name is that of the row
+        return [(_name(claim, axis, a, ""), _name(claim, axis, b, "")) for a, b in claim.pairs]
     return [
         (_name(claim, axis, a, column), _name(claim, axis, b, column))
         for column in claim.columns
@@ -70,7 +72,9 @@ def placed(printed: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 def _name(claim: Claim, axis: Axis, value: Any, column: str) -> str:
     if isinstance(value, Quoted):
         return value.name
-    return axis.words(value) + (f" {column}" if len(claim.columns) > 1 else "")
+    if value == EVERY_OTHER:
+        return value
+    return axis.words(value) + (f" {column}" if column and len(claim.columns) > 1 else "")
 
 
 def _quoted(claim: Claim, axis: Axis, seen: pd.DataFrame) -> list[pd.DataFrame]:

@@ -17,6 +17,7 @@ class Completeness:
         scored: runs with a score.
         diverged: runs that are recorded without one, for they diverged.
         expected: runs that make the cell complete.
+        counted: what they are called; a cell of many models has several runs a seed.
 
     >>> Completeness(2, 1, 5).short, Completeness(2, 1, 5).long
     ('pending: 3 of 5', 'pending: 3 of 5 seeds recorded')
@@ -27,6 +28,7 @@ class Completeness:
     scored: int
     diverged: int
     expected: int
+    counted: str = "seeds"
 
     @classmethod
     def of(cls, lines: pd.DataFrame, statistic: str = "best_test", at_least: int = 0) -> Completeness:
@@ -38,7 +40,8 @@ class Completeness:
             at_least: how many runs it takes, however few there should be.
         """
         diverged = int((lines["status"] == "diverged").sum())
-        return cls(int(lines[statistic].notna().sum()), diverged, max(len(lines), at_least))
+        counted = "runs" if lines["seed"].duplicated().any() else "seeds"
+        return cls(int(lines[statistic].notna().sum()), diverged, max(len(lines), at_least), counted)
 
     @property
     def recorded(self) -> int:
@@ -68,7 +71,7 @@ class Completeness:
     @property
     def long(self) -> str:
         """The same as a rule, which says what is counted."""
-        return f"{self.short} seeds recorded" if self.waiting else self._divergence
+        return f"{self.short} {self.counted} recorded" if self.waiting else self._divergence
 
     @property
     def _divergence(self) -> str:

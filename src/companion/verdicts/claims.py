@@ -6,7 +6,7 @@ are also put to the paper's own means and deviations, to show whether a claim fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,7 +17,7 @@ from companion.verdicts.along import pairs_of
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
 
-__all__ = ["RowResult", "combine", "evaluate", "own_differences", "paper_differences"]
+__all__ = ["WORST_FIRST", "RowResult", "combine", "evaluate", "judged", "own_differences", "paper_differences"]
 
 Differences = Callable[[str, str, str], Difference | None]
 """``(row, a, b)`` to the estimate of ``b - a`` in percentage points; ``None`` where scores are missing."""
@@ -91,7 +91,19 @@ def evaluate(claim: Claim, rows: Sequence[tuple[str, str]], differences: Differe
         rows: ``(row, dataset)`` of the whole table; those without scores are pending.
         differences: where estimates come from.
     """
-    found = {(row, a, b): differences(row, a, b) for row, _ in rows for a, b in pairs_of(claim)}
+    return judged(claim, rows, {(row, a, b): differences(row, a, b) for row, _ in rows for a, b in pairs_of(claim)})
+
+
+def judged(
+    claim: Claim, rows: Sequence[tuple[str, str]], found: Mapping[tuple[str, str, str], Difference | None]
+) -> list[RowResult]:
+    """The claim in each row, by its relation.
+
+    Args:
+        claim: the claim.
+        rows: ``(row, dataset)``.
+        found: ``(row, a, b)`` to the estimate of ``b - a``; all of them are one family of tests.
+    """
     adjusted: dict[tuple[str, str, str], float] = {}
     if claim.relation is Relation.MUCH_LESS:
         bounds = {row: margin(dataset) for row, dataset in rows}
@@ -133,7 +145,7 @@ def _row(
             return _three_way(TEN[0] < low and high < TEN[1], high < TEN[0] or low > TEN[1])
         return _three_way(adjusted[place] < alpha, high < within)
 
-    judged = [(_WORST_FIRST.index(judge(place, d)), size[claim.relation](d), place, d) for place, d in present]
+    judged = [(WORST_FIRST.index(judge(place, d)), size[claim.relation](d), place, d) for place, d in present]
     rank, _, (_, a, b), worst = min(judged, key=lambda item: item[:2])
     low, high = worst.interval(confidence)
     p = None
@@ -150,10 +162,10 @@ def _row(
     else:
         p = max(adjusted[place] for place, _ in present)
         rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {rule}"
-    return RowResult(row, _WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
+    return RowResult(row, WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
 
 
-_WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
+WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
 """A row is as good as its worst pair, and that is the pair it shows."""
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from companion.exhibits import Cell
 from companion.records.store import Record, Store
 
-__all__ = ["STATISTICS", "bands", "curves", "places", "points", "probes", "runs", "scores", "stopping"]
+__all__ = ["STATISTICS", "bands", "by_seed", "curves", "places", "points", "probes", "runs", "scores", "stopping"]
 
 STATISTICS = ("best_test", "last_test", "selected_test")
 PLACE = ("exhibit", "profile", "row", "column", "variant")
@@ -72,7 +72,7 @@ def curves(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
         part = pd.DataFrame(dict(record.curves))
         part.insert(0, "epoch", range(1, len(part) + 1))
         for name, value in reversed(list((_place(cell) | {"seed": cell.spec.seed}).items())):
-            part.insert(0, name, value)
+            part.insert(0, name, [value] * len(part))  # a value may be a tuple
         parts.append(part)
     if parts:
         return pd.concat(parts, ignore_index=True)
@@ -139,3 +139,12 @@ def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statis
     """The scores of one cell of a frame of :func:`runs`, by seed; missing and diverged runs are left out."""
     chosen = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
     return chosen.set_index("seed")[statistic].dropna().sort_index()
+
+
+def by_seed(lines: pd.DataFrame, statistic: str = "best_test") -> list[float]:
+    """The scores of one cell by seed: where it is made of several models, each seed's mean over all of them.
+
+    A seed of which any model has no score is left out.
+    """
+    grouped = lines.groupby("seed")[statistic]
+    return grouped.mean()[grouped.count() == grouped.size()].to_list()

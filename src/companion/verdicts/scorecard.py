@@ -20,7 +20,8 @@ from companion.statements.outcomes import FOLDER, CheckStore, State
 from companion.verdicts.along import along, pairs_of, placed
 from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
-from companion.verdicts.frames import places, probes, runs, scores
+from companion.verdicts.frames import by_seed, places, probes, runs, scores
+from companion.verdicts.spread import over_models, spread_results
 from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend, evaluate_trend
 
@@ -141,6 +142,10 @@ def claim_results(
     for claim in CLAIMS:
         if claim.exhibit != exhibit or profile not in claim.profiles:
             continue
+        if over_models(claim):
+            spread = spread_results(claim, frame, EXHIBITS[exhibit].seeds[profile])
+            results += [(claim, result, None) for result in spread]
+            continue
         mine = along(claim, grid)
         rows = list(dict(zip(mine["row"], mine["dataset"], strict=True)).items())
         seen = along(claim, frame)
@@ -185,7 +190,7 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
     statistic = "selected_test" if variant == HOLDOUT else line["statistic"] or None
     std, n_paper = (None if pd.isna(line[name]) else float(line[name]) for name in ("std", "n_runs"))
     there = None if mine is None or mine.empty else Completeness.of(mine, statistic or "best_test", at_least=2)
-    found = [] if mine is None or mine.empty else mine[statistic or "best_test"].dropna().to_list()
+    found = [] if mine is None or mine.empty else by_seed(mine, statistic or "best_test")
     stale = 0 if mine is None or mine.empty else int(mine["stale"].sum())
     summary = summarise(found) if found else None
     if line["cited"] == "yes":
@@ -228,6 +233,12 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
 
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
+    def seeds(claim: Claim, result: RowResult) -> int:
+        if over_models(claim):
+            return 0 if result.difference is None else EXHIBITS[exhibit].seeds[PROFILE]
+        seen = along(claim, frame)
+        return min(len(scores(seen, result.row, column)) for pair in pairs_of(claim) for column in pair)
+
     def entry(claim: Claim, result: RowResult) -> Entry:
         left, right = (", ".join(dict.fromkeys(pair[side] for pair in pairs_of(claim))) for side in (0, 1))
         return Entry(
@@ -243,7 +254,7 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=min(len(scores(along(claim, frame), result.row, column)) for pair in pairs_of(claim) for column in pair),
+            n=seeds(claim, result),
             profile=PROFILE,
             verdict=result.verdict,
             rule=result.rule,

@@ -1,0 +1,206 @@
+"""The chapter of C-E1: models whose layers of gates enter in any order, and whose value network sees no image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.chapters.chapter import Chapter, Findings
+from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
+from companion.exhibits.b_f4_permutations import IDENTITY, INPUTS, REVERSE
+from companion.notation import Regime
+from companion.render.labels import label
+from companion.render.strips import strip_figure
+from companion.render.tables import Table, plus_minus, signed
+from companion.runs.spec import FITTED
+from companion.verdicts.cells import Completeness
+from companion.verdicts.scorecard import claim_results
+from companion.verdicts.stats import summarise
+
+__all__ = ["PermutationChapter"]
+
+MARKED = (IDENTITY, REVERSE)
+OTHERS = "other orders"
+
+
+class PermutationChapter:
+    """All models of one profile.
+
+    Args:
+        chapter: from :func:`companion.chapters.open_chapter`.
+    """
+
+    def __init__(self, chapter: Chapter) -> None:
+        self.chapter = chapter
+
+    def table(self) -> Table:
+        """Regime by regime the identity, the reverse and the range of all other orders, with either input.
+
+        ReLU, which has its own gates in their own order and the image, stands below the identity.
+        """
+        printed = self.chapter.printed.set_index(["row", "column"])["mean"]
+        lines = []
+        for row, column, cell in self._cells():
+            line = {"row": row, "regime": column}
+            if len(printed):
+                line["paper, mean of its models"] = plus_minus(printed.get((row, column)), None)
+            for order in MARKED:
+                for value in INPUTS:
+                    own = cell[_is(cell, order) & (cell[VALUE_INPUT.name] == value)]
+                    if column == "ReLU" and (order, value) == (IDENTITY, "image"):
+                        own = cell
+                    head = label((PERMUTATION, VALUE_INPUT), {PERMUTATION.name: order, VALUE_INPUT.name: value})
+                    line[head] = _one(own)
+            for value in INPUTS:
+                rest = cell[~_is(cell, *MARKED) & (cell[VALUE_INPUT.name] == value)]
+                line[f"{OTHERS}, {value}"] = self._range(rest)
+            lines.append(line)
+        title = f"{self.chapter.place}: best test accuracy in percent, mean ± std over seeds"
+        return self.chapter.downloads.table("models", Table(pd.DataFrame(lines, dtype=object), title))
+
+    def fit(self) -> Table:
+        """How far training went: accuracy on the training set in the last epoch, and when the test was best."""
+        lines = []
+        for row, column, cell in self._cells():
+            fit = self._fitted(row, column)
+            if len(fit["epochs"]):
+                line = {"row": row, "regime": column, "runs": f"{len(fit['epochs'])} of {len(cell)}"}
+                line["training accuracy in the last epoch"] = _between(fit["train_accuracy"])
+                line["epoch of the best test"] = _between(fit["best_epoch"], 0)
+                lines.append(line | {"of": str(fit["epochs"].max())})
+        title = f"{self.chapter.place}: how far training went, lowest to highest of all recorded runs"
+        return self.chapter.downloads.table("fit", Table(pd.DataFrame(lines, dtype=object), title))
+
+    def convergence(self) -> Findings:
+        """Whether FL and ReLU may be compared at convergence, in one sentence a row."""
+        sentences = []
+        for row in dict.fromkeys(row for row, _, _ in self._cells()):
+            teacher, student = self._fitted(row, "ReLU"), self._fitted(row, "FL")
+            if teacher["best_test"].empty or student["best_test"].empty:
+                sentences.append(f"{row}: no ReLU network and its gates are recorded yet.")
+                continue
+            gap = student["best_test"].mean() - teacher["best_test"].mean()
+            text = (
+                f"{row}: in the last of the {teacher['epochs'].max()} epochs that were fixed beforehand the ReLU "
+                f"networks had {_between(teacher['train_accuracy'])}% training accuracy, and their best test epochs "
+                f"are {_between(teacher['best_epoch'], 0)}; FL, on their gates, had "
+                f"{_between(student['train_accuracy'])}%."
+            )
+            if teacher["train_accuracy"].max() < FITTED:
+                text += (
+                    f" The ReLU networks were still learning: that FL is {abs(gap):.2f} points "
+                    f"{'above' if gap > 0 else 'below'} ReLU in test accuracy says nothing about the two at "
+                    "convergence, and does not mean that gates beat their teacher."
+                )
+            sentences.append(text)
+        return Findings(tuple(sentences))
+
+    def claims(self) -> Table:
+        """The exhibit's claims with their verdicts and the rules that gave them."""
+        chapter = self.chapter
+        results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
+        lines = [
+            {
+                "claim": claim.title,
+                "row": found.row,
+                "gap in points (bounds)": _gap(found.difference, found.interval),
+                "verdict": found.verdict,
+                "rule": found.rule,
+            }
+            for claim, found, _ in results
+        ]
+        seeds = chapter.exhibit.seeds[chapter.profile]
+        title = f"Claims about {chapter.place}, paired over n = {seeds} seeds, by the models that are recorded"
+        return chapter.downloads.table("claims", Table(pd.DataFrame(lines, dtype=object), title))
+
+    def findings(self) -> Findings:
+        """What is recorded, and how far apart the models of a regime are."""
+        sentences = []
+        for row in dict.fromkeys(row for row, _, _ in self._cells()):
+            means = {column: self._means(cell) for name, column, cell in self._cells() if name == row}
+            gated = {column: found for column, found in means.items() if column != "ReLU"}
+            if not any(map(len, gated.values())):
+                sentences.append(f"{row}: no model is recorded yet.")
+                continue
+            orders = [cell[PERMUTATION.name].nunique() for _, column, cell in self._cells() if column != "ReLU"]
+            counts = ", ".join(f"{column} {len(found)}" for column, found in gated.items())
+            text = f"{row}: models with all their seeds, of {max(orders) * len(INPUTS)} in each regime: {counts}."
+            for column, found in gated.items():
+                if len(found) > 1:
+                    text += f" The means of those of {column} lie between {found.min():.2f} and {found.max():.2f}."
+            sentences.append(text)
+        return Findings(tuple(sentences))
+
+    def figure(self) -> Figure:
+        """Every recorded run of every model, the identity and the reverse marked; dots of ones are hollow."""
+        frame = self.chapter.runs[self.chapter.runs["best_test"].notna()]
+        kinds = [order if order in MARKED else None for order in frame[PERMUTATION.name]]
+        rank = {order: i for i, order in enumerate((*MARKED, None))}
+        relu = frame["column"] == "ReLU"
+        labels = [OTHERS if kind is None else PERMUTATION.words(kind) for kind in kinds]
+        frame = frame.assign(
+            rank=[rank[kind] for kind in kinds],
+            label=[PERMUTATION.words(IDENTITY) if own else name for own, name in zip(relu, labels, strict=True)],
+            filled=frame[VALUE_INPUT.name] != "ones",
+            score=frame["best_test"],
+        ).sort_values(["rank", "filled", "seed"], kind="stable", ascending=[True, False, True])
+        return self.chapter.downloads.figure("models", strip_figure(frame, self.chapter.printed, self.chapter.place))
+
+    def _cells(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
+        runs = self.chapter.runs
+        for row in dict.fromkeys(runs["row"]):
+            for regime in Regime:
+                cell = runs[(runs["row"] == row) & (runs["column"] == regime)]
+                if len(cell):
+                    yield row, str(regime), cell
+
+    def _means(self, cell: pd.DataFrame) -> pd.Series:
+        """The mean of each model that has all its seeds."""
+        grouped = cell.groupby([PERMUTATION.name, VALUE_INPUT.name], sort=False)["best_test"]
+        return grouped.mean()[grouped.count() == grouped.size()]
+
+    def _range(self, rest: pd.DataFrame) -> str:
+        if rest.empty:
+            return "–"
+        means = self._means(rest)
+        if means.empty:
+            return Completeness.of(rest).short
+        return f"{_between(means)} ({len(means)} of {rest[PERMUTATION.name].nunique()} orders)"
+
+    def _fitted(self, row: str, column: str) -> dict[str, pd.Series]:
+        """Of every recorded run its last training accuracy, its length, its best test accuracy and when that was."""
+        chapter = self.chapter
+        runs, curves = (f[(f["row"] == row) & (f["column"] == column)] for f in (chapter.runs, chapter.curves))
+        one = curves.groupby([PERMUTATION.name, VALUE_INPUT.name, "seed"], dropna=False, sort=False)
+        return {
+            "train_accuracy": one["train_accuracy"].last(),
+            "epochs": one["epoch"].max(),
+            "best_epoch": runs["best_epoch"].dropna().astype(int),
+            "best_test": runs["best_test"].dropna(),
+        }
+
+
+def _is(cell: pd.DataFrame, *orders: tuple[int, ...]) -> pd.Series:
+    return cell[PERMUTATION.name].map(lambda order: order in orders)
+
+
+def _one(own: pd.DataFrame) -> str:
+    if own.empty:
+        return "–"
+    if not Completeness.of(own).complete:
+        return Completeness.of(own).short
+    summary = summarise(own["best_test"].to_list())
+    return plus_minus(summary.mean, summary.std)
+
+
+def _between(values: pd.Series, digits: int = 2) -> str:
+    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _gap(difference: float | None, interval: tuple[float, float] | None) -> str:
+    if difference is None or interval is None:
+        return "–"
+    return signed({"difference": difference, "low": interval[0], "high": interval[1]})
