@@ -53,8 +53,9 @@ def test_a_teacher_whose_weights_are_there_is_not_trained_again(lab):
     assert lab.store.takes(tiny()) == 1
 
 
-def test_a_teacher_that_diverged_has_no_students_and_is_not_tried_again(lab):
-    spec = tiny("FL", learning_rate=1e30)
+@pytest.mark.parametrize("checkpoint", ["best_test", "last"])
+def test_a_teacher_that_diverged_has_no_students_and_is_not_tried_again(lab, checkpoint):
+    spec = tiny("FL", learning_rate=1e30, teacher_checkpoint=checkpoint)
     assert lab.run(spec) == 1
     assert not lab.record(spec.teacher).finished
     assert spec not in lab.store
