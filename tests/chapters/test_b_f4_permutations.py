@@ -124,6 +124,17 @@ def test_claims_come_with_their_rules() -> None:
     assert small.claims().frame.empty
 
 
+def test_the_answer_is_told_of_what_is_recorded() -> None:
+    start = f"{CNN}: on fixed learnt gates (FL) fresh value networks reach 78.00 to 78.50% in the mean over 3 seeds, "
+    start += "over 6 of the 48 ways to order the gates and to choose the input; ReLU reaches 76.00%"
+    assert made(level=99.95).answer().lines == (f"{start}.",)
+    assert made().answer().lines == (f"{start} (and was still learning, with 79.00% of its training images right).",)
+    (line,) = made(lambda c: known(c) if c.column != "FR-II" else 67.0).answer().lines
+    assert line.endswith("right), random gates (FR-II, 48) 67.00%.")
+    unknown = made(lambda c: known(c) if c.column != "ReLU" else None).answer()
+    assert unknown.lines == (f"{CNN}: nothing can be said yet.",)
+
+
 def test_findings_count_models() -> None:
     assert made().findings().lines == (
         f"{CNN}: models with all their seeds, of 48 in each regime: FR-II 0, FR-DI 0, DL 0, FL 6. "

@@ -115,6 +115,29 @@ class PermutationChapter:
         title = f"Claims about {chapter.place}, paired over n = {seeds} seeds, by the models that are recorded"
         return chapter.downloads.table("claims", Table(pd.DataFrame(lines, dtype=object), title))
 
+    def answer(self) -> Findings:
+        """The question's answer row by row, from the models that are recorded with all their seeds."""
+        lines = []
+        for row in dict.fromkeys(row for row, _, _ in self._cells()):
+            found = {column: self._means(cell) for name, column, cell in self._cells() if name == row}
+            relu = next((cell["best_test"] for name, column, cell in self._cells() if (name, column) == (row, "ReLU")))
+            learnt, random = found.get("FL", pd.Series()), found.get("FR-II", pd.Series())
+            if learnt.empty or relu.isna().any():
+                lines.append(f"{row}: nothing can be said yet.")
+                continue
+            text = (
+                f"{row}: on fixed learnt gates (FL) fresh value networks reach {_between(learnt)}% in the mean over "
+                f"{len(relu)} seeds, over {len(learnt)} of the 48 ways to order the gates and to choose the input; "
+                f"ReLU reaches {relu.mean():.2f}%"
+            )
+            trained = self._fitted(row, "ReLU")["train_accuracy"]
+            if trained.max() < FITTED:
+                text += f" (and was still learning, with {_between(trained)}% of its training images right)"
+            lines.append(
+                text + ("." if random.empty else f", random gates (FR-II, {len(random)}) {_between(random)}%.")
+            )
+        return Findings(tuple(lines))
+
     def findings(self) -> Findings:
         """What is recorded, and how far apart the models of a regime are."""
         sentences = []
