@@ -33,8 +33,8 @@ def known(cell: Cell) -> float | None:
 class Curved(Shelf):
     """A store in memory whose records have curves too: training accuracy rises to a level."""
 
-    def __init__(self, score: Score, level: float) -> None:
-        super().__init__(GRID, score)
+    def __init__(self, score: Score, level: float, grid: list[Cell] = GRID) -> None:
+        super().__init__(grid, score)
         curves = {"train_loss": [1.0] * 32, "train_accuracy": [level - 32 + epoch for epoch in range(1, 33)]}
         curves["test_accuracy"] = curves["train_accuracy"]
         self.records = {
@@ -131,6 +131,9 @@ def test_the_answer_is_told_of_what_is_recorded() -> None:
     assert made().answer().lines == (f"{start} (and was still learning, with 79.00% of its training images right).",)
     (line,) = made(lambda c: known(c) if c.column != "FR-II" else 67.0).answer().lines
     assert line.endswith("right), random gates (FR-II, 48) 67.00%.")
+    grid = grid_of("C-E1", "quick")
+    small = PermutationChapter(Chapter(exhibit("C-E1"), "quick", grid, Curved(lambda c: 90.0, 99.95, grid), own=True))
+    assert "over 6 of the 6 ways to order the gates" in small.answer().lines[0]
     unknown = made(lambda c: known(c) if c.column != "ReLU" else None).answer()
     assert unknown.lines == (f"{CNN}: nothing can be said yet.",)
 

@@ -122,13 +122,15 @@ class PermutationChapter:
             found = {column: self._means(cell) for name, column, cell in self._cells() if name == row}
             relu = next((cell["best_test"] for name, column, cell in self._cells() if (name, column) == (row, "ReLU")))
             learnt, random = found.get("FL", pd.Series()), found.get("FR-II", pd.Series())
+            ways = next(cell for name, column, cell in self._cells() if (name, column) == (row, "FL"))
+            ways = ways[[PERMUTATION.name, VALUE_INPUT.name]].drop_duplicates()
             if learnt.empty or relu.isna().any():
                 lines.append(f"{row}: nothing can be said yet.")
                 continue
             text = (
                 f"{row}: on fixed learnt gates (FL) fresh value networks reach {_between(learnt)}% in the mean over "
-                f"{len(relu)} seeds, over {len(learnt)} of the 48 ways to order the gates and to choose the input; "
-                f"ReLU reaches {relu.mean():.2f}%"
+                f"{len(relu)} seeds, over {len(learnt)} of the {len(ways)} ways to order the gates and to choose the "
+                f"input; ReLU reaches {relu.mean():.2f}%"
             )
             trained = self._fitted(row, "ReLU")["train_accuracy"]
             if trained.max() < FITTED:

@@ -160,7 +160,7 @@ class ChainsEngine:
         return {} if cache is None else {m: (cache, place) for place, m in enumerate(frozen)}
 
     def _parts(self, m: int) -> dict[str, Tensor]:
-        """The leaves of one run by the names of :meth:`companion.regimes.Model.trainable`."""
+        """The leaves of one run by the names of :meth:`companion.runs.regimes.Model.trainable`."""
         parts = {f"value/{name}": leaf for name, leaf in self.values[m].leaves.items()}
         feature = self.features[m]
         return parts | ({} if feature is None else {f"feature/{name}": leaf for name, leaf in feature.leaves.items()})
