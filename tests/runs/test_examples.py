@@ -59,5 +59,32 @@ def test_bad_fields_are_one_sentence(fields, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("architecture", ["FC", "GCONV"])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_downscaled_images_are_means_of_blocks(factor, architecture):
+    if (architecture, factor) == ("GCONV", 8):
+        pytest.skip("one pixel is no image")
+    spec = digits(downscale=factor, architecture=architecture, holdout=30)
+    whole, data = load("digits"), split(spec, load("digits"))
+    side = 8 // factor
+    assert spec.input_shape == spec.network.input_shape == (1, side, side)
+    for part, images in (
+        (data.train, whole.train_inputs),
+        (data.holdout, whole.train_inputs[-30:]),
+        (data.test, whole.test_inputs),
+    ):
+        assert part.inputs.shape[1:] == (1, side, side)
+        for n in (0, len(part) - 1):
+            for i in range(side):
+                for j in range(side):
+                    block = images[n, 0, factor * i : factor * (i + 1), factor * j : factor * (j + 1)]
+                    assert float(part.inputs[n, 0, i, j]) == pytest.approx(float(block.sum()) / factor**2, rel=1e-6)
+    assert split(digits(), whole).train.inputs is not data.train.inputs
+
+
+def test_images_that_are_not_scaled_are_those_of_the_dataset():
+    assert split(digits(), load("digits")).train.inputs.data_ptr() == load("digits").train_inputs.data_ptr()
+
+
 def test_all_classes_in_order_are_the_default():
     assert digits(classes=tuple(range(10))).key == digits().key

@@ -31,6 +31,7 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
         "holdout": st.integers(0, 199),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "label_noise": st.floats(0, 1),
+        "downscale": st.sampled_from([1, 2, 4]),
         "initialisation": st.sampled_from(["glorot", "sign"]),
     }
     classes = draw(st.none() | st.lists(st.integers(0, 9), min_size=2, unique=True))

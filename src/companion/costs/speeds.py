@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 
 from companion.costs.flops import run_flops, training_flops
-from companion.data import DATASETS
 from companion.files.whole import write
 from companion.measure import measure
 from companion.project import user_cache
@@ -98,7 +97,7 @@ class Speeds:
         return known[name]
 
     def _name(self, spec: RunSpec, backend: str, threads: int) -> str:
-        shape = "x".join(map(str, DATASETS[spec.dataset].input_shape))
+        shape = "x".join(map(str, spec.input_shape))
         network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
         used = f"{threads} threads" if self.device == "cpu" else "gpu"
         return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
@@ -131,10 +130,9 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> fl
     size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))
     if device != "cpu":  # whole batches, enough of them for a graph to be captured in the first eighth
         size = spec.batch_size * max(64, size // spec.batch_size)
-    info = DATASETS[spec.dataset]
     generator = torch.Generator().manual_seed(0)
     data = Examples(
-        torch.rand((size, *info.input_shape), generator=generator),
+        torch.rand((size, *spec.input_shape), generator=generator),
         torch.randint(len(plain.class_names), (size,), generator=generator),
     )
     specs = [plain.replace(seed=seed) for seed in range(models)]
@@ -150,9 +148,9 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> fl
 
 def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
-    info, classes = DATASETS[spec.dataset], len(spec.class_names)
+    classes = len(spec.class_names)
     generator = torch.Generator().manual_seed(0)
-    inputs = torch.rand((100 * classes, *info.input_shape), generator=generator)
+    inputs = torch.rand((100 * classes, *spec.input_shape), generator=generator)
     model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")))
     torch.set_num_threads(threads)
     labels = torch.arange(len(inputs)) % classes

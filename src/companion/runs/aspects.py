@@ -35,6 +35,7 @@ class Task:
         label_noise: fraction of the training examples whose label is drawn anew, once for the whole run.
         noise_kind: from what it is drawn: ``uniform`` (all classes), or ``wrong`` (the other classes only).
         loss: ``cross-entropy``, or ``squared-error`` of one output for two classes, labelled -1 and +1.
+        downscale: images are averaged over blocks of so many by so many pixels; their sides are multiples of it.
     """
 
     dataset: str = field("mnist", choices=DATASETS)
@@ -45,6 +46,7 @@ class Task:
     label_noise: float = field(0.0, low=0, high=1, says="a fraction from 0 to 1")
     noise_kind: str = field("uniform", choices=("uniform", "wrong"), needs=("label_noise", "label_noise"))
     loss: str = field("cross-entropy", choices=("cross-entropy", "squared-error"))
+    downscale: int = field(1, low=1)
 
 
 @dataclass(frozen=True)

@@ -44,15 +44,15 @@ def same_examples(spec: RunSpec) -> Hashable:
 
 
 def split(spec: RunSpec, dataset: Dataset) -> Split:
-    """The examples of a run: classes kept, sizes cut, the holdout taken from the end, label noise in training only.
+    """The examples of a run: classes kept, sizes cut, images downscaled, a holdout at the end, noise in training only.
 
     For a convolutional network, channels are the last axis of the images in memory, as convolutions want them.
 
     Raises:
         ValueError: the classes that are kept have fewer examples than the run asks for.
     """
-    train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
-    test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
+    train = _downscaled(spec, _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size])
+    test = _downscaled(spec, _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size])
     if spec.network.convolutional:
         train, test = _channels_last(train), _channels_last(test)
     for name, wanted, found in (
@@ -66,6 +66,13 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
     holdout = train[size:] if spec.holdout else None
     seen = train[:size]
     return Split(Examples(seen.inputs, noisy(spec, seen.labels)), holdout, test)
+
+
+def _downscaled(spec: RunSpec, examples: Examples) -> Examples:
+    """Images averaged over blocks: what is not scaled is the very tensor that came."""
+    if spec.downscale == 1:
+        return examples
+    return Examples(torch.nn.functional.avg_pool2d(examples.inputs, spec.downscale), examples.labels)
 
 
 def _channels_last(examples: Examples) -> Examples:

@@ -92,8 +92,14 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError("probe kernel-norms needs regime DL")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
-        if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
-            raise SpecError(f"{self.architecture} needs images, {self.dataset} has none")
+        sides = info.input_shape[1:]
+        if any(side % self.downscale for side in sides):
+            valid = ", ".join(str(n) for n in range(1, min(sides) + 1) if not any(side % n for side in sides))
+            raise SpecError(
+                f"downscale must divide the sides {list(sides)} of {self.dataset}: {valid}, not {self.downscale}"
+            )
+        if ARCHITECTURES[self.architecture].image and min(self.input_shape[1:]) < 2:
+            raise SpecError(f"{self.architecture} needs images of more than one pixel")
         try:
             layers = self.network.gated_layers
             order = None if self.gate_permutation is None else check_permutation(self.gate_permutation, layers)
@@ -108,12 +114,17 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         if order is not None and any(shapes[l] != shapes[source] for l, source in enumerate(order)):
             raise SpecError(f"gate_permutation {list(order)} exchanges layers of unlike shape in {self.architecture}")
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of one example, as the networks see it."""
+        channels, height, width = DATASETS[self.dataset].input_shape
+        return channels, height // self.downscale, width // self.downscale
+
     @cached_property
     def network(self) -> Architecture:
         """The architecture of both networks."""
-        shape = DATASETS[self.dataset].input_shape
         outputs = 1 if self.loss == "squared-error" else len(self.class_names)
-        return build(self.architecture, shape, outputs, width=self.width, depth=self.depth, bias=self.bias)
+        return build(self.architecture, self.input_shape, outputs, width=self.width, depth=self.depth, bias=self.bias)
 
     @cached_property
     def task(self) -> Task:

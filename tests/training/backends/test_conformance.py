@@ -47,6 +47,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "test_size": ({}, 300),
     "holdout": ({}, 50),
     "classes": ({}, [4, 7]),
+    "downscale": ({}, 2),
     "label_noise": ({}, 0.5),
     "noise_kind": ({"label_noise": 0.5}, "wrong"),
     "loss": ({"classes": [4, 7]}, "squared-error"),

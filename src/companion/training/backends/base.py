@@ -19,6 +19,7 @@ AROUND = frozenset(
     {
         "dataset",
         "classes",
+        "downscale",
         "train_size",
         "test_size",
         "holdout",
