@@ -71,7 +71,7 @@ def sources_digest() -> str:
     files: list[Path] = []
     for name in TRAINING_PATH:
         path = PACKAGE / name
-        files += sorted(f for f in path.rglob("*") if f.suffix in (".py", ".c")) if path.is_dir() else [path]
+        files += sorted(f for f in path.rglob("*") if f.suffix in (".py", ".c", ".h")) if path.is_dir() else [path]
     return digest_of(files, PACKAGE)[:16]
 
 

@@ -5,6 +5,7 @@ from companion.training.backends.chains import ChainsBackend
 from companion.training.backends.cuda import CudaBackend
 from companion.training.backends.fused import FusedBackend
 from companion.training.backends.lanes import LanesBackend
+from companion.training.backends.planes import PlanesBackend
 from companion.training.backends.reference import ReferenceBackend
 from companion.training.backends.stacked import StackedBackend
 
@@ -15,6 +16,7 @@ __all__ = [
     "Engine",
     "FusedBackend",
     "LanesBackend",
+    "PlanesBackend",
     "ReferenceBackend",
     "StackedBackend",
 ]

@@ -9,6 +9,7 @@ from companion.training.backends import (
     CudaBackend,
     FusedBackend,
     LanesBackend,
+    PlanesBackend,
     ReferenceBackend,
     StackedBackend,
 )
@@ -17,11 +18,19 @@ __all__ = ["BACKENDS", "choose_backend"]
 
 BACKENDS: dict[str, Backend] = {
     b.name: b
-    for b in (FusedBackend(), ChainsBackend(), CudaBackend(), LanesBackend(), StackedBackend(), ReferenceBackend())
+    for b in (
+        FusedBackend(),
+        PlanesBackend(),
+        ChainsBackend(),
+        CudaBackend(),
+        LanesBackend(),
+        StackedBackend(),
+        ReferenceBackend(),
+    )
 }
 """In order of preference."""
 
-ONLY_ON = {"fused": "cpu", "lanes": "cpu", "chains": "cuda", "cuda": "cuda"}
+ONLY_ON = {"fused": "cpu", "planes": "cpu", "lanes": "cpu", "chains": "cuda", "cuda": "cuda"}
 """Backends that serve one type of device only."""
 
 

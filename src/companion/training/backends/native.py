@@ -6,25 +6,36 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from companion.project import user_cache
 from companion.records.provenance import processor
 
-__all__ = ["compiled"]
+__all__ = ["VECTORS", "compiled"]
 
-FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared"]
+FLAGS = ["-O3", "-fno-math-errno", "-fPIC", "-shared"]
+VECTORS = {
+    "native": ["-march=native"],
+    "avx512": ["-march=x86-64-v4"],
+    "avx2": ["-march=x86-64-v3"],
+    "portable": [],
+}
+"""Which instructions may be used: all that this processor has, those of two classes of processors, or what any has."""
 
 
-def compiled(source: Path) -> ctypes.CDLL:
+def compiled(source: Path, vectors: str = "native") -> ctypes.CDLL:
     """The library of one C source, from the user's cache where this machine has built it before.
 
     Args:
-        source: a file of C without dependencies but the C library; ``CC`` names the compiler, by default ``cc``.
+        source: a file of C without dependencies but the C library and headers that lie beside it; ``CC`` names the
+            compiler, by default ``cc``.
+        vectors: a key of :data:`VECTORS`; nobody checks that the processor has them.
 
     Raises:
         OSError: there is no compiler, or what it built cannot be loaded.
@@ -33,15 +44,24 @@ def compiled(source: Path) -> ctypes.CDLL:
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if shutil.which(compiler[0]) is None:
         raise OSError(f"no C compiler {compiler[0]!r}")
+    flags = FLAGS + VECTORS[vectors]
     version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=True).stdout
     features = processor("flags", "Features")  # what -march=native depends on, where the system tells
-    identity = "\n".join([source.read_text(), version, *FLAGS, platform.machine(), features])
+    identity = "\n".join([*_texts(source), version, *flags, platform.machine(), features])
     target = user_cache() / "kernels" / f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             built = Path(folder) / target.name
-            command = [*compiler, *FLAGS, str(source), "-o", str(built), "-lm"]
+            command = [*compiler, *flags, str(source), "-o", str(built), "-lm"]
             subprocess.run(command, capture_output=True, text=True, check=True)
             built.replace(target)
     return ctypes.CDLL(str(target))
+
+
+def _texts(source: Path) -> Iterator[str]:
+    """The text of a source and of all headers of our own that it includes, each as often as it is included."""
+    text = source.read_text()
+    yield text
+    for name in re.findall(r'^#include "(.+)"', text, re.MULTILINE):
+        yield from _texts(source.parent / name)
