@@ -93,18 +93,28 @@ static void descend(Step s, float weight_rate, int64_t rows, int64_t in, int64_t
     }
 }
 
+/* One round of `transpose`: rows and columns that differ in the bit `half` change places. */
+INLINE void cross(int half, vec *t) {
+#pragma GCC unroll 16
+    for (int k = 0; k < LANES; k++)
+        if (!(k & half)) {
+            const vec a = t[k], b = t[k + half];
+            exchange(half, a, b, &t[k], &t[k + half]);
+        }
+}
+
 /* to[c][r] = from[r][c] for multiples of LANES, a block of LANES x LANES at a time: log2(LANES) rounds of shuffles. */
 static void transpose(int64_t rows, int64_t cols, const float *from, int64_t ldf, float *to, int64_t ldt) {
     for (int64_t r = 0; r < rows; r += LANES)
         for (int64_t c = 0; c < cols; c += LANES) {
-            vec t[LANES], u[LANES];
+            vec t[LANES];
+#pragma GCC unroll 16
             for (int k = 0; k < LANES; k++) t[k] = *(const vec *)(from + (r + k) * ldf + c);
-            for (int half = LANES / 2; half; half /= 2) {
-                for (int k = 0; k < LANES; k++)
-                    if (!(k & half)) exchange(half, t[k], t[k + half], &u[k], &u[k + half]);
-                memcpy(t, u, sizeof t);
-            }
+            if (LANES == 16) cross(8, t);
+            cross(4, t);
+            cross(2, t);
+            cross(1, t);
+#pragma GCC unroll 16
             for (int k = 0; k < LANES; k++) *(vec *)(to + (c + k) * ldt + r) = t[k];
         }
 }
-

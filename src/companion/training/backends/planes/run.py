@@ -169,6 +169,6 @@ def _sizes(spec: RunSpec, learnt: bool, pooled: bool, channels: list[int]) -> tu
     """
     _, height, width = spec.network.input_shape
     plane = 4 * (height + 1) * (width + 2)
+    group = max(1, GROUP_BYTES // (6 * plane))
     span = SPAN_BYTES // (plane * sum(channels) * (3 if learnt else 1)) if pooled else spec.batch_size
-    span = min(spec.batch_size, max(1, span))
-    return span, min(span, max(1, GROUP_BYTES // (6 * plane)))
+    return min(spec.batch_size, max(group, span)), min(spec.batch_size, group)
