@@ -18,10 +18,11 @@ from companion.training.state import TrainState
 
 
 @functools.cache
-def examples(dataset: str, size: int) -> Examples:
+def examples(dataset: str, size: int, downscale: int = 1) -> Examples:
     """Random images and labels of a dataset's shape: a fifth of the pixels are not zero, as in MNIST."""
     info, generator = DATASETS[dataset], torch.Generator().manual_seed(0)
-    inputs = torch.rand((size, *info.input_shape), generator=generator)
+    channels, height, width = info.input_shape
+    inputs = torch.rand((size, channels, height // downscale, width // downscale), generator=generator)
     inputs *= torch.rand(inputs.shape, generator=generator) < 0.2
     return Examples(inputs, torch.randint(info.classes, (size,), generator=generator))
 

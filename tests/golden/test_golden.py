@@ -85,7 +85,7 @@ def test_the_others_go_there_too(backend, name):
 
 
 def test_each_network_is_trained_by_every_backend_that_a_processor_has():
-    """Without a C compiler there is no fused backend, which is the other tests' business."""
+    """Without a C compiler there are no compiled backends, which is the other tests' business."""
     by = {param.values[0].name for param in OTHERS}
     assert {"stacked", "lanes"} <= by
     assert {p.values[1] for p in OTHERS if p.values[0].name == "stacked"} == TRAJECTORIES.keys()

@@ -194,7 +194,7 @@ def test_probes_are_recorded_every_so_many_epochs_from_the_beginning(lab):
 def test_convolutions_train_through_the_same_loop(lab):
     spec = tiny("FR-DI", architecture="C4GAP", width=2, depth=3, epochs=2, learning_rate=0.05)
     lab.run(spec, backend="auto")
-    assert lab.record(spec).content["provenance"]["backend"] == "lanes"
+    assert lab.record(spec).content["provenance"]["backend"] == "planes"
     other = Laboratory(lab.store.folder.parent / "reference")
     other.run(spec)
     assert lab.record(spec).curves["train_loss"] == pytest.approx(other.record(spec).curves["train_loss"], rel=1e-4)

@@ -12,7 +12,14 @@ from companion.notation import Regime
 from companion.runs.examples import Examples, split
 from companion.runs.regimes import initial_model
 from companion.training import jobs, loop
-from companion.training.backends import Backend, FusedBackend, LanesBackend, ReferenceBackend, StackedBackend
+from companion.training.backends import (
+    Backend,
+    FusedBackend,
+    LanesBackend,
+    PlanesBackend,
+    ReferenceBackend,
+    StackedBackend,
+)
 from companion.training.evaluation import Evaluator
 from companion.training.state import TrainState
 from support.laboratory import Laboratory, tiny
@@ -274,6 +281,7 @@ TIED = {
     "fused": (FusedBackend(), tiny()),
     "stacked": (StackedBackend(), tiny()),
     "reference": (ReferenceBackend(), tiny()),
+    "planes": (PlanesBackend(), tiny(architecture="GCONV", width=2, depth=None)),
     "lanes": (LanesBackend(), tiny(architecture="GCONV", width=2, depth=None)),
 }
 

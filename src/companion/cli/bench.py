@@ -52,8 +52,9 @@ def bench(
     if json:
         facts(document)
     else:
-        columns = ("variant", "value", "unit", "ratio", "seconds", "of peak", "why not")
-        shown = [[r.variant, *map(_digits, (r.value, r.unit, r.ratio, r.seconds, r.of_peak)), r.reason] for r in rows]
+        columns = ("variant", "value", "unit", "ratio", "seconds", "of peak", "paired", "low", "high", "why not")
+        numbers = [(r.value, r.unit, r.ratio, r.seconds, r.of_peak, r.paired, r.low, r.high) for r in rows]
+        shown = [[r.variant, *map(_digits, own), r.reason] for r, own in zip(rows, numbers, strict=True)]
         table(f"{where['processor']}, {where['threads']} threads, torch {where['torch']}", columns, shown)
     return 0 if any(row.value is not None for row in rows) else 1
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import platform
 import statistics
@@ -65,6 +66,7 @@ class Variant:
         operations: floating-point operations of one step, where they are worth counting.
         roof: the variant that shows what the machine can do at most; its rate of operations is the roofline.
         warm: whether an untimed step goes first.
+        against: the variant with which it is compared round by round.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Variant:
     operations: float | None = None
     roof: str | None = None
     warm: bool = True
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ class Row:
         gflops: thousand million floating-point operations per second.
         of_peak: ``gflops`` over that of the variant's roof.
         reason: why there are no numbers.
+        against: the variant with which it was compared in each round.
+        paired: the geometric mean over rounds of its speed over that one's.
+        low, high: Student's 95% interval of that mean, from two rounds on.
     """
 
     variant: str
@@ -119,6 +125,10 @@ class Row:
     gflops: float | None = None
     of_peak: float | None = None
     reason: str | None = None
+    against: str | None = None
+    paired: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass
@@ -187,6 +197,7 @@ def _rows(benchmark: Benchmark, runners: Sequence[_Runner]) -> list[Row]:
     ]
     speeds = {r.variant.name: _gflops(r.variant, t) for r, t in zip(runners, medians, strict=True)}
     first = values[0] if values else None
+    known = {r.variant.name: r for r in runners}
     rows = []
     for runner, seconds, value in zip(runners, medians, values, strict=True):
         variant, speed = runner.variant, speeds[runner.variant.name]
@@ -204,9 +215,26 @@ def _rows(benchmark: Benchmark, runners: Sequence[_Runner]) -> list[Row]:
                 spread=(max(runner.times) - min(runner.times)) / seconds,
                 gflops=speed,
                 of_peak=speed / roof if speed and roof else None,
+                **(_paired(runner, known[variant.against]) if variant.against else {}),
             )
         )
     return rows
+
+
+def _paired(mine: _Runner, other: _Runner) -> dict[str, Any]:
+    """Speed over another's, round by round, so that what slows down both in a round does not count."""
+    from scipy import stats
+
+    if not other.times:
+        return {"against": other.variant.name}
+    work = math.log(mine.variant.work / other.variant.work)
+    logs = [work + math.log(b / a) for a, b in zip(mine.times, other.times, strict=True)]
+    mean = statistics.fmean(logs)
+    found = {"against": other.variant.name, "paired": math.exp(mean)}
+    if len(logs) > 1:
+        half = float(stats.t.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / len(logs) ** 0.5
+        found |= {"low": math.exp(mean - half), "high": math.exp(mean + half)}
+    return found
 
 
 def _value(unit: str, variant: Variant, seconds: float) -> float:

@@ -125,7 +125,7 @@ def estimate_seconds(
 def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
     """Train ReLU networks of this kind on random numbers for a moment; operations per second over all of them."""
     plain = spec.ungated.replace(learning_rate=1e-6)
-    models = threads if backend.name in ("fused", "lanes") else 4  # one model a thread, or a small stack
+    models = threads if backend.name in ("fused", "planes", "lanes") else 4  # one model a thread, or a small stack
     each = training_flops(plain)
     size = max(8, min(16_384, int(WORK["cpu" if device == "cpu" else "cuda"] / each / models)))
     if device != "cpu":  # whole batches, enough of them for a graph to be captured in the first eighth

@@ -37,7 +37,7 @@ class Target:
         text: what is asked, in words.
         benchmark: the result's name.
         variant: the row, or ``largest`` or ``smallest``: whichever has that value of all.
-        measure: a column of the row: ``value``, ``seconds`` or ``of_peak``.
+        measure: a column of the row: ``value``, ``seconds``, ``of_peak`` or ``paired``.
         against: another row; then the bound is on the quotient of the two.
         at_least: the bound from below.
         at_most: the bound from above.
@@ -143,12 +143,23 @@ def _result(document: Document) -> str:
     if any(row["of_peak"] is not None for row in rows):
         head, columns = [*head, "of peak"], [*columns, "of_peak"]
     lines = [[_text(name, row[name]) for name in columns] for row in rows]
+    if any(row.get("paired") is not None for row in rows):
+        head = [*head, "round by round"]
+        lines = [[*line, _interval(row)] for line, row in zip(lines, rows, strict=True)]
     missing = [f"*{row['variant']}*: {row['reason']}." for row in rows if row["reason"]]
     where = (
         f"{machine['processor']} ({machine['vectors']}), {machine['threads']} of {machine['cores']} cores, "
         f"Python {machine['python']}, torch {machine['torch']}, load {machine['load']}, {machine['time'][:10]}."
     )
     return "\n\n".join([table(head, lines), *missing, where]) + "\n"
+
+
+def _interval(row: Mapping[str, Any]) -> str | None:
+    """A speed over another's, with its interval."""
+    if row.get("paired") is None:
+        return None
+    between = "" if row.get("low") is None else f" ({row['low']:.3g} to {row['high']:.3g})"
+    return f"{row['paired']:.3g}{between} × *{row['against']}*"
 
 
 def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:

@@ -12,7 +12,8 @@ from support.laboratory import tiny
 
 def test_the_first_backend_that_can_is_chosen():
     assert choose_backend(tiny(optimiser="rmsprop")).name == "stacked"
-    assert choose_backend(tiny(architecture="C4GAP", depth=2)).name == "lanes"
+    assert choose_backend(tiny(architecture="C4GAP", depth=2)).name == "planes"
+    assert choose_backend(tiny(architecture="C4GAP", depth=2, precision="bfloat16")).name == "lanes"
     assert choose_backend(tiny(precision="bfloat16")).name == "stacked"
     assert choose_backend(tiny(), "reference").name == "reference"
     assert choose_backend(tiny(), device="cuda:0").name in ("cuda", "stacked")

@@ -121,7 +121,7 @@ def test_backends_know_fields_that_there_are(backend):
 @pytest.mark.parametrize("backend", BACKENDS.values(), ids=lambda backend: backend.name)
 def test_a_field_that_a_backend_has_not_heard_of_is_refused(backend, name, monkeypatch):
     """As if the field had been added to runs, and nobody had taught the backend."""
-    base = CONVOLUTIONAL if backend.name in ("lanes", "chains") else DENSE
+    base = CONVOLUTIONAL if backend.name in ("lanes", "planes", "chains") else DENSE
     context, value = CHANGES[name]
     spec = RunSpec.from_dict({**base, **context, name: value})
     patched = [cls for cls in type(backend).__mro__ if "KNOWS" in vars(cls)]
