@@ -75,14 +75,15 @@ def test_fl_goes_on_too(tmp_path):
     assert [broken.content(s) for s in specs] == [whole.content(s) for s in specs]
 
 
-def test_the_fused_backend_goes_on_too(tmp_path):
-    specs = all_regimes(epochs=4, optimiser="adam", learning_rate=0.01)
-    if choose_backend(specs[0]).name != "fused":
+@pytest.mark.parametrize(("backend", "network"), [("fused", {}), ("planes", {"architecture": "C4GAP", "depth": 3})])
+def test_compiled_backends_go_on_too(tmp_path, backend, network):
+    specs = all_regimes(epochs=4, optimiser="adam", learning_rate=0.01, **network)
+    if choose_backend(specs[0]).name != backend:
         pytest.skip("no C compiler")
     whole, broken = Laboratory(tmp_path / "whole"), Laboratory(tmp_path / "broken")
-    whole.run(*specs, backend="fused")
-    killed(broken, specs, "fused", after=9)
-    broken.run(*specs, backend="fused")
+    whole.run(*specs, backend=backend)
+    killed(broken, specs, backend, after=9)
+    broken.run(*specs, backend=backend)
     assert min(p.epoch for p in broken.progress if p.spec == specs[0]) == 3
     assert [broken.content(s) for s in specs] == [whole.content(s) for s in specs]
 

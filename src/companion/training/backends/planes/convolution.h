@@ -81,11 +81,11 @@ INLINE void tile(int F, int P, Plane p, int64_t channels, const float *x, const 
         for (int v = 0; v < P; v++) *(vec *)(q + f * p.pitch + v * p.step) = sum[f][v];
 }
 
-typedef void Tile(Plane p, int64_t channels, const float *x, const float *w, const float *start, float *q);
+typedef void Tile(const Plane *p, int64_t channels, const float *x, const float *w, const float *start, float *q);
 #define TILE(F, P)                                                                                                  \
-    static __attribute__((noinline)) void tile_##F##_##P(Plane p, int64_t channels, const float *x, const float *w, \
+    static __attribute__((noinline)) void tile_##F##_##P(const Plane *p, int64_t channels, const float *x, const float *w, \
                                                          const float *start, float *q) {                            \
-        tile(F, P, p, channels, x, w, start, q);                                                                    \
+        tile(F, P, *p, channels, x, w, start, q);                                                                    \
     }
 #define TILES_OF(P) TILE(1, P) TILE(2, P) TILE(3, P) TILE(4, P)
 #define NAMES_OF(P) {tile_1_##P, tile_2_##P, tile_3_##P, tile_4_##P}
@@ -109,7 +109,7 @@ static void convolve(Plane p, int64_t in, int64_t out, const float *x, const flo
         const int64_t v = part(p.vectors, across, a), pixels = part(p.vectors, across, a + 1) - v, at = v * p.step;
         for (int64_t d = 0; d < down; d++) {
             const int64_t f = part(out, down, d), filters = part(out, down, d + 1) - f;
-            TILES_BY[pixels - 1][filters - 1](p, in, x + at, w + f * in * TAPS, start ? start + f : 0,
+            TILES_BY[pixels - 1][filters - 1](&p, in, x + at, w + f * in * TAPS, start ? start + f : 0,
                                               q + f * p.pitch + at);
         }
     }
@@ -189,11 +189,11 @@ INLINE void gradient_tile(int F, int C, Plane p, int64_t in, int64_t examples, I
         for (int j = 0; j < C * 3; j++) dw[(f * in + j / 3) * TAPS + j % 3] += totals[f * C * 3 + j];
 }
 
-typedef void GradientTile(Plane p, int64_t in, int64_t examples, Images dq, Images z, float *dw);
+typedef void GradientTile(const Plane *p, int64_t in, int64_t examples, Images dq, Images z, float *dw);
 #define GRADIENT(F, C)                                                                                            \
-    static __attribute__((noinline)) void gradient_##F##_##C(Plane p, int64_t in, int64_t examples, Images dq,    \
+    static __attribute__((noinline)) void gradient_##F##_##C(const Plane *p, int64_t in, int64_t examples, Images dq,    \
                                                              Images z, float *dw) {                               \
-        gradient_tile(F, C, p, in, examples, dq, z, dw);                                                          \
+        gradient_tile(F, C, *p, in, examples, dq, z, dw);                                                          \
     }
 #define GRADIENTS_OF(C) GRADIENT(1, C) GRADIENT(2, C) GRADIENT(3, C) GRADIENT(4, C)
 #define GRADIENT_NAMES_OF(C) {gradient_1_##C, gradient_2_##C, gradient_3_##C, gradient_4_##C}
@@ -215,18 +215,22 @@ static void gradient(Plane p, int64_t in, int64_t out, int64_t examples, Images 
             const int64_t channels = c + CHANNELS <= in ? CHANNELS : in - c;
             for (int64_t dy = -1; dy <= 1; dy++) {
                 const Images shifted = {z.at + c * p.pitch + dy * p.row, z.stride};
-                GRADIENTS_BY[channels - 1][filters - 1](p, in, examples, rows, shifted,
+                GRADIENTS_BY[channels - 1][filters - 1](&p, in, examples, rows, shifted,
                                                         dw + (f * in + c) * TAPS + 3 * (dy + 1));
             }
         }
     }
-    for (int64_t f = 0; db && f < out; f++) {
-        vec sum[1] = {splat(0)};
-        float total[LANES];
-        for (int64_t e = 0; e < examples; e++)
-            for (int64_t v = 0; v < p.vectors; v++)
-                sum[0] += *(const vec *)(dq.at + e * dq.stride + f * p.pitch + v * p.step);
-        across_lanes(1, sum, total);
-        db[f] += total[0];
+    for (int64_t f = 0; db && f < out; f += FILTERS) { /* some at a time: one sum would wait for itself */
+        const int64_t filters = out - f < FILTERS ? out - f : FILTERS;
+        vec sum[FILTERS] = {{0}};
+        float totals[LANES];
+        for (int64_t e = 0; e < examples; e++) {
+            const float *d = dq.at + e * dq.stride + f * p.pitch;
+            for (int64_t v = 0; v < p.vectors; v++, d += p.step)
+#pragma GCC unroll 4
+                for (int64_t k = 0; k < FILTERS; k++) sum[k] += *(const vec *)(d + (k < filters ? k : 0) * p.pitch);
+        }
+        across_lanes(FILTERS, sum, totals);
+        for (int64_t k = 0; k < filters; k++) db[f + k] += totals[k];
     }
 }

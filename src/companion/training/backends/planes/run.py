@@ -144,7 +144,8 @@ class Run:
         return torch.cat([pack(self.spec.network, part) for _, part in _parts(tensors)])
 
     def _unpack(self, flat: Tensor) -> Params:
-        found, at = {}, 0
+        found: Params = {}
+        at = 0
         for name, part in _parts(self.start.model.trainable(self.spec.regime)):
             size = len(pack(self.spec.network, part))
             tensors = unpack(self.spec.network, flat[at : at + size], part)
