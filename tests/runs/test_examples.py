@@ -50,7 +50,7 @@ def test_label_noise_changes_that_fraction_of_the_training_labels_and_no_other(n
         ({"probe": "label-alignment"}, "needs regime ReLU and two classes"),
         ({"probe": "nothing"}, "valid are label-alignment, kernel-norms"),
         ({"probe_every": 2}, "no effect without a probe"),
-        ({"initialisation": "zeros"}, "valid are glorot, sign"),
+        ({"initialisation": "zeros"}, "valid are glorot, fan-in, sign"),
     ],
 )
 def test_bad_fields_are_one_sentence(fields, words):

@@ -90,6 +90,8 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError("probe label-alignment needs regime ReLU and two classes, such as classes [4, 7]")
         if self.probe == "kernel-norms" and self.regime is not Regime.DL:
             raise SpecError("probe kernel-norms needs regime DL")
+        if self.momentum and self.optimiser != "sgd":
+            raise SpecError(f"momentum is that of optimiser sgd, and {self.optimiser} has its own: leave it at 0.0")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
@@ -200,9 +202,13 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     @cached_property
     def course(self) -> Hashable:
-        """Equal for runs that train alike as long as both last: they differ in their number of epochs at most."""
+        """Equal for runs that train alike as long as both last: they differ in their number of epochs at most.
+
+        Where the learning rate has a schedule, the last epoch decides about the first, and they do not differ in that.
+        """
         gating = without(self.gating, source=True)
-        optimisation = without(self.optimisation, "epochs", source=True)
+        length = ("epochs",) if self.schedule == "constant" else ()
+        optimisation = without(self.optimisation, *length, source=True)
         own = (self.task, self.networks, gating, optimisation, self.measurement, self.trial)
         return *own, tuple(self.sources.items())
 
