@@ -151,6 +151,12 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "start_from": ({}, {"label_noise": 0.5}),
     "start_checkpoint": ({"start_from": {}}, "best_test"),
     "early_stop": ({}, 10),
+    "standardise": ({}, True),
+    "augmentation": ({}, "crop-cutout"),
+    "momentum": ({}, 0.9),
+    "nesterov": ({"momentum": 0.9}, True),
+    "weight_decay": ({}, 5e-4),
+    "schedule": ({}, "triangle"),
 }
 
 
@@ -218,6 +224,12 @@ def test_one_run_written_in_two_ways_is_one_run(written, canonical):
         ({"label_noise": 0.5, "noise_kind": "right"}, ("uniform", "wrong")),
         ({"noise_kind": "wrong"}, ("no effect without label_noise", "uniform")),
         ({"precision": "float64"}, ("float32", "bfloat16")),
+        ({"augmentation": "flip"}, ("crop-flip-cutout", "crop-cutout")),
+        ({"schedule": "cosine"}, ("constant", "triangle")),
+        ({"momentum": 1}, ("at least 0 and below 1",)),
+        ({"momentum": 0.9, "optimiser": "adam"}, ("optimiser sgd", "leave it at 0.0")),
+        ({"nesterov": True}, ("no effect without momentum",)),
+        ({"weight_decay": -1e-4}, ("at least 0",)),
         ({"teacher_checkpoint": "first", "regime": "FL"}, ("best_test", "last", "selected")),
         ({"epochs": 0}, ("epochs", "at least 1")),
         ({"epochs": 2.5}, ("epochs", "a whole number")),

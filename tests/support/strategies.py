@@ -31,7 +31,11 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
         "holdout": st.integers(0, 199),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "label_noise": st.floats(0, 1),
-        "initialisation": st.sampled_from(["glorot", "sign"]),
+        "initialisation": st.sampled_from(["glorot", "fan-in", "sign"]),
+        "standardise": st.booleans(),
+        "augmentation": st.sampled_from([None, "crop-flip-cutout", "crop-cutout"]),
+        "weight_decay": st.floats(0, 1),
+        "schedule": st.sampled_from(["constant", "triangle"]),
     }
     classes = draw(st.none() | st.lists(st.integers(0, 9), min_size=2, unique=True))
     if classes is not None:
@@ -45,6 +49,9 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
     if regime is Regime.FL:
         optional["teacher_checkpoint"] = st.sampled_from(["best_test", "last"])
     fields = draw(st.fixed_dictionaries({}, optional=optional))
+    if fields.get("optimiser", "sgd") == "sgd":
+        fields["momentum"] = draw(st.floats(0, 0.99))
+        fields["nesterov"] = fields["momentum"] > 0 and draw(st.booleans())
     if "loss" in fields and "classes" not in fields:
         del fields["loss"]
     if fields.get("probe") is not None:

@@ -24,8 +24,8 @@ def initialise(
     Args:
         architecture: the network.
         generator: a CPU generator; the draw depends on nothing else.
-        scheme: ``glorot`` (uniform, variance ``2 / (fan_in + fan_out)``, as Keras), ``fan-in`` (uniform between plus and
-            minus ``1 / sqrt(fan_in)``, as PyTorch), ``normal`` (mean 0) or ``sign`` (plus or minus ``sigma`` with equal
+        scheme: ``glorot`` (uniform, variance ``2 / (fan_in + fan_out)``, as Keras), ``fan-in`` (uniform, up to
+            ``1 / sqrt(fan_in)``, as PyTorch), ``normal`` (mean 0) or ``sign`` (plus or minus ``sigma`` with equal
             probability, Paper C, Assumption 2.1).
         sigma: standard deviation of ``normal`` and ``sign`` in every layer.
         dtype: of the parameters.

@@ -75,7 +75,8 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
 
 def _standardised(spec: RunSpec, examples: Examples) -> Examples:
     info = DATASETS[spec.dataset]
-    mean, deviation = (torch.tensor(values)[:, None, None] / info.peak for values in (info.mean, info.deviation))
+    like = {"dtype": examples.inputs.dtype, "device": examples.inputs.device}
+    mean, deviation = (torch.tensor(v, **like)[:, None, None] / info.peak for v in (info.mean, info.deviation))
     return Examples((examples.inputs - mean) / deviation, examples.labels)
 
 

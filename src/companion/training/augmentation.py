@@ -48,10 +48,10 @@ def draw(spec: RunSpec, epoch: int, examples: int) -> Int[Tensor, "N 5"]:
 
 
 def augment(x: Float[Tensor, "n C H W"], drawn: Int[Tensor, "n 5"]) -> Float[Tensor, "n C H W"]:
-    """Images altered as they were drawn (:func:`draw`); their channels are the last axis in memory.
+    """Images altered as they were drawn (:func:`draw`); channels are their last axis in memory.
 
-    Each image is reflected at its borders (which are not repeated), cropped to its size, mirrored or not, and zero where
-    the square is cut out.
+    Each image is reflected at its borders (which are not repeated), cropped to its size, mirrored or not, and zero
+    where the square is cut out.
     """
     height, width = x.shape[-2:]
     top, left, mirrored, cut_top, cut_left = drawn[..., None].unbind(1)  # each [n, 1]
@@ -65,7 +65,7 @@ def augment(x: Float[Tensor, "n C H W"], drawn: Int[Tensor, "n 5"]) -> Float[Ten
     in_rows, in_columns = (
         (own >= first) & (own < first + side) for own, first in ((own_rows, cut_top), (own_columns, cut_left))
     )
-    return cropped.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0.0)
+    return cropped.masked_fill_((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0.0)
 
 
 def _reflected(place: Int[Tensor, "..."], size: int) -> Int[Tensor, "..."]:
