@@ -11,13 +11,16 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["EVERY_OTHER", "TEN", "Claim", "Quoted", "Relation"]
+__all__ = ["EVERY_OTHER", "TEN", "THREE", "Claim", "Quoted", "Relation"]
 
 EVERY_OTHER = "every other"
 """In the place of a value of an axis: all but the one it is compared with."""
 
 TEN = (5.0, 15.0)
 """What "about 10%" may mean, in percentage points; fixed before the first convolutional record was made."""
+
+THREE = 3.0
+"""What "less than 3%" means, in percentage points (Papers B and C, Section 6 and 4.1)."""
 
 
 class Relation(StrEnum):
@@ -67,6 +70,7 @@ class Claim:
         profiles: those whose runs can decide it.
         each: axes at each of whose values it is put, wherever all seeds are recorded.
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
+        within: points that count as the same, where the sentence says how many; else the margin of the dataset.
         averaged: whether it is put to each seed's mean over these axes instead.
     """
 
@@ -84,3 +88,4 @@ class Claim:
     each: tuple[str, ...] = ()
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
+    within: float | None = None

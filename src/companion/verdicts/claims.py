@@ -106,7 +106,7 @@ def judged(
     """
     adjusted: dict[tuple[str, str, str], float] = {}
     if claim.relation is Relation.MUCH_LESS:
-        bounds = {row: margin(dataset) for row, dataset in rows}
+        bounds = {row: _within(claim, dataset) for row, dataset in rows}
         known = {place: above(d, bounds[place[0]]) for place, d in found.items() if d is not None}
         adjusted = dict(zip(known, holm(list(known.values()), family=len(found)), strict=True))
     results = []
@@ -116,8 +116,13 @@ def judged(
         if len(present) < len(here):
             results.append(RowResult(row, Verdict.PENDING, None, None, None, "pending: not every run has a score yet"))
             continue
-        results.append(_row(claim, row, margin(dataset), present, adjusted))
+        results.append(_row(claim, row, _within(claim, dataset), present, adjusted))
     return results
+
+
+def _within(claim: Claim, dataset: str) -> float:
+    """Points that count as the same."""
+    return margin(dataset) if claim.within is None else claim.within
 
 
 def _row(
