@@ -111,7 +111,7 @@ class Chapter:
         return self.downloads.table("claims", table)
 
     def ruled_claims(self) -> Table:
-        """The same with the rules that gave the verdicts, where claims are put to many models and to none of the paper."""
+        """The same with the rules that gave the verdicts, where claims are put to many models of ours."""
         results = claim_results(self.exhibit.id, self.runs, self.profile) if self.decides else []
         lines = [
             {

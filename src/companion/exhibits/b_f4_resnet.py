@@ -69,7 +69,15 @@ CIFAR: Mapping[str, Any] = MappingProxyType(
     }
 )
 QUICK: Mapping[str, Any] = MappingProxyType(
-    {**PROTOCOL, "dataset": "digits", "width": 4, "augmentation": "crop-cutout", "batch_size": 64, "epochs": 8}
+    {
+        **PROTOCOL,
+        "dataset": "digits",
+        "train_size": 700,
+        "width": 4,
+        "augmentation": "crop-cutout",
+        "batch_size": 32,
+        "epochs": 6,
+    }
 )
 """A sixteenth as wide; digits are not mirrored."""
 
