@@ -75,9 +75,9 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
 
 def _standardised(spec: RunSpec, examples: Examples) -> Examples:
     info = DATASETS[spec.dataset]
-    like = {"dtype": examples.inputs.dtype, "device": examples.inputs.device}
-    mean, deviation = (torch.tensor(v, **like)[:, None, None] / info.peak for v in (info.mean, info.deviation))
-    return Examples((examples.inputs - mean) / deviation, examples.labels)
+    images = examples.inputs
+    mean, deviation = (images.new_tensor(v)[:, None, None] / info.peak for v in (info.mean, info.deviation))
+    return Examples((images - mean) / deviation, examples.labels)
 
 
 def _channels_last(examples: Examples) -> Examples:
