@@ -183,7 +183,7 @@ class TestTheWhole:
     def test_every_printed_number_claim_row_and_statement_is_there_once(self, empty: list[Entry]) -> None:
         main = Counter(e.kind for e in empty if not e.variant)
         assert main["number"] == len(printed("no")) + len(printed("yes"))
-        assert sum(e.kind == "claim" and e.exhibit == "A-T2" for e in empty) == 3 * 6 + 2
+        assert sum(e.kind == "claim" and e.exhibit == "A-T2" for e in empty) == 4 * 6 + 2
         assert sum(e.kind == "claim" and e.exhibit == "A-F2-stages" for e in empty) == 3
         assert main["statement"] == len(statements())
 
