@@ -193,12 +193,13 @@ def _three_way(holds: bool, fails: bool) -> Verdict:
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on "in every row": pending while a row is; ``partly`` if some rows hold and some fail."""
+    """The verdict on "in every row".
+
+    A row that fails refutes it, whatever others are still pending: ``partly`` if some rows hold, else not reproduced.
+    """
     kinds = set(verdicts)
+    if Verdict.NOT_REPRODUCED in kinds:
+        return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED
     if not kinds or Verdict.PENDING in kinds:
         return Verdict.PENDING
-    if len(kinds) == 1:
-        return kinds.pop()
-    if Verdict.NOT_REPRODUCED not in kinds:
-        return Verdict.INCONCLUSIVE
-    return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED
+    return kinds.pop() if len(kinds) == 1 else Verdict.INCONCLUSIVE
