@@ -243,7 +243,7 @@ class TestSeveralPairs:
 class TestCombine:
     @pytest.mark.parametrize("length", [1, 2, 3])
     def test_every_row_counts(self, length: int) -> None:
-        """Stated anew: some hold, some fail: partly; one fails: failed; else open while a row is; unanimous; unclear."""
+        """Stated anew: some hold, some fail: partly; one fails: failed; else open while one is; unanimous; unclear."""
         for kinds in itertools.product([REPRODUCED, FAILED, UNCLEAR, PENDING], repeat=length):
             expected = (
                 Verdict.PARTLY
