@@ -40,7 +40,7 @@ class RowResult:
         row: the table's row.
         verdict: by :attr:`rule`.
         difference: ``b - a`` of the pair that is worst for the claim, in percentage points.
-        interval: its 90% interval, whose ends are the one-sided 95% bounds.
+        interval: its 90% interval, whose ends are the one-sided 95% bounds; none if the means were taken as exact.
         p: the largest Holm-adjusted p-value (``much less`` only).
         rule: the rule with its numbers, as a sentence.
         pair: what was taken from what, as ``b − a``; empty where there is no difference.
@@ -181,7 +181,8 @@ def _row(
     else:
         p = None if worst.exact else max(adjusted[place] for place, _ in present)
         rule = f"above the margin{'' if p is None else f', Holm-adjusted p = {p:.2g} at worst'}; smallest gap {rule}"
-    return RowResult(row, WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
+    interval = None if worst.exact else (low, high)
+    return RowResult(row, WORST_FIRST[rank], worst.mean, interval, p, rule, f"{b} − {a}")
 
 
 WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
