@@ -64,8 +64,8 @@ def test_findings_tell_the_first_the_last_and_the_best_stage() -> None:
     assert "behind random ones" not in code
     upset = stage_chapter(stairs((70.0, *STAIRS[1:6], 69.5), std=0.5)).findings().lines[0]
     assert upset.endswith(
-        "So at the last stage learnt gates are 0.50 points behind random ones at this size, which is not what the paper "
-        "reports of networks of its own."
+        "So at the last stage learnt gates are 0.50 points behind random ones at this size, which is not what the "
+        "paper reports of networks of its own."
     )
     assert set(stage_chapter(lambda cell: None).findings().lines) == {f"{label}: pending." for label in labels}
 

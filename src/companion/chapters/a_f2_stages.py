@@ -80,8 +80,8 @@ class StageChapter:
             )
             if column == "FL" and (behind := random - means[STAGES]) > 0:
                 sentences[-1] += (
-                    f" So at the last stage learnt gates are {behind:.2f} points behind random ones at this size, which "
-                    "is not what the paper reports of networks of its own."
+                    f" So at the last stage learnt gates are {behind:.2f} points behind random ones at this size, "
+                    "which is not what the paper reports of networks of its own."
                 )
         return Findings(tuple(sentences))
 
