@@ -11,16 +11,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["EVERY_OTHER", "TEN", "THREE", "Claim", "Quoted", "Relation"]
+__all__ = ["EVERY_OTHER", "TEN", "Claim", "Quoted", "Relation"]
 
 EVERY_OTHER = "every other"
 """In the place of a value of an axis: all but the one it is compared with."""
 
 TEN = (5.0, 15.0)
 """What "about 10%" may mean, in percentage points; fixed before the first convolutional record was made."""
-
-THREE = 3.0
-"""What "less than 3%" means, in percentage points (Papers B and C, Section 6 and 4.1)."""
 
 
 class Relation(StrEnum):
@@ -62,7 +59,8 @@ class Claim:
         statement: id of the numbered statement that it makes precise, if any.
         title: in our words.
         relation: of each pair.
-        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted.
+        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted, with which every model of the
+            other side is compared.
         across: the axis along which it compares; ``None`` where it compares columns.
         columns: in which it compares along an axis.
         rows: axes that tell its rows apart, where it compares along an axis.
@@ -70,8 +68,11 @@ class Claim:
         profiles: those whose runs can decide it.
         each: axes at each of whose values it is put, wherever all seeds are recorded.
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
-        within: points that count as the same, where the sentence says how many; else the margin of the dataset.
         averaged: whether it is put to each seed's mean over these axes instead.
+        also: other numbered statements that it makes precise.
+        within: points that the sentence itself allows, instead of the dataset's margin.
+        datasets: those it speaks of; empty for all.
+        decides: id of a bound that the papers print and that holds exactly if this does.
     """
 
     id: str
@@ -88,4 +89,12 @@ class Claim:
     each: tuple[str, ...] = ()
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
+    also: tuple[str, ...] = ()
     within: float | None = None
+    datasets: tuple[str, ...] = ()
+    decides: str | None = None
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The numbered statements that it makes precise."""
+        return (*(() if self.statement is None else (self.statement,)), *self.also)
