@@ -18,12 +18,12 @@ def training_flops(spec: RunSpec) -> int:
 
     With ``F`` forward multiply-adds, ``F_1`` of them in the first and ``F_out`` in the output layer: ``2 (3F - F_1)``.
     Fixed gates are known before the first step and add nothing; in DL the feature network trains too and adds
-    ``2 (3 (F - F_out) - F_1)``.
+    ``2 (3 (F - F_out) - F_1)`` of its own.
     """
     layers = [layer.macs for layer in spec.network.weight_shapes()]
-    full, first, hidden = sum(layers), layers[0], sum(layers[:-1])
-    learnt = 2 * (3 * hidden - first) if spec.regime is Regime.DL else 0
-    return 2 * (3 * full - first) + learnt
+    feature = [layer.macs for layer in spec.feature_network.weight_shapes()]
+    learnt = 2 * (3 * sum(feature[:-1]) - feature[0]) if spec.regime is Regime.DL else 0
+    return 2 * (3 * sum(layers) - layers[0]) + learnt
 
 
 def epoch_flops(spec: RunSpec) -> int:
@@ -55,4 +55,4 @@ def _examples(spec: RunSpec) -> tuple[int, int]:
 
 def _feature_macs(spec: RunSpec) -> int:
     """Multiply-adds of one example in a feature network, which has no output layer."""
-    return sum(layer.macs for layer in spec.network.weight_shapes()[:-1])
+    return sum(layer.macs for layer in spec.feature_network.weight_shapes()[:-1])
