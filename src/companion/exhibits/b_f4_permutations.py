@@ -159,7 +159,7 @@ CLAIMS = (
     Claim(
         "C-E1:order",
         "C-E1",
-        None,
+        "C-Claim1",
         "The order of the layers of gates does not matter: not even the worst one costs more than the margin",
         Relation.ROBUST,
         ((EVERY_OTHER, IDENTITY),),

@@ -53,7 +53,9 @@ class GateCache:
         self.packed = unique
         self.bits = torch.arange(8, dtype=torch.uint8, device=inputs.device)
         self.bytes = [
-            None if spec.routing.between.identity else self._permuted(spec.routing.between.order(len(sizes)), inputs.device)
+            None
+            if spec.routing.between.identity
+            else self._permuted(spec.routing.between.order(len(sizes)), inputs.device)
             for spec in specs
         ]
 
