@@ -25,7 +25,7 @@ statistic ``best_test``; n = 3, paired by seed; each is put to both inputs):
 3. What was learnt is in the gates: the upper 95% bound of DLGN minus FL on its gates is below the margin.
 4. The DLGN does almost as well as ReLU: the upper 95% bound of ReLU minus DLGN is below the margin.
 5. Soft gates may be made hard after training: the upper 95% bound of the accuracy with soft gates minus that with hard
-   ones, both after the last epoch, is below the margin.  It is put to the DLGN and, beside it, to DL with ReLU features.
+   ones, both after the last epoch, is below the margin.  It is put to the DLGN and beside it to DL with ReLU features.
 
 Rules 1 to 3 are Paper C's claim made precise; 4 is stronger than what it says, for DL itself is behind ReLU there.  The
 only number is a later one and not Paper C's: the abstract of arXiv 2110.03403 says that a DLGN "recovers more than

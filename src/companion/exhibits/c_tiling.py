@@ -130,7 +130,7 @@ QUICK_CNN = {
     "optimiser": "adam",
     "learning_rate": 1e-2,
     "epochs": 8,
-    "train_size": 600,
+    "train_size": 400,
 }
 
 TILING = make(
