@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from companion.chapters.chapter import Chapter
@@ -10,7 +12,7 @@ from companion.verdicts.cells import Completeness
 from companion.verdicts.scorecard import claim_results
 from companion.verdicts.stats import summarise
 
-__all__ = ["between", "claims_of_models", "gap_text", "score_text"]
+__all__ = ["between", "chosen", "claims_of_models", "complete_mean", "gap_text", "rows_of", "score_text"]
 
 
 def between(values: pd.Series, digits: int = 2) -> str:
@@ -24,6 +26,26 @@ def gap_text(difference: float | None, bounds: tuple[float, float] | None) -> st
     if difference is None or bounds is None:
         return "–"
     return signed({"difference": difference, "low": bounds[0], "high": bounds[1]})
+
+
+def rows_of(chapter: Chapter) -> list[str]:
+    """The rows of its grid, in order."""
+    return list(dict.fromkeys(chapter.runs["row"]))
+
+
+def chosen(runs: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """The lines that have these values in these columns; ``None`` is any."""
+    mine = pd.Series(True, index=runs.index)
+    for name, wanted in values.items():
+        if wanted is not None:
+            mine &= runs[name] == wanted
+    return runs[mine]
+
+
+def complete_mean(cell: pd.DataFrame) -> float | None:
+    """The mean of one model's best test accuracy; ``None`` unless all of its seeds are recorded."""
+    complete = len(cell) > 0 and Completeness.of(cell).complete
+    return float(cell["best_test"].mean()) if complete else None
 
 
 def score_text(cell: pd.DataFrame) -> str:

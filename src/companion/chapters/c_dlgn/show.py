@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
-from companion.chapters.models import claims_of_models, gap_text, score_text
+from companion.chapters.models import chosen, claims_of_models, complete_mean, gap_text, rows_of, score_text
 from companion.exhibits.axes import FEATURES, VALUE_INPUT
 from companion.exhibits.b_f4_permutations import INPUTS
 from companion.exhibits.c_dlgn import HARD, LINEAR, RECTIFIED
@@ -23,7 +23,7 @@ from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import judged
-from companion.verdicts.stats import Difference, paired_difference, summarise
+from companion.verdicts.stats import Difference, Verdict, paired_difference, summarise
 
 __all__ = ["LinearChapter"]
 
@@ -47,7 +47,7 @@ class LinearChapter:
     def answer(self) -> Findings:
         """Row by row: ReLU, DGN and DLGN, and what is left when only the gates of a DLGN are kept."""
         lines = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             relu = self._of(row, "ReLU")["best_test"]
             parts = []
             for value in INPUTS:
@@ -67,7 +67,7 @@ class LinearChapter:
     def table(self) -> Table:
         """Regime by regime, linear features beside those of a ReLU network, with either input."""
         lines = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             for column, words in REGIMES.items():
                 line = {"row": row, "regime": words}
                 for features in (LINEAR, RECTIFIED):
@@ -91,8 +91,8 @@ class LinearChapter:
             for f, v in pairs
         ]
         frame = frame.assign(label=labels, score=frame["best_test"])
-        known = [row for row in self._rows() if self._of(row, features=LINEAR)["best_test"].notna().any()]
-        frame = frame[frame["row"].isin(known or self._rows()[:1])]
+        known = [row for row in rows_of(self.chapter) if self._of(row, features=LINEAR)["best_test"].notna().any()]
+        frame = frame[frame["row"].isin(known or rows_of(self.chapter)[:1])]
         return self.chapter.downloads.figure("features", variant_figure(frame, self.chapter.place))
 
     def claims(self) -> Table:
@@ -102,7 +102,7 @@ class LinearChapter:
     def hard(self) -> Table:
         """Soft gates made hard after the last epoch: accuracy before and after, and the verdict of rule 5."""
         lines = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             for features in (LINEAR, RECTIFIED):
                 for value in INPUTS:
                     lines.append(self._hardened(row, features, value))
@@ -124,7 +124,8 @@ class LinearChapter:
         line: dict[str, object] = {"row": row, "network": NAMES[features], "input": value}
         there = Completeness.of(runs.assign(hard=hard).reset_index(), "hard")
         if not there.complete:
-            return line | {"soft": there.short, "hard": "–", "gap in points (bounds)": "–", "verdict": "–"}
+            verdict = Verdict.PENDING if self.chapter.decides else "–"
+            return line | {"soft": there.short, "hard": "–", "gap in points (bounds)": "–", "verdict": verdict}
         soft = runs["last_test"]
         for name, scores in (("soft", soft), ("hard", hard)):
             summary = summarise(scores.to_list())
@@ -150,7 +151,7 @@ class LinearChapter:
             f"Cited, not a result of Paper C and without a verdict: more than {cited['mean']:g}% "
             f"({cited['source']}; {cited['row'].replace('-', ' ')})."
         ]
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             relu = self._of(row, "ReLU").set_index("seed")["best_test"]
             for value in INPUTS:
                 shares = {
@@ -206,24 +207,13 @@ class LinearChapter:
             )
         )
 
-    def _rows(self) -> list[str]:
-        return list(dict.fromkeys(self.chapter.runs["row"]))
-
     def _of(
         self, row: str, column: str | None = None, features: str | None = None, value: str | None = None
     ) -> pd.DataFrame:
-        runs = self.chapter.runs
-        chosen = runs["row"] == row
-        for name, wanted in (("column", column), (FEATURES.name, features), (VALUE_INPUT.name, value)):
-            if wanted is not None:
-                chosen &= runs[name] == wanted
-        return runs[chosen]
+        return chosen(self.chapter.runs, row=row, column=column, features=features, value_input=value)
 
     def _mean(self, row: str, column: str, features: str, value: str) -> float | None:
-        """The mean over seeds; ``None`` unless all of them are recorded."""
-        cell = self._of(row, column, features, value)
-        complete = len(cell) > 0 and Completeness.of(cell).complete
-        return float(cell["best_test"].mean()) if complete else None
+        return complete_mean(self._of(row, column, features, value))
 
 
 PLACES = {

@@ -9,13 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
-from companion.chapters.models import claims_of_models, score_text
+from companion.chapters.models import chosen, claims_of_models, complete_mean, rows_of, score_text
 from companion.exhibits.axes import ARRANGEMENT, UNMOVED, VALUE_INPUT
 from companion.exhibits.c_tiling import ARRANGEMENTS, NARROW_FL, NARROW_RELU
 from companion.papers.margins import margin
 from companion.render.tables import Table
 from companion.render.variants import variant_figure
-from companion.verdicts.cells import Completeness
 
 __all__ = ["TilingChapter"]
 
@@ -36,7 +35,7 @@ class TilingChapter:
     def answer(self) -> Findings:
         """Row by row, how far gates that were moved are from those that were not."""
         lines = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             own = {value: self._mean(row, "FL", UNMOVED, value) for value in self._inputs(row)}
             relu = self._of(row, "ReLU")["best_test"].mean()
             if any(mean is None for mean in own.values()) or pd.isna(relu):
@@ -68,7 +67,7 @@ class TilingChapter:
     def table(self) -> Table:
         """One line per row and arrangement: FL and FR-II with either input, and the narrow network below."""
         lines = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             for arrangement in ARRANGEMENTS:
                 line = {"row": row, "gates": arrangement}
                 for column in ("FL", "FR-II"):
@@ -95,7 +94,7 @@ class TilingChapter:
             label=[_label(arrangement, value, small) for arrangement, value, small in places],
             score=frame["best_test"],
         )
-        known = [row for row in self._rows() if self._of(row)["best_test"].notna().any()]
+        known = [row for row in rows_of(self.chapter) if self._of(row)["best_test"].notna().any()]
         frame = frame[frame["row"].isin(known)]
         return self.chapter.downloads.figure("moved", variant_figure(frame, self.chapter.place))
 
@@ -106,7 +105,7 @@ class TilingChapter:
     def findings(self) -> Findings:
         """What the comparisons beside the claims say: of the narrow network, and of the control."""
         sentences = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             runs = self._of(row)
             recorded = int(runs["best_test"].notna().sum())
             text = f"{row}: {recorded} of {len(runs)} runs are recorded."
@@ -127,7 +126,7 @@ class TilingChapter:
     def control(self) -> Findings:
         """Rolled units of dense layers, for which any loss is chance: how far they are from gates in their place."""
         sentences = []
-        for row in self._rows():
+        for row in rows_of(self.chapter):
             if not row.startswith("FC/"):
                 continue
             gaps = []
@@ -147,9 +146,6 @@ class TilingChapter:
             )
         return Findings(tuple(sentences))
 
-    def _rows(self) -> list[str]:
-        return list(dict.fromkeys(self.chapter.runs["row"]))
-
     def _dataset(self, row: str) -> str:
         return str(self._of(row)["dataset"].iloc[0])
 
@@ -159,18 +155,10 @@ class TilingChapter:
     def _of(
         self, row: str, column: str | None = None, arrangement: str | None = None, value: str | None = None
     ) -> pd.DataFrame:
-        runs = self.chapter.runs
-        chosen = runs["row"] == row
-        for name, wanted in (("column", column), (ARRANGEMENT.name, arrangement), (VALUE_INPUT.name, value)):
-            if wanted is not None:
-                chosen &= runs[name] == wanted
-        return runs[chosen]
+        return chosen(self.chapter.runs, row=row, column=column, arrangement=arrangement, value_input=value)
 
     def _mean(self, row: str, column: str, arrangement: str, value: str) -> float | None:
-        """The mean over seeds; ``None`` unless all of them are recorded."""
-        cell = self._of(row, column, arrangement, value)
-        complete = len(cell) > 0 and Completeness.of(cell).complete
-        return float(cell["best_test"].mean()) if complete else None
+        return complete_mean(self._of(row, column, arrangement, value))
 
 
 def _label(arrangement: Any, value: Any, narrow: bool) -> str:
