@@ -51,8 +51,8 @@ def test_the_answer_says_what_each_move_costs() -> None:
     assert made().answer().lines == (
         f"{MNIST}: ReLU 98.60%, fresh value networks on its gates 98.50% (image) and 98.00% (ones). Points lost by "
         "moving the gates first: tiled +1.00 (image), +1.00 (ones); shifted alike +0.10 (image), +0.10 (ones); shifted "
-        "apart -0.10 (image), -0.10 (ones); tiled, shifted apart +1.10 (image), +1.10 (ones). The margin that was fixed "
-        "beforehand is 0.25 points.",
+        "apart -0.10 (image), -0.10 (ones); tiled, shifted apart +1.10 (image), +1.10 (ones). The margin that was "
+        "fixed beforehand is 0.25 points.",
     )
     missing = made(lambda c: None if c.axes["arrangement"] == "tiled" and c.spec.seed == 2 else known(c)).answer()
     assert "; tiled" not in missing.lines[0].split("first: ")[1].split("; tiled, ")[0]

@@ -17,7 +17,6 @@ from companion.training.backends.choose import BACKENDS
 from companion.training.state import EpochResult, TrainState
 from support.backends import (
     MOMENTS,
-    MOVED,
     OTHERS,
     RUNS,
     STEPS,
@@ -69,18 +68,6 @@ def agree(
 def test_weights_agree_after_twenty_steps(backend, spec):
     start, end = agree(backend, spec)
     assert apart(end.model.value, start.model.value) > 1000 * TOLERANCE  # and it was no small way
-
-
-@each_other
-@pytest.mark.parametrize("spec", MOVED, ids=name)
-def test_weights_agree_where_gates_are_moved_or_features_are_linear(backend, spec):
-    if (reason := backend.refusal(spec)) is not None:
-        assert "not gates within their layer" in reason or "it is for networks with convolutions" in reason
-        return
-    start, end = agree(backend, spec)
-    assert apart(end.model.value, start.model.value) > 1000 * TOLERANCE
-    learns = spec.regime is Regime.DL
-    assert (apart(end.model.feature or {}, start.model.feature or {}) > 100 * TOLERANCE) is learns
 
 
 @each_other
