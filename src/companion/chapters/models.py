@@ -9,7 +9,7 @@ import pandas as pd
 from companion.chapters.chapter import Chapter
 from companion.render.tables import Table, plus_minus, signed
 from companion.verdicts.cells import Completeness
-from companion.verdicts.scorecard import claim_results
+from companion.verdicts.sentences import claim_results
 from companion.verdicts.stats import summarise
 
 __all__ = ["between", "chosen", "claims_of_models", "complete_mean", "gap_text", "rows_of", "score_text"]
