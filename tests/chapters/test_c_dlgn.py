@@ -150,4 +150,6 @@ def test_the_picture_has_a_dot_for_every_run() -> None:
     figure = made().figure()
     assert sum(len(line.get_xdata()) for ax in figure.axes for line in ax.lines) == len(GRID) == 39
     labels = {text.get_text() for ax in figure.axes if ax.get_visible() for text in ax.get_yticklabels()}
-    assert labels == {"its own gates, image", *(f"{f}, {v}" for f in ("linear", "ReLU") for v in ("image", "ones"))}
+    kinds = [f"{f}, {v}" for f in ("linear", "ReLU") for v in ("image", "ones")]
+    assert labels == {"ReLU", *(f"{regime}: {kind}" for regime in ("DL", "FL", "FR-II") for kind in kinds)}
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()][:2] == ["ReLU", "DL: linear, image"]

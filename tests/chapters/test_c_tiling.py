@@ -17,6 +17,7 @@ from companion.kernels import npk_from_gates
 from companion.kernels.neural_paths import bundle_features, enumerate_paths, neural_path_features
 from companion.networks.families import circular_cnn
 from companion.networks.routing import Routing
+from companion.render.style import COLOURS
 from companion.verdicts.stats import Verdict
 from support.synthetic import Shelf, grid_of
 
@@ -111,10 +112,13 @@ def test_findings_tell_the_tiled_gates_from_the_narrow_network() -> None:
 def test_the_picture_has_a_dot_for_every_run(downloads: Path) -> None:
     figure = made().figure()
     titles = [ax.get_title() for ax in figure.axes if ax.get_visible()]
-    assert titles == [f"{MNIST}, ReLU (n = 3)", f"{MNIST}, FL (n = 3)", f"{MNIST}, FR-II (n = 3)"]
+    assert titles == [f"{MNIST}, learnt gates (n = 3)", f"{MNIST}, random gates (n = 3)"]
     assert sum(len(line.get_xdata()) for ax in figure.axes for line in ax.lines) == 54
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels == ["its own gates", "a quarter as wide, its own gates"]
+    assert labels[:4] == ["ReLU", "ReLU, a quarter as wide", "unmoved, image", "unmoved, ones"]
+    assert "unmoved, a quarter as wide, ones" in labels
+    colours = {line.get_color() for line in figure.axes[0].lines}
+    assert colours == {COLOURS["ReLU"], COLOURS["FL"]}
     assert (downloads / "moved.svg").is_file()
 
 

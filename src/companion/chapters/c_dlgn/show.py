@@ -82,15 +82,18 @@ class LinearChapter:
         return self.chapter.downloads.table("features", Table(pd.DataFrame(lines, dtype=object), title))
 
     def figure(self) -> Figure:
-        """Every recorded run as a dot, features and input down, one panel per network and regime."""
+        """Every recorded run as a dot, features and input down, learnt and random gates in two panels."""
         frame = self.chapter.runs
         axes = (FEATURES, VALUE_INPUT)
-        pairs = zip(frame[FEATURES.name], frame[VALUE_INPUT.name], strict=True)
+        places = zip(frame["column"], frame[FEATURES.name], frame[VALUE_INPUT.name], strict=True)
         labels = [
-            label(axes, {FEATURES.name: f, VALUE_INPUT.name: v}) if isinstance(f, str) else "its own gates, image"
-            for f, v in pairs
+            f"{regime}: {label(axes, {FEATURES.name: f, VALUE_INPUT.name: v})}" if isinstance(f, str) else regime
+            for regime, f, v in places
         ]
-        frame = frame.assign(label=labels, score=frame["best_test"])
+        panels = frame["column"].map(lambda regime: "random gates" if regime == "FR-II" else "learnt gates")
+        frame = frame.assign(regime=frame["column"], column=panels, label=labels, score=frame["best_test"])
+        rank = {"ReLU": 0, "DL": 1, "FL": 2, "FR-II": 3}
+        frame = frame.sort_values("regime", key=lambda regimes: regimes.map(rank), kind="stable")
         known = [row for row in rows_of(self.chapter) if self._of(row, features=LINEAR)["best_test"].notna().any()]
         frame = frame[frame["row"].isin(known or rows_of(self.chapter)[:1])]
         return self.chapter.downloads.figure("features", variant_figure(frame, self.chapter.place))

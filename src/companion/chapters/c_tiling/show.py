@@ -85,16 +85,19 @@ class TilingChapter:
         return self.chapter.downloads.table("moved", Table(pd.DataFrame(lines, dtype=object), title))
 
     def figure(self) -> Figure:
-        """Every recorded run as a dot, what is done to its gates down, one panel per network and regime."""
+        """Every recorded run as a dot, what is done to its gates down, learnt and random gates in two panels."""
         frame = self.chapter.runs
         narrow = frame["column"].isin(list(NARROW))
         places = zip(frame[ARRANGEMENT.name], frame[VALUE_INPUT.name], narrow, strict=True)
+        regimes = frame["column"].replace(NARROW)
         frame = frame.assign(
-            column=frame["column"].replace(NARROW),
-            label=[_label(arrangement, value, small) for arrangement, value, small in places],
+            regime=regimes,
+            column=regimes.map(lambda regime: "random gates" if regime == "FR-II" else "learnt gates"),
+            label=[_label(*place) for place in places],
             score=frame["best_test"],
         )
-        known = [row for row in rows_of(self.chapter) if self._of(row)["best_test"].notna().any()]
+        moved = frame[(frame[ARRANGEMENT.name] != UNMOVED) & frame[ARRANGEMENT.name].notna() & frame["score"].notna()]
+        known = list(dict.fromkeys(moved["row"])) or rows_of(self.chapter)[:1]
         frame = frame[frame["row"].isin(known)]
         return self.chapter.downloads.figure("moved", variant_figure(frame, self.chapter.place))
 
@@ -163,6 +166,6 @@ class TilingChapter:
 
 def _label(arrangement: Any, value: Any, narrow: bool) -> str:
     """The words for a model; what it has nothing of is no word, whatever a frame has made of it."""
-    own = arrangement if isinstance(arrangement, str) else "its own gates"
-    parts = ["a quarter as wide" if narrow else "", own, value if isinstance(value, str) else ""]
+    own = arrangement if isinstance(arrangement, str) else "ReLU"
+    parts = [own, "a quarter as wide" if narrow else "", value if isinstance(value, str) else ""]
     return ", ".join(filter(None, parts))
