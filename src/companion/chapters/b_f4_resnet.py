@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters.chapter import Chapter, Findings, one_cell
+from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.models import claims_of_models, score_text
 from companion.exhibits.axes import VALUE_INPUT
 from companion.exhibits.b_f4_permutations import INPUTS
 from companion.notation import Regime
@@ -38,7 +39,7 @@ class ResNetChapter:
             for regime in Regime:
                 line = {"row": row, "regime": str(regime)}
                 for value in INPUTS:
-                    line[f"value network sees: {value}"] = one_cell(self._cell(row, regime, value))
+                    line[f"value network sees: {value}"] = score_text(self._cell(row, regime, value))
                 lines.append(line)
         title = f"{self.chapter.place}: best test accuracy in percent, mean ± std over seeds; the paper's table is lost"
         return self.chapter.downloads.table("models", Table(pd.DataFrame(lines, dtype=object), title))
@@ -63,7 +64,7 @@ class ResNetChapter:
 
     def claims(self) -> Table:
         """The exhibit's claims with their verdicts and the rules that gave them."""
-        return self.chapter.ruled_claims()
+        return claims_of_models(self.chapter)
 
     def findings(self) -> Findings:
         """How the sentences fare, and how the ordinary network compares with what its author reports."""

@@ -19,15 +19,12 @@ from companion.exhibits import Cell, Exhibit, cells
 from companion.exhibits.claim import Claim
 from companion.papers.numbers import numbers
 from companion.records.store import Store
-from companion.render.tables import Table, claim_table, plus_minus, signed
+from companion.render.tables import Table, claim_table
 from companion.verdicts import frames
 from companion.verdicts.along import along
-from companion.verdicts.cells import Completeness
-from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry, claim_results, number_entries
-from companion.verdicts.stats import summarise
 
-__all__ = ["Chapter", "Findings", "one_cell"]
+__all__ = ["Chapter", "Findings"]
 
 
 @dataclass(frozen=True)
@@ -110,23 +107,6 @@ class Chapter:
         )
         return self.downloads.table("claims", table)
 
-    def ruled_claims(self) -> Table:
-        """The same with the rules that gave the verdicts, where claims are put to many models of ours."""
-        results = claim_results(self.exhibit.id, self.runs, self.profile) if self.decides else []
-        lines = [
-            {
-                "claim": claim.title,
-                "row": found.row,
-                "gap in points (bounds)": _gap(found),
-                "verdict": found.verdict,
-                "rule": found.rule,
-            }
-            for claim, found, _ in results
-        ]
-        seeds = self.exhibit.seeds[self.profile]
-        title = f"Claims about {self.place}, paired over n = {seeds} seeds, by the models that are recorded"
-        return self.downloads.table("claims", Table(pd.DataFrame(lines, dtype=object), title))
-
     def _rows_of(self, claim: Claim) -> set[str]:
         """Rows as the claim sees them that are made of nothing but rows that were asked for."""
         places = frames.places(cells(self.exhibit.id, self.profile))
@@ -155,22 +135,6 @@ class Chapter:
     def footer(self) -> Footer:
         """Commands, costs, downloads and records."""
         return Footer(self)
-
-
-def one_cell(own: pd.DataFrame) -> str:
-    """Mean ± std of the runs of one cell, how many of them there are while they are not complete, or a dash."""
-    if own.empty:
-        return "–"
-    if not Completeness.of(own).complete:
-        return Completeness.of(own).short
-    summary = summarise(own["best_test"].to_list())
-    return plus_minus(summary.mean, summary.std)
-
-
-def _gap(found: RowResult) -> str:
-    if found.difference is None or found.interval is None:
-        return "–"
-    return signed({"difference": found.difference, "low": found.interval[0], "high": found.interval[1]})
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ def training_flops(spec: RunSpec) -> int:
 
     With ``F`` forward multiply-adds, ``F_1`` of them in the first and ``F_out`` in the output layer: ``2 (3F - F_1)``.
     Fixed gates are known before the first step and add nothing, but those of altered images ``2 (F - F_out)``; in DL
-    the feature network trains too and adds ``2 (3 (F - F_out) - F_1)``.
+    the feature network trains too and adds ``2 (3 (F - F_out) - F_1)``.  These are its own ``F``.
     """
     layers = [layer.macs for layer in spec.network.weight_shapes()]
-    full, first, hidden = sum(layers), layers[0], sum(layers[:-1])
-    gates = 2 * (3 * hidden - first) if spec.regime is Regime.DL else 2 * hidden if _anew(spec) else 0
-    return 2 * (3 * full - first) + gates
+    feature = [layer.macs for layer in spec.feature_network.weight_shapes()]
+    hidden = sum(feature[:-1])
+    gates = 2 * (3 * hidden - feature[0]) if spec.regime is Regime.DL else 2 * hidden if _anew(spec) else 0
+    return 2 * (3 * sum(layers) - layers[0]) + gates
 
 
 def epoch_flops(spec: RunSpec) -> int:
@@ -62,4 +63,4 @@ def _examples(spec: RunSpec) -> tuple[int, int]:
 
 def _feature_macs(spec: RunSpec) -> int:
     """Multiply-adds of one example in a feature network, which has no output layer."""
-    return sum(layer.macs for layer in spec.network.weight_shapes()[:-1])
+    return sum(layer.macs for layer in spec.feature_network.weight_shapes()[:-1])

@@ -83,11 +83,21 @@ class Gating:
         value_input: what enters the value network.
         gate_permutation: layer ``l`` of the value network takes the gates of feature layer ``gate_permutation[l]``;
             ``None`` is the identity (so is writing the identity).
+        feature_width: width of the feature network, whose gates are then repeated to that of the value network, which
+            it must divide; ``None`` is the value network's width (so is writing that number).  In FL the ReLU run whose
+            gates are used is as wide.
+        feature_activation: what stands between the layers of the feature network: ``relu``, or ``linear`` (nothing: a
+            DLGN).  In FL it is that of the run whose gates are used.
+        gate_shifts: how far gates are shifted within their layer: rows and columns of positions, or, in networks of
+            dense layers alone, units; one shift for all layers, or one after the other for each layer of the feature
+            network that has positions (for each layer, where none has).
+        gate_turns: quarters of a circle by which the positions of a layer are turned, from 0 to 3; one number for all
+            units, or one for each of as many equal groups of them.
         gate_beta: slope of the soft gate in DL; ``gate_eps``: its excess height (Paper A's code: 4 and 0.1).
-        gates_from: changes that lead from the ReLU run of the same fields to the one whose gates FL uses; ``None`` is
-            that run itself (so are changes that change nothing).
-        teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
-        teacher_epochs: epochs of that ReLU run; ``None`` is as many as the FL run has (so is writing their number).
+        gates_from: changes that lead from the ReLU run of the same fields to the one whose gates FL uses, a ReLU run or
+            one of DL; ``None`` is that run itself (so are changes that change nothing).
+        teacher_checkpoint: which weights of it become the gates of FL: ``best_test``, ``last``, ``selected``.
+        teacher_epochs: its epochs; ``None`` is as many as the FL run has (so is writing their number).
     """
 
     regime: Regime = Regime.RELU
@@ -95,6 +105,10 @@ class Gating:
     gate_permutation: tuple[int, ...] | None = field(
         None, items="layer numbers such as [2, 0, 1, 3]", regimes=GATED, each=True
     )
+    feature_width: int | None = field(None, low=1, regimes=GATED - {Regime.FR_DI})
+    feature_activation: str = field("relu", choices=("relu", "linear"), regimes=GATED - {Regime.FL})
+    gate_shifts: tuple[int, ...] | None = field(None, items="shifts such as [8, 5]", regimes=GATED, each=True)
+    gate_turns: tuple[int, ...] | None = field(None, items="quarter turns such as [1]", regimes=GATED, each=True)
     gate_beta: float = field(4.0, low=0, above=True, says="a positive number", regimes=frozenset({Regime.DL}))
     gate_eps: float = field(0.1, low=0, says="a number of at least 0", regimes=frozenset({Regime.DL}))
     gates_from: Changes | None = field(None, regimes=frozenset({Regime.FL}), source=True)
@@ -144,11 +158,11 @@ class Measurement:
     """What else is measured while training; it moves no weight.
 
     Args:
-        probe: ``label-alignment`` (ReLU, two classes) or ``kernel-norms`` (DL).
+        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), or ``hard-gates`` (DL).
         probe_every: epochs from one measurement to the next; the first is before the first epoch.
     """
 
-    probe: str | None = field(None, choices=("label-alignment", "kernel-norms"))
+    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates"))
     probe_every: int = field(1, low=1, needs=("probe", "a probe"))
 
 

@@ -29,6 +29,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "regime": ({}, "FL"),
     "value_input": ({"regime": "FR-II"}, "ones"),
     "gate_permutation": ({"regime": "FL"}, [2, 0, 1]),
+    "gate_shifts": ({"regime": "FL", "architecture": "C4GAP", "width": 4}, [1, 2]),
+    "gate_turns": ({"regime": "FL", "architecture": "C4GAP", "width": 4}, [1, 3]),
+    "feature_width": ({"regime": "FL"}, 1),
+    "feature_activation": ({"regime": "DL"}, "linear"),
     "gate_beta": ({"regime": "DL"}, 10.0),
     "gate_eps": ({"regime": "DL"}, 0.0),
     "gates_from": ({"regime": "FL"}, {"label_noise": 0.5}),
@@ -63,7 +67,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
 """Every field changed once.  A new one belongs here, beside the backends that know it."""
 
 MOVED = (
-    *("value_input", "gate_permutation", "gate_beta", "gate_eps"),
+    *("value_input", "gate_permutation", "gate_shifts", "gate_turns", "feature_activation", "gate_beta", "gate_eps"),
     *("optimiser", "learning_rate", "batch_size", "precision", "augmentation"),
     *("momentum", "nesterov", "weight_decay", "schedule"),
 )
