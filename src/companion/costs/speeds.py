@@ -21,7 +21,7 @@ from companion.measure import measure
 from companion.project import user_cache
 from companion.records.provenance import device_name
 from companion.records.store import Record
-from companion.runs.examples import Examples
+from companion.runs.examples import Examples, Split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
@@ -153,12 +153,14 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     info, classes = DATASETS[spec.dataset], len(spec.class_names)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.rand((100 * classes, *info.input_shape), generator=generator)
-    model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")))
+    teacher = None if spec.teacher is None else initial_model(spec.ungated).value
+    model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")), teacher)
     torch.set_num_threads(threads)
-    labels = torch.arange(len(inputs)) % classes
-    measure(spec, model, inputs, labels)  # the first time also pays for allocation and set-up
+    examples = Examples(inputs, torch.arange(len(inputs)) % classes)
+    data = Split(examples, None, examples)
+    measure(spec, model, data)  # the first time also pays for allocation and set-up
     start = time.perf_counter()
-    measure(spec, model, inputs, labels)
+    measure(spec, model, data)
     return max(time.perf_counter() - start, 1e-9)
 
 

@@ -68,6 +68,7 @@ class Claim:
         each: axes at each of whose values it is put, wherever all seeds are recorded.
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
         averaged: whether it is put to each seed's mean over these axes instead.
+        where: the rows that it is put to, where these are not all.
     """
 
     id: str
@@ -84,3 +85,4 @@ class Claim:
     each: tuple[str, ...] = ()
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
+    where: tuple[str, ...] = ()

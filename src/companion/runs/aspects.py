@@ -127,11 +127,11 @@ class Measurement:
     """What else is measured while training; it moves no weight.
 
     Args:
-        probe: ``label-alignment`` (ReLU, two classes) or ``kernel-norms`` (DL).
-        probe_every: epochs from one measurement to the next; the first is before the first epoch.
+        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL) or ``hidden-layers`` (not ReLU).
+        probe_every: epochs from one measurement to the next; the first is before the first epoch, the last at the end.
     """
 
-    probe: str | None = field(None, choices=("label-alignment", "kernel-norms"))
+    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hidden-layers"))
     probe_every: int = field(1, low=1, needs=("probe", "a probe"))
 
 

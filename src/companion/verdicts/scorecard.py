@@ -148,6 +148,7 @@ def claim_results(
             continue
         mine = along(claim, grid)
         rows = list(dict(zip(mine["row"], mine["dataset"], strict=True)).items())
+        rows = [place for place in rows if not claim.where or place[0] in claim.where]
         seen = along(claim, frame)
         ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
         ours = [_with_fates(claim, result, seen) for result in ours]
@@ -204,7 +205,7 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
     else:
         assert mine is not None
         assert summary is not None
-        within = margin(mine["dataset"].iloc[0])
+        within = margin(mine["dataset"].iloc[0], line["id"])
         gap = welch_difference((line["mean"], std, n_paper), (summary.mean, summary.std, summary.n))
         low, high = gap.interval(rules()["equivalence_confidence"])
         verdict = equivalence(gap, within)
@@ -307,9 +308,12 @@ def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry],
     prefixes = tuple(sentence.id + ":" for sentence in sentences if sentence.statement == name)
     parts = [e for e in claimed if prefixes and e.id.startswith(prefixes)]
     kind = "rows"
-    if statement.exhibit == name and not parts:  # the exhibit itself: all of its numbers
-        kind = "numbers"
-        parts = [e for e in counted if e.exhibit == name and not e.variant and e.verdict is not Verdict.CITED]
+    exhibit = EXHIBITS.get(statement.exhibit or "")
+    named = exhibit is not None and name in exhibit.states
+    if named or (statement.exhibit == name and not parts):  # the exhibit itself: all of its numbers
+        kind = "rows and numbers" if parts else "numbers"
+        mine = (e for e in counted if e.exhibit == statement.exhibit and not e.variant)
+        parts += [e for e in mine if e.verdict is not Verdict.CITED]
     if statement.not_checkable:
         verdict, rule = Verdict.NOT_CHECKABLE, statement.not_checkable
     elif name in checks:
