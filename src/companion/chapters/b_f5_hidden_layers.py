@@ -160,18 +160,25 @@ class HiddenLayersChapter:
         return self.chapter.downloads.figure("likeness", likeness_figure(frame, self.chapter.place))
 
     def findings(self) -> Findings:
-        """By how much each layer is more like its own image than like the next one."""
+        """By how much each layer is more like its own image than like the next one, and whether accuracy goes by it."""
         lines = []
         for row in self._rows:
-            for label in DRAWN:
-                mine = self._likeness(row, label)
-                if mine.empty:
-                    lines.append(f"{row}, {label}: pending.")
-                    continue
-                means = mine.pivot_table("likeness", ["seed", "layer"], "which")
-                excess = (means["own"] - means["other"]).groupby("layer").agg(["mean", "min", "max"])
-                told = ", ".join(f"{round(line['mean'], 2) + 0.0:+.2f} in layer {layer}" for layer, line in excess.iterrows())
-                lines.append(f"{row}, {label}: more like its own image than like the next one by {told}.")
+            means = {label: _excess(self._likeness(row, label)) for label in DRAWN}
+            for label, excess in means.items():
+                told = ", ".join(f"{round(value, 2) + 0.0:+.2f} in layer {layer}" for layer, value in excess.items())
+                said = f"more like its own image than like the next one by {told}" if told else "pending"
+                lines.append(f"{row}, {label}: {said}.")
+            learnt, random = (means[WORDS[column]].mean() for column in ("FL", "FR-II"))
+            ahead = self._cell(row, "FL")["best_test"].mean() - self._cell(row, "FR-II")["best_test"].mean()
+            if pd.notna(ahead) and pd.notna(learnt) and pd.notna(random):
+                together = (ahead > 0) == (learnt > random)
+                lines.append(
+                    f"{row}: of the two networks that see a random input, the one with learnt gates is "
+                    f"{abs(ahead):.2f} points {'ahead of' if ahead > 0 else 'behind'} the one with untrained gates in "
+                    f"accuracy, and its layers are {'more' if learnt > random else 'less'} like their images, by that "
+                    f"measure {learnt:.2f} against {random:.2f} in the mean over layers. "
+                    + ("The two go together here." if together else "So accuracy does not go by such likeness here.")
+                )
         return Findings(tuple(lines))
 
     @property
@@ -213,6 +220,12 @@ class HiddenLayersChapter:
         return pd.concat(parts, ignore_index=True)
 
 
+def _excess(likeness: pd.DataFrame) -> pd.Series:
+    """By layer, in the mean over seeds, how much more like its own image it is than like the next."""
+    means = likeness.pivot_table("likeness", "layer", "which", "mean").reindex(columns=["own", "other"])
+    return means["own"] - means["other"]
+
+
 def _layers(pictures: Params, network: str, image: int) -> list[Tensor]:
     """What a network's layers show of one image, from the first on."""
     count = sum(name.startswith(f"{network}.") for name in pictures)
@@ -222,4 +235,4 @@ def _layers(pictures: Params, network: str, image: int) -> list[Tensor]:
 def _spread(values: pd.Series) -> str:
     """Mean ± std; of a single number itself."""
     summary = summarise(values.to_list())
-    return plus_minus(summary.mean, summary.std if summary.n > 1 else None)
+    return plus_minus(round(summary.mean, 2) + 0.0, summary.std if summary.n > 1 else None)

@@ -95,13 +95,14 @@ def _line(axes: Sequence[Axes], strip: Strip, heads: bool) -> None:
         for spine in ax.spines.values():
             spine.set(color="#b0b0b0", linewidth=0.6)
     channels = strip.entering.movedim(0, -1)
-    first.imshow(channels if channels.shape[-1] == 3 else channels[..., 0], cmap="gray", vmin=0, vmax=1)
+    shown = channels if channels.shape[-1] == 3 else channels[..., 0]
+    first.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1)
     first.set_ylabel(strip.title, fontsize=9)
     places = iter(others)
     for l, layer in enumerate(strip.pictures(), start=1):
         for k, picture in enumerate(layer):
             ax = next(places)
-            ax.imshow(picture, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            ax.imshow(picture.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             if heads and k == 0:
                 ax.set_title(f"layer {l}", fontsize=10)
     if heads:
