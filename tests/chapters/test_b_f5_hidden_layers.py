@@ -142,7 +142,7 @@ def test_findings_say_whether_accuracy_goes_by_likeness() -> None:
         "+0.49 in layer 3, +0.39 in layer 4."
     )
     assert "8.30 points ahead of the one with untrained gates" in lines[-1]
-    assert lines[-1].endswith("less like their images, by that measure 0.14 against 0.24 in the mean over layers. "
+    assert lines[-1].endswith("no more like their images, by that measure 0.14 against 0.24 in the mean over layers. "
                               "So accuracy does not go by such likeness here.")  # fmt: skip
     swapped = {"FL": "FR-II", "FR-II": "FL", "ReLU": "ReLU"}
     other = made(lambda c: BASE[swapped[c.column]] if c.row == FC else None).findings().lines[-1]

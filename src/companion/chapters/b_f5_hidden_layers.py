@@ -175,8 +175,8 @@ class HiddenLayersChapter:
                 lines.append(
                     f"{row}: of the two networks that see a random input, the one with learnt gates is "
                     f"{abs(ahead):.2f} points {'ahead of' if ahead > 0 else 'behind'} the one with untrained gates in "
-                    f"accuracy, and its layers are {'more' if learnt > random else 'less'} like their images, by that "
-                    f"measure {learnt:.2f} against {random:.2f} in the mean over layers. "
+                    f"accuracy, and its layers are {'more' if learnt > random else 'no more'} like their images, by "
+                    f"that measure {learnt:.2f} against {random:.2f} in the mean over layers. "
                     + ("The two go together here." if together else "So accuracy does not go by such likeness here.")
                 )
         return Findings(tuple(lines))
