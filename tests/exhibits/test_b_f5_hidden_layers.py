@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from companion.data import load
-from companion.exhibits import CLAIMS, EXHIBITS
+from companion.exhibits import CLAIMS
 from companion.exhibits.b_f4_permutations import REVERSE
-from companion.exhibits.b_f5_hidden_layers import OURS, PRINTED
-from companion.papers.numbers import numbers
+from companion.exhibits.b_f5_hidden_layers import ABOUT, OURS, PRINTED
+from companion.papers.numbers import number
 from companion.papers.statements import statements
 from companion.runs.regimes import value_input
 from companion.runs.spec import RunSpec
@@ -54,20 +54,11 @@ def test_the_random_input_is_one_picture_a_seed_for_training_and_testing_alike()
     assert not torch.equal(drawn[0], drawn[1])
 
 
-def test_printed_numbers_stand_in_its_grid_and_decide_its_statements() -> None:
-    printed = numbers().query("exhibit == 'B-F5'")
-    assert set(zip(printed["row"], printed["column"], printed["mean"], strict=True)) == {
-        (PRINTED, "ReLU", 80.0),
-        (PRINTED, "FL", 80.0),
-    }
-    states = EXHIBITS["B-F5"].states
-    assert {statements()[name].exhibit for name in states} == {"B-F5"}
-    assert set(states) == {name for name, one in statements().items() if one.exhibit == "B-F5"}
-
-
-def test_what_the_papers_say_is_put_to_their_row_alone() -> None:
+def test_what_the_papers_say_is_put_to_their_row_alone_and_decides_their_statements() -> None:
     mine = {claim.id: claim for claim in CLAIMS if claim.exhibit == "B-F5"}
-    assert {claim.where for claim in mine.values() if claim.statement == "B-Claim6"} == {(PRINTED,)}
-    assert mine["B-F5:as-good-on-MNIST"].where == (OURS,)
-    assert mine["B-F5:as-good-on-MNIST"].statement is None
-    assert mine["B-F5:gates-learn"].where == ()
+    theirs = {name for name, one in statements().items() if one.exhibit == "B-F5"}
+    assert {name for claim in mine.values() for name in claim.statements} == theirs == {"B-F5", "C-F3", "B-Claim6"}
+    assert {claim.datasets for claim in mine.values() if claim.statements} == {("cifar10",)}
+    assert mine["B-F5:as-good-on-MNIST"].datasets == ("mnist",)
+    assert mine["B-F5:gates-learn"].datasets == ()
+    assert number(ABOUT.number) == 80

@@ -267,7 +267,6 @@ class TestRules:
         rules = {name: value for name, value in margins.rules().items() if name != "meaning"}
         assert rules == {
             "points": {"mnist": 0.25, "cifar10": 1.0, "digits": 1.0},
-            "about": {f"B-F5:C4GAP/CIFAR-10:{column}": 2.5 for column in ("ReLU", "FL")},
             "equivalence_confidence": 0.9,
             "interval_confidence": 0.95,
             "significance": 0.05,
@@ -279,8 +278,6 @@ class TestRules:
 
     def test_an_unknown_dataset_has_no_margin(self) -> None:
         assert margins.margin("mnist") == 0.25
-        assert margins.margin("cifar10", "A-T2:GCONV/Adam/CIFAR-10:ReLU") == 1.0
-        assert margins.margin("cifar10", "B-F5:C4GAP/CIFAR-10:FL") == 2.5
         with pytest.raises(ValueError, match="'cifar100': there are margins for mnist, cifar10, digits"):
             margins.margin("cifar100")
 

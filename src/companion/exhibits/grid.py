@@ -88,7 +88,6 @@ class Exhibit:
         seeds: how many, by profile.
         parameters: what a reader may change, with the exhibit's own values.
         axes: what varies; each is a column of frames.
-        states: statements that its printed numbers decide; without any, it is the one of its own id, unless claims do.
     """
 
     id: str
@@ -99,7 +98,6 @@ class Exhibit:
     seeds: Mapping[str, int]
     parameters: Mapping[str, Any]
     axes: tuple[Axis, ...] = ()
-    states: tuple[str, ...] = ()
 
     def axis(self, name: str) -> Axis:
         """One axis by its name; ``KeyError`` if the exhibit has none of it."""
@@ -134,7 +132,6 @@ def make(
     profiles: Mapping[str, Sequence[Row]],
     seeds: Mapping[str, int] | None = None,
     axes: Sequence[Axis] = (),
-    states: Sequence[str] = (),
 ) -> Exhibit:
     """An exhibit whose paper is the first letter of its id.
 
@@ -145,9 +142,8 @@ def make(
         profiles: name to rows.
         seeds: where a profile has another number than :data:`SEEDS` says.
         axes: what varies.
-        states: statements that its printed numbers decide.
     """
     rows = MappingProxyType({name: tuple(part) for name, part in profiles.items()})
     own = MappingProxyType({name: {**SEEDS, **(seeds or {})}[name] for name in rows})
     parameters: dict[str, Any] = {"seeds": None, "rows": None, "overrides": {}}
-    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters), tuple(axes), tuple(states))
+    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters), tuple(axes))

@@ -16,16 +16,9 @@ def rules() -> dict[str, Any]:
     return json.loads(resources.files("companion.papers").joinpath("margins.json").read_text())
 
 
-def margin(dataset: str, number: str | None = None) -> float:
-    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed.
-
-    Args:
-        dataset: its name.
-        number: id of a printed number, which may be one that is only said to be about so much.
-    """
-    points, about = rules()["points"], rules()["about"]
-    if number in about:
-        return about[number]
+def margin(dataset: str) -> float:
+    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed."""
+    points = rules()["points"]
     if dataset not in points:
         raise ValueError(f"no margin was fixed for {dataset!r}: there are margins for {', '.join(points)}")
     return points[dataset]
