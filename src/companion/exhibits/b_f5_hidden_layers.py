@@ -100,7 +100,10 @@ CLAIMS = (
         for id, title, column, also in (
             ("B-F5:ReLU-about-80", "The ReLU network reaches about 80%", "ReLU", ("C-F3",)),
             (
-                *("B-F5:FL-about-80", "So does the network with its gates in reverse order and a fixed random input"),
+                *(
+                    "B-F5:FL-about-80",
+                    "With its gates in reverse order and a fixed random input a network reaches about 80%",
+                ),
                 *("FL", ("C-F3", "B-Claim6")),
             ),
         )
