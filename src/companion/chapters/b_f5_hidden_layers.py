@@ -107,8 +107,8 @@ class HiddenLayersChapter:
                 f"prints {relu:g} for ReLU and {learnt:g} for FL, a mean over 48 models; the farther of the two is "
                 f"{off:.1f} points from {about:g}, so they {'keep' if off < within else 'break'} the rule.",
                 f"ReLU minus FL is nothing as both are printed here, “about {about:g}%”, and {relu - learnt:.1f} "
-                f"points in that table, against a margin of {margin('cifar10'):g}. No spread is printed with either, so that "
-                "no bound can be set.",
+                f"points in that table, against a margin of {margin('cifar10'):g}. No spread is printed with either, "
+                "so that no bound can be set.",
             )
         )
 

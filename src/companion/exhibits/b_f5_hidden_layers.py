@@ -102,7 +102,7 @@ CLAIMS = (
             (
                 *(
                     "B-F5:FL-about-80",
-                    "With its gates in reverse order and a fixed random input a network reaches about 80%",
+                    "With its gates reversed and a fixed random input a network reaches about 80%",
                 ),
                 *("FL", ("C-F3", "B-Claim6")),
             ),

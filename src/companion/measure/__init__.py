@@ -18,13 +18,15 @@ from companion.runs.examples import Split
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 
-__all__ = ["PROBES", "Probe", "measure", "pictures"]
+__all__ = ["HIDDEN", "PROBES", "Probe", "measure", "pictures"]
 
 Probe = Callable[[RunSpec, Model, Tensor, Tensor], dict[str, float]]
 """``(spec, model, inputs [N, C, H, W], labels [N])`` to named numbers."""
 
 
 HIDDEN = "hidden-layers"
+"""The probe that looks at test images and leaves pictures."""
+
 PROBES: Mapping[str, Probe] = MappingProxyType(
     {"label-alignment": label_probe, "kernel-norms": kernel_norms, HIDDEN: hidden_layers.hidden_layers}
 )

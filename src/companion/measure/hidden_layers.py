@@ -25,7 +25,17 @@ from companion.notation import Float, Int, Tensor
 from companion.runs.regimes import Model, gates, value_input
 from companion.runs.spec import RunSpec
 
-__all__ = ["EXAMPLES", "FILTERS", "NETWORKS", "PICTURED", "hidden_layers", "like_images", "like_maps", "pictures"]
+__all__ = [
+    "BATCH",
+    "EXAMPLES",
+    "FILTERS",
+    "NETWORKS",
+    "PICTURED",
+    "hidden_layers",
+    "like_images",
+    "like_maps",
+    "pictures",
+]
 
 EXAMPLES = 500
 """Test images, from the first on, on which layers are measured."""
@@ -35,6 +45,7 @@ NETWORKS = ("feature", "value")
 STEPS = 127
 """Levels of a picture on either side of zero."""
 BATCH = 100
+"""Images that go through the networks at a time."""
 FLAT = 1e-6
 """What varies by less than this part of its size does not vary."""
 
