@@ -12,6 +12,8 @@ from companion.exhibits import cells
 from companion.notation import Regime
 from companion.records.provenance import device_name
 from companion.records.store import Record
+from companion.runs.examples import Split
+from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
 
@@ -99,6 +101,25 @@ def test_the_probe_that_is_timed_is_the_runs_own() -> None:
     spec = TINY.replace(classes=(4, 7), loss="squared-error", initialisation="sign", bias=False)
     seconds = speeds._calibrate_probe(spec.replace(probe="label-alignment", probe_every=1), 1)
     assert 0 < seconds < 60
+
+
+@pytest.mark.parametrize("regime", ["FL", "FR-II"])
+def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its_images(
+    regime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    real = speeds.measure
+
+    def watched(spec: RunSpec, model: Model, data: Split) -> dict[str, float]:
+        sizes.append(len(data.test))
+        return real(spec, model, data)
+
+    monkeypatch.setattr(speeds, "measure", watched)
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(speeds.time, "perf_counter", lambda: next(clock))
+    spec = TINY.replace(regime=regime, probe="hidden-layers", value_input="noise")
+    assert speeds._calibrate_probe(spec, 1) == pytest.approx(2.0 * 500 / 100)
+    assert sizes == [100, 100]
 
 
 def _record(spec: RunSpec, seconds: float, device: str, backend: str = "fused", threads: int = 1) -> Record:

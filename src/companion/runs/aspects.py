@@ -158,11 +158,12 @@ class Measurement:
     """What else is measured while training; it moves no weight.
 
     Args:
-        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), or ``hard-gates`` (DL).
-        probe_every: epochs from one measurement to the next; the first is before the first epoch.
+        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), ``hard-gates`` (DL) or ``hidden-layers``
+            (not ReLU).
+        probe_every: epochs from one measurement to the next; the first is before the first epoch, the last at the end.
     """
 
-    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates"))
+    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates", "hidden-layers"))
     probe_every: int = field(1, low=1, needs=("probe", "a probe"))
 
 

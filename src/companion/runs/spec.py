@@ -101,6 +101,8 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError(f"momentum is that of optimiser sgd, and {self.optimiser} has its own: leave it at 0.0")
         if self.probe in ("kernel-norms", "hard-gates") and self.regime is not Regime.DL:
             raise SpecError(f"probe {self.probe} needs regime DL")
+        if self.probe == "hidden-layers" and self.regime is Regime.RELU:
+            raise SpecError("probe hidden-layers needs a regime with a feature and a value network, which ReLU is not")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
