@@ -12,6 +12,8 @@ from companion.exhibits.a_f2_stages import F2_STAGES
 from companion.exhibits.a_sensitivity import S_BIAS, S_GATE, S_STEP, S_TEACHER, S_WIDTH
 from companion.exhibits.a_t2_accuracy import T2
 from companion.exhibits.b_f4_permutations import E1
+from companion.exhibits.c_e1_kernel import E1_KERNEL
+from companion.exhibits.c_s_width import S_WIDTH_E1
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import PROFILES, Cell, Exhibit
 from companion.runs.fields import SpecError
@@ -21,7 +23,7 @@ __all__ = ["CLAIMS", "EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibi
 PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH)
 """In the order of the book."""
 
-PAPERS_B_C: tuple[Exhibit, ...] = (E1,)
+PAPERS_B_C: tuple[Exhibit, ...] = (E1, E1_KERNEL, S_WIDTH_E1)
 """The same."""
 
 EXHIBITS: Mapping[str, Exhibit] = MappingProxyType({e.id: e for e in (*PAPER_A, *PAPERS_B_C)})
