@@ -13,8 +13,8 @@ Rules, fixed before the first kernel of trained gates was computed (statistic ``
 accuracy of the identity less its own, with the same regime, input and seed; the identity itself, with change and loss 0
 by definition, does not count):
 
-1. **Is there anything to tell?**  Friedman's test over orders, with the seeds as blocks, of the accuracies of all orders
-   but the identity: at 5% some order does better than another in all seeds alike.  If not, nothing that is said of
+1. **Is there anything to tell?**  Friedman's test over orders, with the seeds as blocks, of the accuracies of all
+   orders but the identity: at 5% some order does better than another in all seeds alike.  If not, nothing said of
    single orders is more than noise.
 2. **Does the kernel tell which order does worse?**  In each seed Spearman's rank correlation of the kernel's relative
    change with the loss, over the 23 orders; then the mean over seeds and its 95% interval (Student, over seeds: the
