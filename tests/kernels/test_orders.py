@@ -76,7 +76,7 @@ def test_dense_kernels_do_not_change_and_convolutional_ones_do() -> None:
 def test_orders_of_single_layers_and_of_unlike_networks() -> None:
     architecture = convolutional((3, 3), 2, 2, 3)
     inputs, gates = random(architecture, 2, 4)
-    with pytest.raises(ValueError, match="each of 0..1 once"):
+    with pytest.raises(ValueError, match=r"each of 0\.\.1 once"):
         npk_of_orders(architecture, inputs, gates, [(0, 0)])
     with pytest.raises(ValueError, match="2 gates, not 1"):
         npk_of_orders(architecture, inputs, gates[:1], [(0, 1)])

@@ -24,7 +24,7 @@ import torch
 from companion.kernels.base import gram
 from companion.kernels.pairs import shift_sum
 from companion.kernels.tiled import Batch, Kernel
-from companion.networks.architectures import Architecture, Conv, Dense, GlobalAveragePool
+from companion.networks.architectures import Architecture, Conv, Dense, Flatten, GlobalAveragePool
 from companion.networks.routing import check_permutation
 from companion.notation import Float, Tensor
 
@@ -69,7 +69,7 @@ def npk_of_orders(
     def convolved(f1: Batch, f2: Batch) -> Tensor:
         return _all_rows(f1, f2, count, convolutions[0], chosen)
 
-    if not convolutions and all(isinstance(layer, Dense) for layer in architecture.layers):
+    if not convolutions and all(isinstance(layer, Dense | Flatten) for layer in architecture.layers):
         return Kernel(lambda batch: batch, dense, floats, len(chosen) * count)([*inputs, *gates])
     plain = [*convolutions, GlobalAveragePool()]
     if len(set(convolutions)) != 1 or len(convolutions) != layers or list(architecture.layers) != plain:
