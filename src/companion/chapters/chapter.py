@@ -63,6 +63,11 @@ class Chapter:
         return frames.probes(self.cells, self.store)
 
     @cached_property
+    def kernels(self) -> pd.DataFrame:
+        """One row per run that has gates, see :func:`companion.verdicts.frames.kernels`."""
+        return frames.kernels(self.cells, self.store)
+
+    @cached_property
     def entries(self) -> list[Entry]:
         """The scorecard's entries for the numbers of this exhibit; none unless these are its own paper runs."""
         if not self.beside_the_paper:
