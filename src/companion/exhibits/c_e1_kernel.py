@@ -6,7 +6,7 @@ are those of C-E1: fixed learnt gates (FL), and random ones (FR-II) as a control
 gates: for each of the 24 orders and both value inputs, of a fixed set of test images, the relative change of the kernel
 in Frobenius norm, ``|H_o - H_1| / |H_1|``, and one minus its alignment with that of the identity,
 ``1 - <H_o, H_1> / (|H_o| |H_1|)``, which a change of scale alone leaves at 0.  Kernels are in double precision and of
-gates alone (no biases); the images are the first of each class of the test set, 20 a class for dense networks and 3 for
+gates alone (no biases); the images are the first of each class of the test set, 20 a class for dense networks and 2 for
 convolutional ones, where a kernel compares all pairs of positions.  Sizes were chosen by what they cost.
 
 Rules, fixed before the first kernel of trained gates was computed (statistic ``best_test``; the loss of an order is the

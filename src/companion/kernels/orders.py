@@ -66,8 +66,12 @@ def npk_of_orders(
         starts = [gram(a, b) for a, b in zip(f1[:count], f2[:count], strict=True)]
         return torch.stack([torch.stack([reduce(torch.mul, [H[l] for l in o], S) for o in chosen]) for S in starts])
 
+    def rows_first(batch: Batch) -> Batch:
+        """What meets from the left as ``[N, y, w, C]``, and from the right as ``[N, y, C, w]``."""
+        return [t.movedim(1, -1).contiguous() for t in batch] + [t.transpose(1, 2).contiguous() for t in batch]
+
     def convolved(f1: Batch, f2: Batch) -> Tensor:
-        return _all_rows(f1, f2, count, convolutions[0], chosen)
+        return _all_rows(f1[: count + layers], f2[count + layers :], count, convolutions[0], chosen)
 
     if not convolutions and all(isinstance(layer, Dense | Flatten) for layer in architecture.layers):
         return Kernel(lambda batch: batch, dense, floats, len(chosen) * count)([*inputs, *gates])
@@ -78,24 +82,24 @@ def npk_of_orders(
         )
     height, width = architecture.input_shape[1:]
     held = (2 * len(shapes) + 3 * layers + 2 * count) * height * width**2
-    return Kernel(lambda batch: batch, convolved, floats, held)([*inputs, *gates])
+    return Kernel(rows_first, convolved, 2 * floats, held)([*inputs, *gates])
 
 
 def _all_rows(f1: Batch, f2: Batch, count: int, layer: Conv, orders: Sequence[Order]) -> Float[Tensor, "I O n m"]:
     """The sum over ``r``: how many rows the position in the second example is below that in the first."""
-    height = f1[0].shape[2]
+    height = f1[0].shape[1]
     total = f1[0].new_zeros(count, len(orders), len(f1[0]), len(f2[0]))
     for r in range(1 - height, height):
         rows1, rows2 = slice(max(0, -r), height - max(0, r)), slice(max(0, r), height + min(0, r))
-        pairs = [_compare(a[:, :, rows1], b[:, :, rows2]) for a, b in zip(f1, f2, strict=True)]
+        pairs = [_compare(a[:, rows1], b[:, rows2]) for a, b in zip(f1, f2, strict=True)]
         _add_orders(total, pairs[:count], pairs[count:], layer, orders)
     return total
 
 
-def _compare(a: Float[Tensor, "n C y w"], b: Float[Tensor, "m C y v"]) -> Float[Tensor, "y n w m v"]:
-    """``sum_c a[n, c, y, w] b[m, c, y, v]``: one product of matrices a row."""
-    left = a.permute(2, 0, 3, 1).flatten(1, 2)
-    right = b.permute(2, 1, 0, 3).flatten(2)
+def _compare(a: Float[Tensor, "n y w C"], b: Float[Tensor, "m y C v"]) -> Float[Tensor, "y n w m v"]:
+    """``sum_c a[n, y, w, c] b[m, y, c, v]``: one product of matrices a row."""
+    left = a.transpose(0, 1).flatten(1, 2)
+    right = b.permute(1, 2, 0, 3).flatten(2)
     return (left @ right).unflatten(2, (len(b), -1)).unflatten(1, (len(a), -1))
 
 

@@ -16,7 +16,7 @@ from companion.runs.spec import RunSpec
 
 __all__ = ["CONVOLVED_EXAMPLES", "DENSE_EXAMPLES", "INPUTS", "all_orders", "kernel_changes"]
 
-DENSE_EXAMPLES, CONVOLVED_EXAMPLES = 20, 3
+DENSE_EXAMPLES, CONVOLVED_EXAMPLES = 20, 2
 """Images of each class; with convolutions all pairs of positions are compared, so that few must do."""
 INPUTS = (ValueInput.IMAGE, ValueInput.ONES)
 
