@@ -187,7 +187,7 @@ def _between(values: pd.Series, complete: bool) -> str:
         return "pending"
     if values.max() < UNCHANGED:
         return f"at most {_tiny(values.max())}"
-    return f"{values.min():.4f} to {values.max():.4f}"
+    return f"{values.min():.2g} to {values.max():.2g}"
 
 
 def _tiny(value: float) -> str:
