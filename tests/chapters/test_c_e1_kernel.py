@@ -78,7 +78,7 @@ def test_a_kernel_that_does_not_change_explains_nothing() -> None:
 
 def test_what_is_missing_is_said() -> None:
     none, _ = made(seeds=2).answer().lines
-    assert none == f"{ROW}, learnt gates, image: the kernels are not measured yet."
+    assert none == f"{ROW}, learnt gates, image: the kernels are not measured in all seeds yet."
     first, _ = made(lambda c: falling(c) if c.column == "FL" and rank(c) < 2 else None).answer().lines
     assert first.endswith(
         "so far 1 of 23 orders are recorded, which cost 0.10 points of accuracy in the mean over seeds. How the two go "

@@ -135,7 +135,7 @@ class KernelChapter:
         row, column, value = place
         head = f"{row}, {GATES[column]}, {value}: "
         if found.change is None:
-            return head + "the kernels are not measured yet."
+            return head + "the kernels are not measured in all seeds yet."
         low, high = found.change
         text = head + (
             f"no order changes the kernel (relative change at most {_tiny(high)})"
