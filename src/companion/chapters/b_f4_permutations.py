@@ -8,17 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.models import between, claims_of_models, score_text
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.b_f4_permutations import IDENTITY, INPUTS, REVERSE
 from companion.notation import Regime
 from companion.render.labels import label
 from companion.render.strips import strip_figure
-from companion.render.tables import Table, plus_minus, signed
+from companion.render.tables import Table, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
 from companion.verdicts.contrasts import Contrast, between, complete, matched
-from companion.verdicts.scorecard import claim_results
-from companion.verdicts.stats import summarise
 
 __all__ = ["PermutationChapter"]
 
@@ -55,7 +54,7 @@ class PermutationChapter:
                     if column == "ReLU" and (order, value) == (IDENTITY, "image"):
                         own = cell
                     head = label((PERMUTATION, VALUE_INPUT), {PERMUTATION.name: order, VALUE_INPUT.name: value})
-                    line[head] = _one(own)
+                    line[head] = score_text(own)
             for value in INPUTS:
                 rest = cell[~_is(cell, *MARKED) & (cell[VALUE_INPUT.name] == value)]
                 line[f"{OTHERS}, {value}"] = self._range(rest)
@@ -70,8 +69,8 @@ class PermutationChapter:
             fit = self._fitted(row, column)
             if len(fit["epochs"]):
                 line = {"row": row, "regime": column, "runs": f"{len(fit['epochs'])} of {len(cell)}"}
-                line["training accuracy in the last epoch"] = _between(fit["train_accuracy"])
-                line["epoch of the best test"] = _between(fit["best_epoch"], 0)
+                line["training accuracy in the last epoch"] = between(fit["train_accuracy"])
+                line["epoch of the best test"] = between(fit["best_epoch"], 0)
                 lines.append(line | {"of": str(fit["epochs"].max())})
         title = f"{self.chapter.place}: how far training went, lowest to highest of all recorded runs"
         return self.chapter.downloads.table("fit", Table(pd.DataFrame(lines, dtype=object), title))
@@ -87,9 +86,9 @@ class PermutationChapter:
             gap = student["best_test"].mean() - teacher["best_test"].mean()
             text = (
                 f"{row}: in the last of the {teacher['epochs'].max()} epochs that were fixed beforehand the ReLU "
-                f"networks had {_between(teacher['train_accuracy'])}% training accuracy, and their best test epochs "
-                f"are {_between(teacher['best_epoch'], 0)}; FL, on their gates, had "
-                f"{_between(student['train_accuracy'])}%."
+                f"networks had {between(teacher['train_accuracy'])}% training accuracy, and their best test epochs "
+                f"are {between(teacher['best_epoch'], 0)}; FL, on their gates, had "
+                f"{between(student['train_accuracy'])}%."
             )
             if teacher["train_accuracy"].max() < FITTED:
                 text += (
@@ -102,21 +101,7 @@ class PermutationChapter:
 
     def claims(self) -> Table:
         """The exhibit's claims with their verdicts and the rules that gave them."""
-        chapter = self.chapter
-        results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
-        lines = [
-            {
-                "claim": claim.title,
-                "row": found.row,
-                "gap in points (bounds)": _gap(found.difference, found.interval),
-                "verdict": found.verdict,
-                "rule": found.rule,
-            }
-            for claim, found, _ in results
-        ]
-        seeds = chapter.exhibit.seeds[chapter.profile]
-        title = f"Claims about {chapter.place}, paired over n = {seeds} seeds, by the models that are recorded"
-        return chapter.downloads.table("claims", Table(pd.DataFrame(lines, dtype=object), title))
+        return claims_of_models(self.chapter)
 
     def answer(self) -> Findings:
         """The question's answer row by row, from the models that are recorded with all their seeds."""
@@ -131,16 +116,14 @@ class PermutationChapter:
                 lines.append(f"{row}: nothing can be said yet.")
                 continue
             text = (
-                f"{row}: on fixed learnt gates (FL) fresh value networks reach {_between(learnt)}% in the mean over "
+                f"{row}: on fixed learnt gates (FL) fresh value networks reach {between(learnt)}% in the mean over "
                 f"{len(relu)} seeds, over {len(learnt)} of the {len(ways)} ways to order the gates and to choose the "
                 f"input; ReLU reaches {relu.mean():.2f}%"
             )
             trained = self._fitted(row, "ReLU")["train_accuracy"]
             if trained.max() < FITTED:
-                text += f" (and was still learning, with {_between(trained)}% of its training images right)"
-            lines.append(
-                text + ("." if random.empty else f", random gates (FR-II, {len(random)}) {_between(random)}%.")
-            )
+                text += f" (and was still learning, with {between(trained)}% of its training images right)"
+            lines.append(text + ("." if random.empty else f", random gates (FR-II, {len(random)}) {between(random)}%."))
         return Findings(tuple(lines))
 
     def findings(self) -> Findings:
@@ -246,7 +229,7 @@ class PermutationChapter:
         means = self._means(rest)
         if means.empty:
             return Completeness.of(rest).short
-        return f"{_between(means)} ({len(means)} of {rest[PERMUTATION.name].nunique()} orders)"
+        return f"{between(means)} ({len(means)} of {rest[PERMUTATION.name].nunique()} orders)"
 
     def _fitted(self, row: str, column: str) -> dict[str, pd.Series]:
         """Of every recorded run its last training accuracy, its length, its best test accuracy and when that was."""
@@ -263,26 +246,6 @@ class PermutationChapter:
 
 def _is(cell: pd.DataFrame, *orders: tuple[int, ...]) -> pd.Series:
     return cell[PERMUTATION.name].map(lambda order: order in orders)
-
-
-def _one(own: pd.DataFrame) -> str:
-    if own.empty:
-        return "–"
-    if not Completeness.of(own).complete:
-        return Completeness.of(own).short
-    summary = summarise(own["best_test"].to_list())
-    return plus_minus(summary.mean, summary.std)
-
-
-def _between(values: pd.Series, digits: int = 2) -> str:
-    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
-    return low if low == high else f"{low} to {high}"
-
-
-def _gap(difference: float | None, interval: tuple[float, float] | None) -> str:
-    if difference is None or interval is None:
-        return "–"
-    return signed({"difference": difference, "low": interval[0], "high": interval[1]})
 
 
 def _contrast(what: str, found: Contrast, things: str) -> str:

@@ -1,7 +1,8 @@
 """Probes: what is measured of a network between two epochs, besides its accuracy.
 
-A probe sees the network and the first examples of each class of the training set, as the official code does (it
-shuffles a temporary copy, so the first ones are what it takes), and returns a few named numbers.
+A probe sees the network and examples, and returns a few named numbers.  Those of Paper A take the first examples of
+each class of the training set, as the official code does (it shuffles a temporary copy, so the first ones are what it
+takes).
 """
 
 from __future__ import annotations
@@ -9,20 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from companion.measure.hard_gates import hard_gates
 from companion.measure.kernel_norms import kernel_norms
 from companion.measure.label_alignment import label_probe
 from companion.notation import Float, Int, Tensor
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 
-__all__ = ["PROBES", "Probe", "measure"]
+__all__ = ["ON_TEST", "PROBES", "Probe", "measure"]
 
 Probe = Callable[[RunSpec, Model, Tensor, Tensor], dict[str, float]]
 """``(spec, model, inputs [N, C, H, W], labels [N])`` to named numbers."""
 
 
-PROBES: Mapping[str, Probe] = MappingProxyType({"label-alignment": label_probe, "kernel-norms": kernel_norms})
+PROBES: Mapping[str, Probe] = MappingProxyType(
+    {"label-alignment": label_probe, "kernel-norms": kernel_norms, "hard-gates": hard_gates}
+)
 """By the name that :class:`~companion.runs.spec.RunSpec` knows."""
+
+ON_TEST = frozenset({"hard-gates"})
+"""Probes that see the examples that the run is tested on, not those that it trains on."""
 
 
 def measure(spec: RunSpec, model: Model, inputs: Float[Tensor, "N ..."], labels: Int[Tensor, "N"]) -> dict[str, float]:
