@@ -27,10 +27,14 @@ KINDS += ["avx512"] if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl
 def run(shape: tuple[int, int, int], classes: int = 10, **fields: object) -> RunSpec:
     """A run on images of any shape, which no dataset need have."""
     spec = RunSpec.from_dict({"dataset": "digits", **fields})
-    vars(spec)["network"] = build(
-        spec.architecture, shape, classes, width=spec.width, depth=spec.depth, bias=spec.bias
-    )  # fmt: skip
+    network = build(spec.architecture, shape, classes, width=spec.width, depth=spec.depth, bias=spec.bias)
+    vars(spec).update(network=network, feature_network=network)
     return spec
+
+
+def like(spec: RunSpec, **changes: object) -> RunSpec:
+    """The same on the same images, changed."""
+    return run(spec.network.input_shape, spec.network.classes, **spec.to_dict() | changes)
 
 
 def begun(spec: RunSpec, seed: int = 0) -> TrainState:

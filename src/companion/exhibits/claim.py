@@ -59,7 +59,8 @@ class Claim:
         statement: id of the numbered statement that it makes precise, if any.
         title: in our words.
         relation: of each pair.
-        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted.
+        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted, with which every model of the
+            other side is compared.
         across: the axis along which it compares; ``None`` where it compares columns.
         columns: in which it compares along an axis.
         rows: axes that tell its rows apart, where it compares along an axis.
@@ -68,6 +69,10 @@ class Claim:
         each: axes at each of whose values it is put, wherever all seeds are recorded.
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
         averaged: whether it is put to each seed's mean over these axes instead.
+        also: other numbered statements that it makes precise.
+        within: points that the sentence itself allows, instead of the dataset's margin.
+        datasets: those it speaks of; empty for all.
+        decides: id of a bound that the papers print and that holds exactly if this does.
     """
 
     id: str
@@ -84,3 +89,12 @@ class Claim:
     each: tuple[str, ...] = ()
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
+    also: tuple[str, ...] = ()
+    within: float | None = None
+    datasets: tuple[str, ...] = ()
+    decides: str | None = None
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The numbered statements that it makes precise."""
+        return (*(() if self.statement is None else (self.statement,)), *self.also)

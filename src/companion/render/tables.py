@@ -15,7 +15,7 @@ from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
 from companion.verdicts.stats import Summary, Verdict
 
-__all__ = ["MARKS", "Table", "claim_table", "number_table", "plus_minus", "signed", "summary_table"]
+__all__ = ["MARKS", "Table", "between", "claim_table", "number_table", "plus_minus", "signed", "summary_table"]
 
 MARKS = {
     Verdict.REPRODUCED: "✓",
@@ -66,6 +66,12 @@ def plus_minus(mean: float | None, std: float | None) -> str:
     if mean is None or pd.isna(mean):
         return "–"
     return f"{mean:.2f}" + ("" if std is None or pd.isna(std) else f" ± {std:.2f}")
+
+
+def between(values: pd.Series, digits: int = 2) -> str:
+    """``97.85 to 98.02``, the lowest and the highest of some numbers; one of them where both read alike."""
+    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def signed(line: Mapping[str, Any]) -> str:
@@ -119,8 +125,10 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
     """
 
     def gap(result: RowResult | None) -> str:
-        if result is None or result.difference is None or result.interval is None:
+        if result is None or result.difference is None:
             return "–"
+        if result.interval is None:
+            return f"{round(result.difference, 2) + 0.0:+.2f} (means alone)"
         low, high = result.interval
         return signed({"difference": result.difference, "low": low, "high": high})
 

@@ -18,7 +18,7 @@ from companion.training.backends import ReferenceBackend
 from companion.training.backends.planes import kernel
 from companion.training.state import TrainState
 from support.backends import advance, begin, difference, initial, moments_apart, order
-from support.planes import KINDS, PLANES, SMALL, begun, images, run
+from support.planes import KINDS, PLANES, SMALL, begun, images, like, run
 
 pytestmark = pytest.mark.skipif(PLANES.refusal(SMALL) is not None, reason="no C compiler")
 
@@ -39,15 +39,14 @@ def exact_gradients(spec: RunSpec, model: Model, data: Examples) -> dict[str, to
 def clear(spec: RunSpec, model: Model, data: Examples) -> bool:
     """Whether no gate is so near to its edge that rounding could open or shut it."""
     own = model.value if model.feature is None else model.value | model.feature  # which has no output layer
-    qs = trace(spec.network, {n: t.double() for n, t in own.items()}, data.inputs.double()).q
+    qs = trace(spec.network, {n: t.double() for n, t in own.items()}, data.inputs.double(), gate=spec.inner_gate).q
     return all(float(q.abs().min()) > 3e-6 * float(q.norm()) / q.numel() ** 0.5 for q in qs)
 
 
 def gradients(spec: RunSpec, state: TrainState, data: Examples) -> dict[str, torch.Tensor]:
     """What one step of SGD, so long that rounding does not count, takes off the weights."""
     rate = 2.0**10
-    step = spec.replace(optimiser="sgd", learning_rate=rate, batch_size=len(data))
-    vars(step)["network"] = spec.network
+    step = like(spec, optimiser="sgd", learning_rate=rate, batch_size=len(data))
     engine = PLANES.start([step], [state], data, "cpu", 1)
     engine.epoch([torch.arange(len(data))])
     (after,) = engine.states()
@@ -81,23 +80,26 @@ SHAPES = st.tuples(st.integers(1, 4), st.integers(2, 19), st.integers(2, 19))
     regime=st.sampled_from(Regime),
     value=st.sampled_from(list(ValueInput)),
     bias=st.booleans(),
+    linear=st.booleans(),
     classes=st.integers(2, 20),
     n=st.integers(1, 9),
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 1000),
 )
-@example((3, 16, 16), "GCONV", 4, 7, Regime.DL, ValueInput.IMAGE, True, 10, 5, "native", 0)
-@example((1, 8, 8), "VCONV", 5, 7, Regime.FR_II, ValueInput.ONES, False, 17, 9, "native", 1)
-@example((3, 8, 8), "C4GAP", 9, 4, Regime.FL, ValueInput.NOISE, True, 3, 6, "portable", 2)
-@example((2, 3, 16), "C4GAP", 7, 3, Regime.RELU, ValueInput.IMAGE, True, 2, 1, "native", 3)
+@example((3, 16, 16), "GCONV", 4, 7, Regime.DL, ValueInput.IMAGE, True, False, 10, 5, "native", 0)
+@example((1, 8, 8), "VCONV", 5, 7, Regime.FR_II, ValueInput.ONES, False, True, 17, 9, "native", 1)
+@example((3, 8, 8), "C4GAP", 9, 4, Regime.FL, ValueInput.NOISE, True, False, 3, 6, "portable", 2)
+@example((2, 3, 16), "C4GAP", 7, 3, Regime.RELU, ValueInput.IMAGE, True, False, 2, 1, "native", 3)
 def test_one_gradient_of_any_network_is_that_of_float64(
-    shape, architecture, width, depth, regime, value, bias, classes, n, kind, seed
+    shape, architecture, width, depth, regime, value, bias, linear, classes, n, kind, seed
 ):
     fields = {"architecture": architecture, "width": width, "bias": bias, "regime": regime, "seed": seed}
     if architecture == "C4GAP":
         fields["depth"] = depth
     if regime is not Regime.RELU:
         fields["value_input"] = value
+    if linear and regime in (Regime.DL, Regime.FR_II):
+        fields["feature_activation"] = "linear"
     spec = run(shape, classes, **fields)
     state, data = begun(spec, seed), images(spec, n, seed)
     assume(clear(spec, state.model, data))
@@ -144,14 +146,21 @@ def test_spans_and_groups_change_nothing_but_the_order_of_sums(vectors):
 # Trajectories
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adam", "rmsprop"])
+RULES = {
+    "sgd": {"optimiser": "sgd", "learning_rate": 0.05},
+    "heavy ball": {"optimiser": "sgd", "learning_rate": 0.02, "momentum": 0.9, "weight_decay": 0.01},
+    "nesterov": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "schedule": "triangle", "epochs": 1},
+    "adam": {"optimiser": "adam", "learning_rate": 1e-3, "weight_decay": 0.01},
+    "rmsprop": {"optimiser": "rmsprop", "learning_rate": 3e-4},
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("regime", Regime)
 @pytest.mark.parametrize("architecture", ["GCONV", "VCONV", "C4GAP"])
-def test_twenty_steps_end_as_near_to_float64_as_the_reference_does(architecture, regime, optimiser):
+def test_twenty_steps_end_as_near_to_float64_as_the_reference_does(architecture, regime, rule):
     """Adam and RMSprop divide by what may be next to nothing, and enlarge rounding with it: for everybody alike."""
-    rate = {"sgd": 0.05, "adam": 1e-3, "rmsprop": 3e-4}[optimiser]
-    fields = {"architecture": architecture, "width": 4, "regime": regime, "optimiser": optimiser}
-    spec = run((3, 8, 8), batch_size=6, learning_rate=rate, **fields)
+    spec = run((3, 8, 8), batch_size=6, architecture=architecture, width=4, regime=regime, **RULES[rule])
     state, data, own = begun(spec), images(spec, 60), order(spec, 20) % 60
     exact = ReferenceBackend().start([spec], [doubled(state)], Examples(data.inputs.double(), data.labels), "cpu", 1)
     ends = [b.start([spec], [state], data, "cpu", 1) for b in (PLANES, ReferenceBackend())]
@@ -171,10 +180,10 @@ def doubled(state: TrainState) -> TrainState:
     return TrainState(Model(value, feature))
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adam", "rmsprop"])
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("regime", [Regime.DL, Regime.FR_II])
-def test_half_the_steps_twice_are_all_of_them(regime, optimiser):
-    spec = SMALL.replace(regime=regime, optimiser=optimiser, learning_rate=1e-3)
+def test_half_the_steps_twice_are_all_of_them(regime, rule):
+    spec = SMALL.replace(regime=regime, **RULES[rule] | {"epochs": 2})
     start, first, second = initial(spec), order(spec, 5, seed=1), order(spec, 5, seed=2)
     (middle,), _ = advance(PLANES, [spec], [start], [first])
     (resumed,), _ = advance(PLANES, [spec], [middle], [second])
@@ -184,8 +193,8 @@ def test_half_the_steps_twice_are_all_of_them(regime, optimiser):
     (straight,) = engine.states()
     assert straight.step == resumed.step == 10
     assert difference(resumed, straight) == moments_apart(resumed, straight) == 0
-    names = {"sgd": (False, False), "adam": (True, True), "rmsprop": (False, True)}[optimiser]
-    assert (bool(resumed.first), bool(resumed.second)) == names
+    remembered = {"sgd": (False, False), "adam": (True, True), "rmsprop": (False, True)}.get(rule, (True, False))
+    assert (bool(resumed.first), bool(resumed.second)) == remembered
 
 
 def test_threads_change_nothing():

@@ -122,6 +122,8 @@ def test_it_is_chosen_for_what_it_can_and_says_what_it_cannot():
     assert "others" in PLANES.refusal(RunSpec(dataset="cifar10", architecture="DAVIDNET", width=4))
     assert "at most 63" in PLANES.refusal(RunSpec(dataset="digits", architecture="C4GAP", width=2, depth=64))
     assert PLANES.refusal(RunSpec(dataset="digits", architecture="C4GAP", width=2, depth=63)) is None
+    narrow = {"regime": "FR-II", "architecture": "C4GAP", "width": 4, "feature_width": 2}
+    assert "feature_width 2" in PLANES.refusal(RunSpec(dataset="digits", **narrow))
     assert "loss" in PLANES.refusal(SMALL.replace(classes=(4, 7), loss="squared-error"))
 
 

@@ -25,6 +25,7 @@ AROUND = frozenset(
         "holdout",
         "label_noise",
         "noise_kind",
+        "standardise",
         "initialisation",
         "gates_from",
         "teacher_checkpoint",

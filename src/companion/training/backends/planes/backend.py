@@ -33,10 +33,15 @@ class PlanesBackend:
         "regime",
         "value_input",
         "gate_permutation",
+        "feature_activation",
         "gate_beta",
         "gate_eps",
         "optimiser",
         "learning_rate",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "schedule",
         "batch_size",
     }
 
@@ -46,6 +51,8 @@ class PlanesBackend:
             return reason
         if not _fits(spec.network):
             return f"it is for 3 x 3 convolutions and then dense layers, and {spec.architecture} has others"
+        if spec.feature_network != spec.network or not spec.routing.within.identity:
+            return "it moves whole layers of gates between equal networks, not gates within their layer"
         if spec.network.depth > MOST_LAYERS:
             return f"it takes at most {MOST_LAYERS} layers, not {spec.network.depth}"
         if spec.optimiser not in OPTIMISERS:

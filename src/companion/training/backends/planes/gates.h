@@ -23,30 +23,35 @@ typedef uint8_t Word;
 #define AT(a) (*(vec *)((a) + k))
 #define INSIDE (inside ? inside[v] : ~0u)
 
-/* The height and slope of soft gates. */
+/* A feature network: the slope and height of its soft gates, and whether anything stands between its layers. */
 typedef struct {
     float beta, scale;
-} Soft;
+    int linear; /* nothing does; else a ReLU */
+} Feature;
+
+/* What a layer of the feature network hands to the next: its pre-activations, or where they are positive. */
+#define HANDED(q) select_bits(INSIDE, f.linear ? (q) : gated(q, q))
 
 /* z = q where q > 0: the network gates itself. */
 static void relu(Plane p, int64_t channels, const Word *inside, float *z) {
     EACH_VECTOR(p, channels, AT(z) = select_bits(INSIDE, gated(AT(z), AT(z)));)
 }
 
-/* The same, and the bits of its gates. */
-static void relu_bits(Plane p, int64_t channels, const Word *inside, float *z, Word *bits) {
+/* A layer of the feature network, and the bits of its gates. */
+static void feature_bits(Plane p, int64_t channels, const Word *inside, Feature f, float *z, Word *bits) {
     EACH_VECTOR(p, channels, {
-        bits[n] = (Word)(positive_bits(AT(z)) & INSIDE);
-        AT(z) = select_bits(bits[n], AT(z));
+        const vec q = AT(z);
+        bits[n] = (Word)(positive_bits(q) & INSIDE);
+        AT(z) = HANDED(q);
     })
 }
 
 /* The same, and its soft gates. */
-static void relu_soft(Plane p, int64_t channels, const Word *inside, Soft s, float *z, float *G) {
+static void feature_soft(Plane p, int64_t channels, const Word *inside, Feature f, float *z, float *G) {
     EACH_VECTOR(p, channels, {
         const vec q = AT(z);
-        AT(G) = select_bits(INSIDE, splat(s.scale) / (splat(1) + exponential(splat(-s.beta) * q)));
-        AT(z) = select_bits(INSIDE, gated(q, q));
+        AT(G) = select_bits(INSIDE, splat(f.scale) / (splat(1) + exponential(splat(-f.beta) * q)));
+        AT(z) = HANDED(q);
     })
 }
 
@@ -67,18 +72,23 @@ static void back_relu(Plane p, int64_t channels, const float *z, float *dz) {
 
 /* dq = dz G; and in place of G what the gate's own pre-activation is asked for, as z = q G:
  * dz q G' = dz q beta G (scale - G) / scale = dz z (beta / scale) (scale - G). */
-static void back_soft(Plane p, int64_t channels, const float *z, Soft s, float *G, float *dz) {
+static void back_soft(Plane p, int64_t channels, const float *z, Feature f, float *G, float *dz) {
     EACH_VECTOR(p, channels, {
         const vec g = AT(G), d = AT(dz);
-        AT(G) = d * AT(z) * splat(s.beta / s.scale) * (splat(s.scale) - g);
+        AT(G) = d * AT(z) * splat(f.beta / f.scale) * (splat(f.scale) - g);
         AT(dz) = d * g;
     })
 }
 
-/* In the feature network: what passes its own ReLU, and what its gates are asked for. */
-static void back_feature(Plane p, int64_t channels, const float *z, const float *asked, float *dz) {
-    EACH_VECTOR(p, channels, AT(dz) = gated(AT(z), AT(dz)) + AT(asked);)
+/* In the feature network: what passes its ReLU, if it has one, and what its gates are asked for. */
+static void back_feature(Plane p, int64_t channels, const Word *inside, Feature f, const float *z, const float *asked,
+                         float *dz) {
+    EACH_VECTOR(p, channels, {
+        const vec passed = f.linear ? select_bits(INSIDE, AT(dz)) : gated(AT(z), AT(dz));
+        AT(dz) = passed + AT(asked);
+    })
 }
 
 #undef AT
 #undef INSIDE
+#undef HANDED

@@ -16,11 +16,12 @@ from companion.networks.architectures import Architecture
 from companion.notation import Float, Tensor
 from companion.training.backends.native import VECTORS, compiled
 
-__all__ = ["OPTIMISERS", "Epoch", "Step", "library", "pack", "unpack"]
+__all__ = ["MOMENTUM", "OPTIMISERS", "Epoch", "Step", "library", "pack", "unpack"]
 
 PAD = 16
 OPTIMISERS = {"sgd": 0, "adam": 1, "rmsprop": 2}
-"""Optimiser to its number in ``optimiser.h``; SGD with momentum is 3."""
+MOMENTUM = 3
+"""Optimiser to its number in ``optimiser.h``, and that of SGD with momentum."""
 WANTED = "COMPANION_VECTORS"
 """The environment variable that names the instructions, one of :data:`VECTORS`, in place of all there are."""
 
@@ -37,8 +38,10 @@ class Epoch(ctypes.Structure):
         ("widths", ctypes.c_void_p),
         ("gating", ctypes.c_int64),
         ("source", ctypes.c_void_p),
+        ("linear", ctypes.c_int64),
         ("optimiser", ctypes.c_int64),
-        *((name, ctypes.c_float) for name in ("rate", "beta1", "beta2", "epsilon", "decay")),
+        ("rates", ctypes.c_void_p),
+        *((name, ctypes.c_float) for name in ("beta1", "beta2", "epsilon", "decay")),
         ("nesterov", ctypes.c_int64),
         *((name, ctypes.c_float) for name in ("gate_beta", "gate_scale")),
         *((name, ctypes.c_int64) for name in ("biased", "batch", "span", "group", "examples")),

@@ -16,8 +16,10 @@ typedef struct {
     const int64_t *widths;   /* d + 1 of them: what enters the first, hidden ..., classes */
     int64_t gating;          /* OWN_GATES, FIXED_GATES (bits) or LEARNT_GATES (soft, from a trained feature network) */
     const int64_t *source;   /* c + d - 1: value layer l takes the gates of feature layer source[l] */
+    int64_t linear;          /* nothing stands between the layers of the feature network, else a ReLU */
     int64_t optimiser;
-    float rate, beta1, beta2, epsilon, decay;
+    const float *rates;      /* of each step of the epoch */
+    float beta1, beta2, epsilon, decay;
     int64_t nesterov;
     float gate_beta, gate_scale;
     int64_t biased;          /* 0: biases are zero and stay so */
@@ -40,6 +42,7 @@ typedef struct {
 
 /* Sizes and places that both networks share; [l] counts gated layers from 1, [j] dense layers, 0 is what enters. */
 typedef struct {
+    Feature feature;                                     /* its gates */
     Plane plane, line[MOST_LAYERS];                      /* of an image; of a row of dense layer j */
     int64_t pixels, image[MOST_LAYERS];                  /* floats of an image outside; of layer l's planes here */
     int64_t wide[MOST_LAYERS];                           /* floats of a row of dense layer j */
@@ -114,6 +117,7 @@ static int64_t arrange(const Epoch *e, float *scratch, Layout *y, Network *value
     memset(value, 0, sizeof *value);
     memset(feature, 0, sizeof *feature);
     const Plane p = y->plane = plane_of(e->height, e->width);
+    y->feature = (Feature){e->gate_beta, e->gate_scale, (int)e->linear};
     y->pixels = e->channels[0] * e->height * e->width;
     for (int64_t l = 0; l <= c; l++) {
         y->image[l] = e->channels[l] * p.pitch;

@@ -26,12 +26,11 @@ static void forward_value(const Epoch *e, const Layout *y, const Network *value,
 
 /* The feature network's: its gates become bits of this example, or are kept as they are. */
 static void forward_feature(const Epoch *e, const Layout *y, const Network *f, int64_t slot, int64_t row, Word *bits) {
-    const Soft soft = {e->gate_beta, e->gate_scale};
     for (int64_t l = 1; l <= e->convolutions; l++) {
         const int64_t at = slot * y->image[l];
         convolve_layer(e, y, f, l, slot);
-        if (bits) relu_bits(y->plane, e->channels[l], y->inside, f->z[l] + at, bits + y->word[l]);
-        else relu_soft(y->plane, e->channels[l], y->inside, soft, f->z[l] + at, f->gate[l] + at);
+        if (bits) feature_bits(y->plane, e->channels[l], y->inside, y->feature, f->z[l] + at, bits + y->word[l]);
+        else feature_soft(y->plane, e->channels[l], y->inside, y->feature, f->z[l] + at, f->gate[l] + at);
     }
     if (e->dense > 1)
         gather(e, y, f->z[e->convolutions] + slot * y->image[e->convolutions], f->rows[0] + row * y->wide[0]);
@@ -39,15 +38,14 @@ static void forward_feature(const Epoch *e, const Layout *y, const Network *f, i
 
 /* Gates of a span of examples by the feature network: rows `first` to `first + n` of the batch. */
 static void feature_span(const Epoch *e, const Layout *y, const Network *f, int64_t first, int64_t n, Word *bits) {
-    const Soft soft = {e->gate_beta, e->gate_scale};
     for (int64_t b = 0; b < n; b++) forward_feature(e, y, f, b, first + b, bits ? bits + b * y->words : 0);
     for (int64_t j = 1; j < e->dense; j++) {
         const int64_t l = e->convolutions + j;
         multiply_layer(e, y, f, j, first, n);
         for (int64_t b = 0; b < n; b++) {
             const int64_t at = (first + b) * y->wide[j];
-            if (bits) relu_bits(y->line[j], 1, 0, f->rows[j] + at, bits + b * y->words + y->word[l]);
-            else relu_soft(y->line[j], 1, 0, soft, f->rows[j] + at, f->gate[l] + at);
+            if (bits) feature_bits(y->line[j], 1, 0, y->feature, f->rows[j] + at, bits + b * y->words + y->word[l]);
+            else feature_soft(y->line[j], 1, 0, y->feature, f->rows[j] + at, f->gate[l] + at);
         }
     }
 }
@@ -56,7 +54,6 @@ static void feature_span(const Epoch *e, const Layout *y, const Network *f, int6
 static void dense_span(Epoch *e, const Layout *y, Network *value, int64_t start, int64_t first, int64_t n, int64_t size,
                        const Word *const *bits) {
     const int64_t last = e->dense;
-    const Soft soft = {e->gate_beta, e->gate_scale};
     for (int64_t j = 1; j <= last; j++) {
         multiply_layer(e, y, value, j, first, n);
         for (int64_t b = 0; b < n && j < last; b++) {
@@ -78,7 +75,7 @@ static void dense_span(Epoch *e, const Layout *y, Network *value, int64_t start,
             const float *z = value->rows[j - 1] + at;
             if (e->gating == OWN_GATES) back_relu(y->line[j - 1], 1, z, dz);
             else if (e->gating == FIXED_GATES) pass_bits(y->line[j - 1], 1, bits[b] + y->word[from], dz);
-            else back_soft(y->line[j - 1], 1, z, soft, value->gate[from] + at, dz);
+            else back_soft(y->line[j - 1], 1, z, y->feature, value->gate[from] + at, dz);
         }
     }
 }
@@ -91,7 +88,7 @@ static void dense_feature_back(const Epoch *e, const Layout *y, Network *f, int6
         if (j == e->dense - 1) memset(dz + first * y->wide[j], 0, n * y->wide[j] * sizeof(float));
         for (int64_t b = first; b < first + n; b++) {
             const int64_t at = b * y->wide[j];
-            back_feature(y->line[j], 1, f->rows[j] + at, asked + at, dz + at);
+            back_feature(y->line[j], 1, 0, y->feature, f->rows[j] + at, asked + at, dz + at);
         }
         multiply_back(e, y, f, j, first, n);
     }
@@ -101,7 +98,6 @@ static void dense_feature_back(const Epoch *e, const Layout *y, Network *f, int6
 static void back_group(const Epoch *e, const Layout *y, Network *net, int is_feature, int64_t slot, int64_t row, int64_t n,
                        const Word *const *bits) {
     const Plane p = y->plane;
-    const Soft soft = {e->gate_beta, e->gate_scale};
     float *dq = net->dq[0], *dz = net->dq[1];
     for (int64_t l = e->convolutions; l >= 1; l--) {
         const int64_t in = e->channels[l - 1], out = e->channels[l], from = e->source[l - 1] + 1;
@@ -113,10 +109,10 @@ static void back_group(const Epoch *e, const Layout *y, Network *net, int is_fea
                 if (is_feature && e->dense == 1) memset(own, 0, y->image[l] * sizeof(float));
                 else scatter(e, y, net->back[0] + (row + b) * y->wide[0], own);
             }
-            if (is_feature) back_feature(p, out, z, G, own);
+            if (is_feature) back_feature(p, out, y->inside, y->feature, z, G, own);
             else if (e->gating == OWN_GATES) back_relu(p, out, z, own);
             else if (e->gating == FIXED_GATES) pass_bits(p, out, bits[b] + y->word[from], own);
-            else back_soft(p, out, z, soft, G, own);
+            else back_soft(p, out, z, y->feature, G, own);
         }
         const Images behind = {dq, y->image[l]}, before = {net->z[l - 1] + slot * net->stride[l - 1], net->stride[l - 1]};
         float *dw = net->gradient + y->conv[l];
@@ -153,7 +149,8 @@ static void batch(Epoch *e, const Layout *y, Network *value, Network *feature, i
             if (learnt) back_group(e, y, feature, 1, b, first + b, some, 0);
         }
     }
-    const Step s = corrected((Step){.kind = (int)e->optimiser, .biased = (int)e->biased, .rate = e->rate, .beta1 = e->beta1,
+    const Step s = corrected((Step){.kind = (int)e->optimiser, .biased = (int)e->biased, .rate = e->rates[start / e->batch],
+                                    .beta1 = e->beta1,
                                     .beta2 = e->beta2, .epsilon = e->epsilon, .decay = e->decay,
                                     .nesterov = (int)e->nesterov}, ++e->step);
     move(e, y, s, value, size);

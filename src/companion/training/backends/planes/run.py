@@ -9,12 +9,14 @@ import torch
 
 from companion.networks.architectures import Conv, GlobalAveragePool
 from companion.networks.forward import Params
+from companion.networks.gates import OpenGate
 from companion.notation import Int, Tensor, ValueInput
 from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON, MOMENTS, RMSPROP_DECAY
-from companion.training.backends.planes.kernel import OPTIMISERS, Epoch, library, pack, unpack
+from companion.training.backends.planes.kernel import MOMENTUM, OPTIMISERS, Epoch, library, pack, unpack
+from companion.training.schedule import learning_rate
 from companion.training.state import EpochResult, TrainState
 
 __all__ = ["FIXED_GATES", "Run"]
@@ -64,7 +66,7 @@ class Run:
             [channels, *(layer.channels for layer in network.layers if isinstance(layer, Conv))]
         )
         self.widths = torch.tensor([dense[0][0], *(out for _, out in dense)])
-        self.source = torch.tensor(spec.routing.order(network.gated_layers))
+        self.source = torch.tensor(spec.routing.between.order(network.gated_layers))
         pooled = any(isinstance(layer, GlobalAveragePool) for layer in network.layers)
         span, group = _sizes(spec, self.gating == LEARNT_GATES, pooled, self.channels.tolist())
         self.struct = Epoch(
@@ -77,11 +79,13 @@ class Run:
             widths=self.widths.data_ptr(),
             gating=self.gating,
             source=self.source.data_ptr(),
-            optimiser=OPTIMISERS[spec.optimiser],
-            rate=spec.learning_rate,
-            beta1=ADAM_BETA1,
+            linear=isinstance(spec.inner_gate, OpenGate),
+            optimiser=MOMENTUM if spec.momentum else OPTIMISERS[spec.optimiser],
+            beta1=spec.momentum or ADAM_BETA1,
             beta2=RMSPROP_DECAY if spec.optimiser == "rmsprop" else ADAM_BETA2,
             epsilon=EPSILON,
+            decay=spec.weight_decay,
+            nesterov=spec.nesterov,
             gate_beta=spec.gate_beta,
             gate_scale=1 + spec.gate_eps,
             biased=int(spec.bias),
@@ -119,6 +123,9 @@ class Run:
         """Train once through the examples in the given order."""
         if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(self.data):
             raise ValueError(f"an order must hold numbers of the {len(self.data)} examples")
+        steps = range(self.struct.step, self.struct.step + -(-len(order) // self.spec.batch_size))
+        rates = torch.tensor([learning_rate(self.spec, step, len(self.data)) for step in steps])
+        self.struct.rates = rates.data_ptr()
         self._call(order.contiguous())
         return EpochResult(self.struct.loss, self.struct.correct, len(order))
 
@@ -134,7 +141,9 @@ class Run:
     def state(self) -> TrainState:
         """Where the run stands."""
         model, step = self.start.model.updated(self._unpack(self.theta)), self.struct.step
-        known = {ours for ours, _ in MOMENTS[self.spec.optimiser]} if step else set()
+        spec = self.spec
+        remembers = step and (spec.optimiser != "sgd" or spec.momentum)
+        known = {ours for ours, _ in MOMENTS[spec.optimiser]} if remembers else set()
         first, second = (
             self._unpack(flat) if name in known else {} for name, flat in (("first", self.m), ("second", self.v))
         )
