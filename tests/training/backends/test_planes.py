@@ -119,12 +119,13 @@ def test_any_side_of_an_image(side, vectors):
         check_gradients(run((2, height, width), architecture="C4GAP", width=4, depth=3), 2)
 
 
-@pytest.mark.parametrize("regime", Regime)
-def test_gates_of_all_regimes_with_layers_exchanged(regime, vectors):
-    if regime is Regime.RELU:
-        pytest.skip("gates itself")
+@pytest.mark.parametrize("linear", [False, True], ids=["", "linear"])
+@pytest.mark.parametrize("regime", [Regime.FR_II, Regime.FR_DI, Regime.DL, Regime.FL])
+def test_gates_of_all_regimes_with_layers_exchanged(regime, linear, vectors):
+    more = {"feature_activation": "linear"} if linear and regime in (Regime.FR_II, Regime.DL) else {}
     for architecture, turned in (("C4GAP", [2, 0, 3, 1]), ("GCONV", [1, 0, 3, 2, 5, 4])):
-        check_gradients(run((3, 8, 8), architecture=architecture, width=4, regime=regime, gate_permutation=turned), 4)
+        fields = {"architecture": architecture, "width": 4, "regime": regime, "gate_permutation": turned}
+        check_gradients(run((3, 8, 8), **fields, **more), 4)
 
 
 def test_spans_and_groups_change_nothing_but_the_order_of_sums(vectors):
