@@ -17,6 +17,8 @@ from companion.runs.examples import Split, split
 from companion.runs.fields import SpecError
 from companion.runs.regimes import Model, initial_model, value_input
 from companion.runs.spec import RunSpec
+from companion.training.state import TrainState
+from companion.training.workspace import Checkpoint
 from support.laboratory import Laboratory
 
 BLIND = {"gate_permutation": (3, 2, 1, 0), "value_input": "noise", "probe": "hidden-layers", "probe_every": 2}
@@ -90,6 +92,8 @@ def test_what_has_no_contrast_is_like_nothing() -> None:
     assert like_maps(torch.full((4, 2, 6, 6), 0.3), images).tolist() == [0.0] * 4
     assert like_maps(images, torch.full((4, 3, 6, 6), 0.3)).tolist() == [0.0] * 4
     assert like_images(torch.ones(4, 7), images) == 0.0
+    rounding = 0.7 + 1e-9 * torch.rand(4, 2, 6, 6, dtype=torch.float64)
+    assert like_maps(rounding, images).tolist() == [0.0] * 4
     half = torch.cat([images.mean(1, keepdim=True), torch.zeros(4, 1, 6, 6)], dim=1)
     assert like_maps(half, images) == pytest.approx(torch.full((4,), 0.5).numpy(), abs=1e-6)
 
@@ -148,6 +152,16 @@ def test_a_run_leaves_its_pictures_and_its_record_vouches_for_them(lab: Laborato
         assert torch.equal(found[f"value.{5 - l}"] != 0, (found[f"value.{5 - l}"] != 0) & (gate > 0))
     assert [reason for _, reason in lab.store.verify()] == [None] * 3
     assert lab.store.pictures(spec.teacher.key) is None
+
+
+def test_pictures_outlive_a_kill_between_the_last_epoch_and_the_record(lab: Laboratory) -> None:
+    model, data = seen(DENSE)
+    before = Checkpoint(TrainState(model), {"test_accuracy": []}, pictures=pictures(DENSE, model, data))
+    lab.workspace.save_checkpoint(DENSE.key, before)
+    after = lab.workspace.load_checkpoint(DENSE.key)
+    assert after is not None
+    assert before.pictures.keys() == after.pictures.keys()
+    assert all(torch.equal(after.pictures[name], array) for name, array in before.pictures.items())
 
 
 @pytest.fixture
