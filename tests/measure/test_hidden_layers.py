@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.data import load
-from companion.measure import measure, pictures
+from companion.measure import ON_TEST, measure, pictures
 from companion.measure.hidden_layers import FILTERS, PICTURED, hidden_layers, like_images, like_maps
 from companion.networks.forward import forward, gate_stack
 from companion.networks.gates import HardGate
@@ -107,7 +107,7 @@ def test_a_smaller_map_is_compared_with_the_image_in_windows() -> None:
 @pytest.mark.parametrize("spec", [CONV, DENSE])
 def test_pictures_are_the_layers_scaled(spec: RunSpec) -> None:
     model, data = seen(spec)
-    found = pictures(spec, model, data)
+    found = pictures(spec, model, data.test.inputs)
     x = data.test.inputs[:PICTURED]
     assert torch.equal(found["image"], x)
     assert torch.equal(found["input"], value_input(spec, x))
@@ -121,15 +121,16 @@ def test_pictures_are_the_layers_scaled(spec: RunSpec) -> None:
             largest = true.abs().amax(-1, keepdim=True)
             assert torch.allclose(flat * largest, true, atol=float(largest.max()) / 250)
             assert set(flat.abs().amax(-1).flatten().tolist()) <= {0.0, 1.0}
-    assert pictures(spec.replace(probe=None, probe_every=1), model, data) == {}
+    assert pictures(spec.replace(probe=None, probe_every=1), model, data.test.inputs) == {}
 
 
 def test_test_images_are_measured_and_the_weights_do_not_move() -> None:
     model, data = seen(CONV)
-    assert measure(CONV, model, data) == hidden_layers(CONV, model, data.test.inputs, data.test.labels)
-    before = forward(CONV.network, model.value, data.test.inputs[:2])
-    measure(CONV, model, data)
-    assert torch.equal(before, forward(CONV.network, model.value, data.test.inputs[:2]))
+    x, labels = data.test.inputs, data.test.labels
+    assert "hidden-layers" in ON_TEST
+    before = forward(CONV.network, model.value, x[:2])
+    assert measure(CONV, model, x, labels) == hidden_layers(CONV, model, x, labels)
+    assert torch.equal(before, forward(CONV.network, model.value, x[:2]))
 
 
 def test_it_needs_two_networks() -> None:
@@ -156,7 +157,7 @@ def test_a_run_leaves_its_pictures_and_its_record_vouches_for_them(lab: Laborato
 
 def test_pictures_outlive_a_kill_between_the_last_epoch_and_the_record(lab: Laboratory) -> None:
     model, data = seen(DENSE)
-    before = Checkpoint(TrainState(model), {"test_accuracy": []}, pictures=pictures(DENSE, model, data))
+    before = Checkpoint(TrainState(model), {"test_accuracy": []}, pictures=pictures(DENSE, model, data.test.inputs))
     lab.workspace.save_checkpoint(DENSE.key, before)
     after = lab.workspace.load_checkpoint(DENSE.key)
     assert after is not None

@@ -127,6 +127,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "regime": ({}, "FR-DI"),
     "value_input": ({"regime": "FR-II"}, "ones"),
     "gate_permutation": ({"regime": "FR-II"}, [1, 0, 2, 3, 4]),
+    "feature_width": ({"regime": "FR-II"}, 32),
+    "feature_activation": ({"regime": "DL"}, "linear"),
+    "gate_shifts": ({"regime": "FL"}, [3]),
+    "gate_turns": ({"regime": "FL", "architecture": "C4GAP"}, [1]),
     "gate_beta": ({"regime": "DL"}, 10.0),
     "gate_eps": ({"regime": "DL"}, 0.0),
     "optimiser": ({}, "adam"),
@@ -151,6 +155,12 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "start_from": ({}, {"label_noise": 0.5}),
     "start_checkpoint": ({"start_from": {}}, "best_test"),
     "early_stop": ({}, 10),
+    "standardise": ({}, True),
+    "augmentation": ({}, "crop-cutout"),
+    "momentum": ({}, 0.9),
+    "nesterov": ({"momentum": 0.9}, True),
+    "weight_decay": ({}, 5e-4),
+    "schedule": ({}, "triangle"),
 }
 
 
@@ -290,8 +300,9 @@ def test_the_teacher_is_the_relu_run_of_the_same_seed_and_protocol(spec):
     assert teacher is not None
     assert teacher.regime is Regime.RELU
     assert teacher.teacher is None
-    own = {"regime", "value_input", "gate_permutation", "teacher_checkpoint", "probe", "probe_every"}
-    for name in DEFAULTS.keys() - own:
+    own = {"regime", "value_input", "gate_permutation", "gate_shifts", "teacher_checkpoint", "probe", "probe_every"}
+    assert teacher.width == (spec.feature_width or spec.width)
+    for name in DEFAULTS.keys() - own - {"width", "feature_width"}:
         assert getattr(teacher, name) == getattr(spec, name)
 
 

@@ -8,16 +8,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.models import between, claims_of_models, score_text
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.b_f4_permutations import IDENTITY, INPUTS, REVERSE
 from companion.notation import Regime
 from companion.render.labels import label
 from companion.render.strips import strip_figure
-from companion.render.tables import Table, between, plus_minus, signed
+from companion.render.tables import Table, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
-from companion.verdicts.scorecard import claim_results
-from companion.verdicts.stats import summarise
 
 __all__ = ["PermutationChapter"]
 
@@ -52,7 +51,7 @@ class PermutationChapter:
                     if column == "ReLU" and (order, value) == (IDENTITY, "image"):
                         own = cell
                     head = label((PERMUTATION, VALUE_INPUT), {PERMUTATION.name: order, VALUE_INPUT.name: value})
-                    line[head] = _one(own)
+                    line[head] = score_text(own)
             for value in INPUTS:
                 rest = cell[~_is(cell, *MARKED) & (cell[VALUE_INPUT.name] == value)]
                 line[f"{OTHERS}, {value}"] = self._range(rest)
@@ -99,21 +98,7 @@ class PermutationChapter:
 
     def claims(self) -> Table:
         """The exhibit's claims with their verdicts and the rules that gave them."""
-        chapter = self.chapter
-        results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
-        lines = [
-            {
-                "claim": claim.title,
-                "row": found.row,
-                "gap in points (bounds)": _gap(found.difference, found.interval),
-                "verdict": found.verdict,
-                "rule": found.rule,
-            }
-            for claim, found, _ in results
-        ]
-        seeds = chapter.exhibit.seeds[chapter.profile]
-        title = f"Claims about {chapter.place}, paired over n = {seeds} seeds, by the models that are recorded"
-        return chapter.downloads.table("claims", Table(pd.DataFrame(lines, dtype=object), title))
+        return claims_of_models(self.chapter)
 
     def answer(self) -> Findings:
         """The question's answer row by row, from the models that are recorded with all their seeds."""
@@ -207,18 +192,3 @@ class PermutationChapter:
 
 def _is(cell: pd.DataFrame, *orders: tuple[int, ...]) -> pd.Series:
     return cell[PERMUTATION.name].map(lambda order: order in orders)
-
-
-def _one(own: pd.DataFrame) -> str:
-    if own.empty:
-        return "–"
-    if not Completeness.of(own).complete:
-        return Completeness.of(own).short
-    summary = summarise(own["best_test"].to_list())
-    return plus_minus(summary.mean, summary.std)
-
-
-def _gap(difference: float | None, interval: tuple[float, float] | None) -> str:
-    if difference is None or interval is None:
-        return "–"
-    return signed({"difference": difference, "low": interval[0], "high": interval[1]})

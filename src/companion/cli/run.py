@@ -143,21 +143,22 @@ def _train(made: Plan, backend: str, threads: int) -> None:
 
 
 def keep_weights(
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of recorded ReLU runs.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of recorded runs of ReLU or DL.")],
     workspace: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where they were trained; by default the store's own.", show_default=False),
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Keep the best weights of ReLU runs beside their records, so that FL runs need not train their teachers again."""
+    """Keep the best weights of a run beside its record, so that FL runs need not train it again: of DL its gates."""
     from companion.project import workspace_folder
+    from companion.runs.sources import FEATURE
     from companion.training.workspace import Workspace
 
     records = store_of(store)
     trained = Workspace(workspace or workspace_folder(records.folder), records)
     for key in keys:
-        weights = trained.load_weights(key, "best_test")
+        weights = trained.load_weights(key, f"{FEATURE}best_test") or trained.load_weights(key, "best_test")
         if weights is None:
             raise UsageError(f"there are no weights of a run {key} in {trained.folder}")
         print(records.keep_weights(key, weights.params))

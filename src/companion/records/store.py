@@ -21,6 +21,7 @@ from companion.files.whole import write
 from companion.networks.forward import Params
 from companion.records.weights import Weights, load, save, weights_digest
 from companion.runs.fields import SpecError
+from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 
 __all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified"]
@@ -217,7 +218,7 @@ class Store:
 
         Args:
             key: of the run.
-            checkpoint: ``best_test``, ``last`` or ``selected``.
+            checkpoint: ``best_test``, ``last`` or ``selected``; after ``feature/`` those of a feature network.
 
         Raises:
             RecordError: the file, or the record, is damaged; the message names it.
@@ -260,7 +261,7 @@ class Store:
             }
             names = [name for name, one in content.get("weights", {}).items() if one == digest]
             if names:
-                return {name: Weights(take, epochs[name], params) for name in names}
+                return {name: Weights(take, epochs[name.removeprefix(FEATURE)], params) for name in names}
             take += 1
         return {}
 

@@ -115,7 +115,7 @@ class Workspace:
             file.unlink(missing_ok=True)
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
-        """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
+        """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``, ``feature/last``, ...)."""
         content = {"take": take, "models": {name: tuple(model) for name, model in models.items()}}
         _save(content, self.folder / "weights" / f"{key}.pt")
 
