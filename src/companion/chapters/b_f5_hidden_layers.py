@@ -8,14 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
-from companion.chapters.models import between
 from companion.exhibits.b_f5_hidden_layers import ABOUT, CLAIMS, PRINTED
 from companion.networks.forward import Params
 from companion.notation import Tensor
 from companion.papers.margins import margin
 from companion.papers.numbers import number
 from companion.render.maps import Strip, likeness_figure, map_figure
-from companion.render.tables import Table, plus_minus
+from companion.render.tables import Table, between, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
 from companion.verdicts.sentences import claim_results
