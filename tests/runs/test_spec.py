@@ -155,6 +155,12 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "start_from": ({}, {"label_noise": 0.5}),
     "start_checkpoint": ({"start_from": {}}, "best_test"),
     "early_stop": ({}, 10),
+    "standardise": ({}, True),
+    "augmentation": ({}, "crop-cutout"),
+    "momentum": ({}, 0.9),
+    "nesterov": ({"momentum": 0.9}, True),
+    "weight_decay": ({}, 5e-4),
+    "schedule": ({}, "triangle"),
 }
 
 

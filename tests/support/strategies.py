@@ -31,7 +31,11 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
         "holdout": st.integers(0, 199),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "label_noise": st.floats(0, 1),
-        "initialisation": st.sampled_from(["glorot", "sign"]),
+        "initialisation": st.sampled_from(["glorot", "fan-in", "sign"]),
+        "standardise": st.booleans(),
+        "augmentation": st.sampled_from([None, "crop-flip-cutout", "crop-cutout"]),
+        "weight_decay": st.floats(0, 1),
+        "schedule": st.sampled_from(["constant", "triangle"]),
     }
     classes = draw(st.none() | st.lists(st.integers(0, 9), min_size=2, unique=True))
     if classes is not None:
@@ -56,6 +60,9 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
     if regime in (Regime.FR_II, Regime.FR_DI, Regime.DL):
         optional["feature_activation"] = st.sampled_from(["relu", "linear"])
     fields = draw(st.fixed_dictionaries({}, optional=optional))
+    if fields.get("optimiser", "sgd") == "sgd":
+        fields["momentum"] = draw(st.floats(0, 0.99))
+        fields["nesterov"] = fields["momentum"] > 0 and draw(st.booleans())
     if regime in (Regime.FR_II, Regime.DL, Regime.FL) and draw(st.booleans()):
         width = fields.get("width") or 128
         fields["feature_width"] = draw(st.sampled_from([n for n in range(1, width + 1) if width % n == 0]))

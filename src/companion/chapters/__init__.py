@@ -71,5 +71,5 @@ def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapte
             [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
         )
         chapter = KINDS.get(name, Chapter)(exhibit(name), "quick", grid, store, own=False)
-        _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
+        _ = chapter.runs, chapter.curves, chapter.probes, chapter.pictures  # read them while the store is there
     return chapter

@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
-from companion.chapters.models import between, claims_of_models, score_text
+from companion.chapters.models import claims_of_models, score_text
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.b_f4_permutations import IDENTITY, INPUTS, REVERSE
 from companion.notation import Regime
 from companion.render.labels import label
 from companion.render.strips import strip_figure
-from companion.render.tables import Table, plus_minus
+from companion.render.tables import Table, between, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
 

@@ -12,13 +12,7 @@ from companion.verdicts.cells import Completeness
 from companion.verdicts.sentences import claim_results
 from companion.verdicts.stats import summarise
 
-__all__ = ["between", "chosen", "claims_of_models", "complete_mean", "gap_text", "rows_of", "score_text"]
-
-
-def between(values: pd.Series, digits: int = 2) -> str:
-    """``98.21`` or ``98.21 to 98.30``, lowest and highest."""
-    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
-    return low if low == high else f"{low} to {high}"
+__all__ = ["chosen", "claims_of_models", "complete_mean", "gap_text", "rows_of", "score_text"]
 
 
 def gap_text(difference: float | None, bounds: tuple[float, float] | None) -> str:

@@ -8,6 +8,7 @@ be forgotten.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,6 +36,10 @@ class Task:
         label_noise: fraction of the training examples whose label is drawn anew, once for the whole run.
         noise_kind: from what it is drawn: ``uniform`` (all classes), or ``wrong`` (the other classes only).
         loss: ``cross-entropy``, or ``squared-error`` of one output for two classes, labelled -1 and +1.
+        standardise: whether images have each channel's mean over the dataset's training images taken off, and are
+            divided by its deviation (:class:`companion.data.DatasetInfo` has both).
+        augmentation: how training images are altered, anew in every epoch: ``crop-flip-cutout``, ``crop-cutout``
+            (:mod:`companion.training.augmentation`); ``None`` is not at all.
     """
 
     dataset: str = field("mnist", choices=DATASETS)
@@ -45,6 +50,8 @@ class Task:
     label_noise: float = field(0.0, low=0, high=1, says="a fraction from 0 to 1")
     noise_kind: str = field("uniform", choices=("uniform", "wrong"), needs=("label_noise", "label_noise"))
     loss: str = field("cross-entropy", choices=("cross-entropy", "squared-error"))
+    standardise: bool = False
+    augmentation: str | None = field(None, choices=("crop-flip-cutout", "crop-cutout"))
 
 
 @dataclass(frozen=True)
@@ -56,14 +63,15 @@ class Networks:
         width: width of the hidden layers; ``None`` is the architecture's own (so is writing that number).
         depth: weight layers ``d``; ``None`` is the architecture's own.
         bias: whether layers have biases.
-        initialisation: ``glorot`` (uniform), or ``sign``: plus or minus ``sqrt(2 / width)`` in every layer.
+        initialisation: ``glorot`` (uniform), ``fan-in`` (uniform, up to ``1 / sqrt(fan_in)``), or ``sign``: plus or
+            minus ``sqrt(2 / width)`` in every layer.
     """
 
     architecture: str = field("FC", choices=ARCHITECTURES)
     width: int | None = None
     depth: int | None = None
     bias: bool = True
-    initialisation: str = field("glorot", choices=("glorot", "sign"))
+    initialisation: str = field("glorot", choices=("glorot", "fan-in", "sign"))
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,13 @@ class Optimisation:
     """How the weights move, from where and for how long.
 
     Args:
-        optimiser: ``sgd`` (no momentum), ``adam`` (0.9, 0.999) or ``rmsprop`` (0.9), epsilon 1e-7 as in Keras.
-        learning_rate: constant step size.
+        optimiser: ``sgd``, ``adam`` (0.9, 0.999) or ``rmsprop`` (0.9), epsilon 1e-7 as in Keras.
+        learning_rate: step size, the largest where it has a schedule.
+        momentum: of ``sgd``: the part of the last velocity that is kept; a step goes along velocity, or with
+            ``nesterov`` along what velocity will be if the gradient stays.
+        weight_decay: so much of every parameter that trains is added to its gradient of the mean loss.
+        schedule: ``constant``, or ``triangle``: step by step the rate rises from 0 to ``learning_rate`` in the first
+            5/24 of the epochs and falls to 0 at their end (:mod:`companion.training.schedule`).
         batch_size: examples per step; the last batch of an epoch may be shorter.
         epochs: passes through the training set.
         early_stop: the run ends once its training accuracy has been at least 99.9%
@@ -128,6 +141,10 @@ class Optimisation:
 
     optimiser: str = field("sgd", choices=("sgd", "adam", "rmsprop"))
     learning_rate: float = field(0.01, low=0, above=True, says="a positive number")
+    momentum: float = field(0.0, low=0, high=math.nextafter(1, 0), says="a number of at least 0 and below 1")
+    nesterov: bool = field(False, needs=("momentum", "momentum"))
+    weight_decay: float = field(0.0, low=0, says="a number of at least 0")
+    schedule: str = field("constant", choices=("constant", "triangle"))
     batch_size: int = field(32, low=1)
     epochs: int = field(100, low=1)
     early_stop: int = field(0, low=0, high=lambda spec: spec.epochs - 1)
@@ -141,11 +158,12 @@ class Measurement:
     """What else is measured while training; it moves no weight.
 
     Args:
-        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), or ``hard-gates`` (DL).
-        probe_every: epochs from one measurement to the next; the first is before the first epoch.
+        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), ``hard-gates`` (DL) or ``hidden-layers``
+            (not ReLU).
+        probe_every: epochs from one measurement to the next; the first is before the first epoch, the last at the end.
     """
 
-    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates"))
+    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates", "hidden-layers"))
     probe_every: int = field(1, low=1, needs=("probe", "a probe"))
 
 

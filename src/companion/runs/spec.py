@@ -97,8 +97,12 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError("loss squared-error needs two classes, such as classes [4, 7]")
         if self.probe == "label-alignment" and (self.regime is not Regime.RELU or len(self.class_names) != 2):
             raise SpecError("probe label-alignment needs regime ReLU and two classes, such as classes [4, 7]")
+        if self.momentum and self.optimiser != "sgd":
+            raise SpecError(f"momentum is that of optimiser sgd, and {self.optimiser} has its own: leave it at 0.0")
         if self.probe in ("kernel-norms", "hard-gates") and self.regime is not Regime.DL:
             raise SpecError(f"probe {self.probe} needs regime DL")
+        if self.probe == "hidden-layers" and self.regime is Regime.RELU:
+            raise SpecError("probe hidden-layers needs a regime with a feature and a value network, which ReLU is not")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
@@ -225,9 +229,13 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     @cached_property
     def course(self) -> Hashable:
-        """Equal for runs that train alike as long as both last: they differ in their number of epochs at most."""
+        """Equal for runs that train alike as long as both last: they differ in their number of epochs at most.
+
+        Where the learning rate has a schedule, the last epoch decides about the first, and they do not differ in that.
+        """
         gating = without(self.gating, source=True)
-        optimisation = without(self.optimisation, "epochs", source=True)
+        length = ("epochs",) if self.schedule == "constant" else ()
+        optimisation = without(self.optimisation, *length, source=True)
         own = (self.task, self.networks, gating, optimisation, self.measurement, self.trial)
         return *own, tuple(self.sources.items())
 

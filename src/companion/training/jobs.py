@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from companion.measure import ON_TEST, measure
+from companion.measure import measure, pictures
 from companion.networks.forward import Params
 from companion.notation import Regime
 from companion.records.provenance import provenance
@@ -109,15 +109,15 @@ class Job:
         """Measure what the spec asks for, if this is the epoch for it and it has not been done."""
         c, spec = self.checkpoint, self.spec
         measured = c.probes.get("epoch", [])
-        if spec.probe is None or c.diverged or c.epoch % spec.probe_every or c.epoch in measured:
+        due = c.epoch % spec.probe_every == 0 or self.done
+        if spec.probe is None or c.diverged or not due or c.epoch in measured:
             return
-        seen = data.test if spec.probe in ON_TEST else data.train
-        values = {"epoch": c.epoch, **measure(spec, c.state.model, seen.inputs, seen.labels)}
+        values = {"epoch": c.epoch, **measure(spec, c.state.model, data)}
         probes = {name: [*c.probes.get(name, []), value] for name, value in values.items()}
-        self.checkpoint = replace(c, probes=probes)
+        self.checkpoint = replace(c, probes=probes, pictures=pictures(spec, c.state.model, data))
 
     def record(self, device: str, threads: int) -> Record:
-        """The finished run as a record; one that is a source of others also leaves its weights."""
+        """The finished run as a record; beside it a source of others leaves its weights, and a probe its pictures."""
         c, spec = self.checkpoint, self.spec
         take = self.workspace.next_take(spec)
         models = {name: model for name, (_, model) in c.kept.items()} | {"last": c.state.model}
@@ -127,6 +127,8 @@ class Job:
             if spec.regime is Regime.DL:  # the gates that others take are those of its feature network
                 left |= {f"{FEATURE}{n}": (epochs[n], m.feature) for n, m in models.items() if m.feature is not None}
             self.workspace.save_weights(spec.key, take, left)
+        if c.pictures:
+            self.workspace.store.write_pictures(spec.key, c.pictures)
         test = c.curves["test_accuracy"]
         selected = epochs.get("selected")
         return Record.build(
@@ -142,6 +144,7 @@ class Job:
             teacher=self.sources.get("gates"),
             **({"start": self.sources["start"]} if "start" in self.sources else {}),
             **({"probes": c.probes} if spec.probe else {}),
+            **({"pictures": weights_digest(c.pictures)} if c.pictures else {}),
             weights={name: weights_digest(params) for name, (_, params) in left.items()},
             provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3)),
         )
