@@ -20,26 +20,15 @@ from support.strategies import spec_fields, specs
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunSpec)}
 
+CIFAR: dict[str, Any] = {"dataset": "cifar10"}
 PINNED: dict[str, dict[str, Any]] = {
     "44136fa355b3678a": {},
     "9239defb0194f03b": {"epochs": 300},
     "d3512581816434c3": {"epochs": 300, "regime": "FL", "seed": 4},
     "79d01802134f827b": {"optimiser": "adam", "learning_rate": 1e-4, "regime": "FL", "seed": 4},
     "02fc142b21fc2187": {"optimiser": "adam", "learning_rate": 3e-4},
-    "2b01b54a82ad5234": {
-        "dataset": "cifar10",
-        "architecture": "VCONV",
-        "optimiser": "adam",
-        "learning_rate": 3e-4,
-        "epochs": 80,
-    },
-    "7b710552f3b3f11b": {
-        "dataset": "cifar10",
-        "architecture": "GCONV",
-        "learning_rate": 0.1,
-        "regime": "FL",
-        "seed": 4,
-    },
+    "2b01b54a82ad5234": CIFAR | {"architecture": "VCONV", "optimiser": "adam", "learning_rate": 3e-4, "epochs": 80},
+    "7b710552f3b3f11b": CIFAR | {"architecture": "GCONV", "learning_rate": 0.1, "regime": "FL", "seed": 4},
     "ec537c476931c078": {
         "dataset": "digits",
         "width": 32,
@@ -51,8 +40,8 @@ PINNED: dict[str, dict[str, Any]] = {
         "seed": 2,
     },
     "0793a13e8f3578e4": {"regime": "DL", "gate_beta": 10, "gate_eps": 0},
-    "4482cbb19eb302d0": {
-        "dataset": "cifar10",
+    "4482cbb19eb302d0": CIFAR
+    | {
         "architecture": "C4GAP",
         "regime": "FR-II",
         "value_input": "ones",

@@ -17,11 +17,14 @@ from companion.render.strips import strip_figure
 from companion.render.tables import Table, between, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
+from companion.verdicts.contrasts import Contrast, complete, contrast, matched
 
 __all__ = ["PermutationChapter"]
 
 MARKED = (IDENTITY, REVERSE)
 OTHERS = "other orders"
+PAIRS = "pairs of models"
+AXES = (PERMUTATION.name, VALUE_INPUT.name)
 
 
 class PermutationChapter:
@@ -141,6 +144,57 @@ class PermutationChapter:
             sentences.append(text)
         return Findings(tuple(sentences))
 
+    def places(self) -> Table:
+        """Where the first layer's gates stand: the mean over the recorded orders that put them there, and how many."""
+        lines = []
+        for row, column, cell in self._gated():
+            for value in INPUTS:
+                mine = cell[cell[VALUE_INPUT.name] == value]
+                line = {"row": row, "regime": column, "input": value}
+                for place, part in self._by_place(mine):
+                    found = complete(part, AXES)
+                    orders = part[PERMUTATION.name].nunique()
+                    mean = "pending" if found.empty else f"{found.to_numpy().mean():.2f}"
+                    line[f"in layer {place + 1}"] = f"{mean} ({len(found)} of {orders})"
+                lines.append(line)
+        title = (
+            f"{self.chapter.place}: mean best test accuracy in percent over seeds and recorded orders, by the layer "
+            "that takes the gates of layer 1"
+        )
+        return self.chapter.downloads.table("places", Table(pd.DataFrame(lines, dtype=object), title))
+
+    def comparisons(self) -> Findings:
+        """Which orders do worst, FR-II against FR-DI, ones against images: differences of means, seed by seed."""
+        cells = {(row, column): cell for row, column, cell in self._gated()}
+        said = []
+        for (row, column), cell in cells.items():
+            for value in INPUTS:
+                groups = dict(self._by_place(cell[cell[VALUE_INPUT.name] == value]))
+                gaps = {place: contrast(groups[place], groups[0], AXES) for place in groups if place}
+                known = {place: gap for place, gap in gaps.items() if gap is not None}
+                if known:
+                    worst = min(known, key=lambda place: known[place].difference.mean)
+                    text = f"with the gates of layer 1 in layer {worst + 1} rather than in layer 1"
+                    waits = "" if len(known) == len(gaps) else f", worst of {len(known)} of {len(gaps)} places"
+                    said.append(_contrast(f"{row}, {column}, {value}: {text}{waits}", known[worst], "models"))
+        for row in dict.fromkeys(row for row, _ in cells):
+            independent, dependent = cells[row, "FR-II"], cells[row, "FR-DI"]
+            if (found := matched(independent, dependent, AXES)) is not None:
+                said.append(_contrast(f"{row}: FR-II against FR-DI", found, "pairs of models"))
+        for (row, column), cell in cells.items():
+            ones, image = (cell[cell[VALUE_INPUT.name] == value] for value in ("ones", "image"))
+            if (found := matched(ones, image, AXES[:1])) is not None:
+                said.append(_contrast(f"{row}, {column}: ones against the image", found, PAIRS))
+        return Findings(tuple(said) or ("Nothing can be compared yet.",))
+
+    def _gated(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
+        return (one for one in self._cells() if one[1] != "ReLU")
+
+    def _by_place(self, cell: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+        """The layer, from 0, that takes the gates of layer 1, and the models in which it does."""
+        places = cell[PERMUTATION.name].map(lambda order: order.index(0))
+        return ((place, cell[places == place]) for place in sorted(set(places)))
+
     def figure(self) -> Figure:
         """Every recorded run of every model, the identity and the reverse marked; dots of ones are hollow."""
         frame = self.chapter.runs[self.chapter.runs["best_test"].notna()]
@@ -192,3 +246,12 @@ class PermutationChapter:
 
 def _is(cell: pd.DataFrame, *orders: tuple[int, ...]) -> pd.Series:
     return cell[PERMUTATION.name].map(lambda order: order in orders)
+
+
+def _contrast(what: str, found: Contrast, things: str) -> str:
+    low, high = found.interval
+    so_far = "" if found.complete else "so far "
+    return (
+        f"{what}: {so_far}{found.difference.mean:+.2f} points (95% interval over seeds {low:+.2f} to {high:+.2f}; "
+        f"{found.models} of {found.of} {things})."
+    )

@@ -71,6 +71,11 @@ class Chapter:
         return {key: arrays for key, arrays in found.items() if arrays is not None}
 
     @cached_property
+    def kernels(self) -> pd.DataFrame:
+        """One row per run that has gates, see :func:`companion.verdicts.frames.kernels`."""
+        return frames.kernels(self.cells, self.store)
+
+    @cached_property
     def entries(self) -> list[Entry]:
         """The scorecard's entries for the numbers of this exhibit; none unless these are its own paper runs."""
         if not self.beside_the_paper:

@@ -23,6 +23,8 @@ from companion.exhibits.b_f4_permutations import E1
 from companion.exhibits.b_f4_resnet import RESNET
 from companion.exhibits.b_f5_hidden_layers import F5
 from companion.exhibits.c_dlgn import DLGN
+from companion.exhibits.c_e1_kernel import E1_KERNEL
+from companion.exhibits.c_s_width import S_WIDTH_E1
 from companion.exhibits.c_tiling import TILING
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import PROFILES, Cell, Exhibit
@@ -33,7 +35,7 @@ __all__ = ["CLAIMS", "EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibi
 PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH)
 """In the order of the book."""
 
-PAPERS_B_C: tuple[Exhibit, ...] = (E1, F5, RESNET, TILING, DLGN)
+PAPERS_B_C: tuple[Exhibit, ...] = (E1, E1_KERNEL, S_WIDTH_E1, F5, RESNET, TILING, DLGN)
 """The same."""
 
 EXHIBITS: Mapping[str, Exhibit] = MappingProxyType({e.id: e for e in (*PAPER_A, *PAPERS_B_C)})
