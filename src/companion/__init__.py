@@ -1,3 +1,22 @@
-"""The companion: three papers on gates in ReLU networks, re-measured."""
+"""The companion: three papers on gates in ReLU networks, re-measured.
+
+``companion.decouple`` is :func:`companion.decoupling.decouple`; it is imported when it is asked for.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_ASKED_FOR = {"decouple": "companion.decoupling"}
+"""Public name to the module that has it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ASKED_FOR[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ASKED_FOR])
