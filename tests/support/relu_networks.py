@@ -35,12 +35,14 @@ METHODS: dict[str, Callable[[Tensor], Tensor]] = {
     "view then in place": lambda x: x.flatten(2).relu_().view_as(x),
     "in place and read again": lambda x: torch.relu_(x) + 0.5 * x,
     "max pool": lambda x: F.max_pool2d(x, 3, 1, padding=1),
-    "shuffle": lambda x: x.view(x.size(0), 2, x.shape[1] // 2, *x.shape[2:]).transpose(1, 2).reshape(x.shape),
+    "shuffle": lambda x: x.view(x.size(0), 2, x.shape[1] // 2, x.shape[2], x.size(3)).transpose(1, 2).reshape(x.shape),
     "halves": lambda x: torch.cat(x.chunk(2, dim=1)[::-1], dim=1),
     "scaled": lambda x: 0.5 * x + 1,
     "doubled in place": lambda x: x.mul(2).add_(x),
     "dropout": lambda x: F.dropout(x, 0.3, training=False),
 }
+
+SATURATING = {"relu6", "hardtanh", "clamp of both"}
 
 CONVOLUTIONS: dict[str, Callable[[int], nn.Module]] = {
     "3x3": lambda c: nn.Conv2d(c, c, 3, padding=1),
@@ -69,7 +71,7 @@ class RandomNetwork(nn.Module):
 
     def __init__(self, steps: Steps, channels: int, narrowing: str, head: str) -> None:
         super().__init__()
-        self.steps, self.head = steps, head
+        self.steps, self.narrowing, self.head = steps, narrowing, head
         self.stem = nn.Conv2d(3, channels, 3, padding=1)
         self.once = nn.ReLU(inplace=True)
         table = {"module": CONVOLUTIONS, "gate": {name: lambda c, f=f: f() for name, f in GATES.items()}}
@@ -80,6 +82,14 @@ class RandomNetwork(nn.Module):
         self.largest = nn.AdaptiveMaxPool2d(2)
         self.linear = nn.Linear(channels * (4 if head == "largest" else 1), 3)
         self.unused = nn.Linear(2, 2)
+
+    def __repr__(self) -> str:
+        return f"RandomNetwork({self.steps}, 4, {self.narrowing!r}, {self.head!r})"
+
+    @property
+    def saturates(self) -> bool:
+        """Whether some gate has a bend beyond which its output is constant, so that its derivative is no gate."""
+        return any(name in SATURATING for _, name, _ in self.steps)
 
     def forward(self, x: Tensor) -> Tensor:
         values = [self.once(self.stem(x))]
@@ -103,8 +113,8 @@ class RandomNetwork(nn.Module):
 
 
 @st.composite
-def random_networks(draw: st.DrawFn) -> tuple[RandomNetwork, Tensor]:
-    """A network with random weights and statistics, in evaluation mode, and three examples for it, in float64."""
+def random_networks(draw: st.DrawFn) -> RandomNetwork:
+    """A network with random weights and statistics, in evaluation mode, in float64."""
     step = st.one_of(
         st.tuples(st.just("module"), st.sampled_from(sorted(CONVOLUTIONS)), st.just(0)),
         st.tuples(st.just("gate"), st.sampled_from(sorted(GATES)), st.just(0)),
@@ -121,4 +131,9 @@ def random_networks(draw: st.DrawFn) -> tuple[RandomNetwork, Tensor]:
             nn.init.normal_(module.running_mean)
             nn.init.uniform_(module.running_var, 0.5, 2)
             nn.init.normal_(module.bias)
-    return network.double().eval(), torch.randn(3, 3, SIZE, SIZE, dtype=torch.float64)
+    return network.double().eval()
+
+
+def examples() -> Tensor:
+    """Three examples for a random network."""
+    return torch.randn(3, 3, SIZE, SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -17,6 +17,7 @@ __all__ = [
     "FIRST",
     "FIRST_MODULES",
     "JOINT",
+    "LIKE",
     "ONE",
     "SHAPE",
     "SITE_MODULES",
@@ -46,10 +47,13 @@ ONE = words(
 
 VIEWS = words(
     "view reshape flatten ravel unflatten permute transpose t swapaxes swapdims movedim moveaxis squeeze "
-    "unsqueeze contiguous chunk split tensor_split unbind getitem select narrow expand expand_as view_as "
-    "reshape_as diagonal unfold detach to float double half bfloat16 type_as T mT data"
+    "unsqueeze contiguous chunk split tensor_split unbind getitem select narrow expand diagonal unfold detach to "
+    "float double half bfloat16 expand_as view_as reshape_as type_as T mT data"
 )
 """Linear in their first argument, and what they give may lie in the same memory."""
+
+LIKE = words("expand_as view_as reshape_as type_as")
+"""Of their other argument these ask for shape or type alone."""
 
 FIRST = VIEWS | words(
     "div truediv divide true_divide mean sum cumsum clone repeat tile repeat_interleave roll flip rot90 tril triu "

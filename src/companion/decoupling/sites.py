@@ -86,6 +86,7 @@ def _maximum(pool: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]]:
         padding: Sizes = 0,
         dilation: Sizes = 1,
         ceil_mode: bool = False,
+        return_indices: bool = False,
     ) -> tuple[Tensor, Tensor]:
         return pool(q, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
 
@@ -93,7 +94,7 @@ def _maximum(pool: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]]:
 
 
 def _adaptive(pool: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]]:
-    def choose(q: Tensor, output_size: Sizes) -> tuple[Tensor, Tensor]:
+    def choose(q: Tensor, output_size: Sizes, return_indices: bool = False) -> tuple[Tensor, Tensor]:
         return pool(q, output_size, return_indices=True)
 
     return choose

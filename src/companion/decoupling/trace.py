@@ -8,7 +8,8 @@ site (:mod:`companion.decoupling.sites`); all that is neither is collected and r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from companion.decoupling.operations import (
     FIRST,
     FIRST_MODULES,
     JOINT,
+    LIKE,
     ONE,
     SHAPE,
     SITE_MODULES,
@@ -72,6 +74,8 @@ def plan_of(root: nn.Module) -> Plan:
             continue
         inputs = _inputs(node, dependent)
         name, arguments = _called(node, root)
+        if name in LIKE:
+            inputs = [n for n in inputs if n is _operand(node)][:1]
         if not inputs or name in SHAPE:
             continue
         dependent.add(node)
@@ -91,8 +95,25 @@ def plan_of(root: nn.Module) -> Plan:
     return Plan(graph, sites, _last_uses(graph), writes_to_input)
 
 
+def _written(function: Callable[..., Any]) -> Callable[[fx.Proxy, Any], fx.Proxy]:
+    def write(self: fx.Proxy, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    return write
+
+
+class _Proxy(fx.Proxy):
+    """``z += y`` writes to ``z``; a plain proxy would trace it as ``z = z + y``, which views of ``z`` do not see."""
+
+    __iadd__, __isub__ = _written(operator.iadd), _written(operator.isub)
+    __imul__, __itruediv__ = _written(operator.imul), _written(operator.itruediv)
+
+
 class _Tracer(fx.Tracer):
     """Leaves are torch's own modules; control flow that depends on data is refused by the node it depends on."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         torchs = type(m).__module__.startswith("torch.nn") and not isinstance(m, nn.Sequential)
@@ -102,7 +123,7 @@ class _Tracer(fx.Tracer):
         raise NotDecouplableError([_flow(obj.node, "a branch is chosen by its value")])
 
     def iter(self, obj: fx.Proxy) -> Iterator:
-        raise NotDecouplableError([_flow(obj.node, "a loop runs over it")])
+        raise NotDecouplableError([_flow(obj.node, "a loop, or a star, runs over it")])
 
 
 def _flow(node: fx.Node, reason: str) -> Refusal:
