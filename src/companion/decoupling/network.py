@@ -47,12 +47,17 @@ class DecoupledNetwork(nn.Module):
         self.value_network = value_network
         self.training = feature_network.training
         self._plans: dict[tuple[str, tuple[bool, ...]], Plan] = {}
-        self._plan("feature_network")
+        self.plan("feature_network")
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """What the entries of a stack belong to, in their order, in the feature network's present mode."""
-        return tuple(self._plan("feature_network").sites.values())
+        return tuple(self.plan("feature_network").sites.values())
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        """Names of the sites that are gates, in their order."""
+        return tuple(site.name for site in self.sites if site.kind == "gate")
 
     def gates(self, x: Tensor) -> list[Tensor]:
         """The stack at the examples ``x [N, ...]``: one entry for each of :attr:`sites`, in their order, no gradient.
@@ -74,7 +79,7 @@ class DecoupledNetwork(nn.Module):
         Raises:
             ValueError: wrong number of entries, or one of another shape than what it multiplies.
         """
-        plan = self._plan("value_network")
+        plan = self.plan("value_network")
         sites = list(plan.sites.values())
         masked = len(stack) == len(sites)
         if not masked and len(stack) != sum(site.kind != "dropout" for site in sites):
@@ -87,7 +92,7 @@ class DecoupledNetwork(nn.Module):
         def visit(site: Site, call: Call) -> Tensor:
             return site.apply(call.operand, call.mask() if site.kind == "dropout" and not masked else next(entries))
 
-        return _walk(plan, self.value_network, x, visit)
+        return walk(plan, self.value_network, x, visit)
 
     def forward(self, x: Tensor) -> Any:
         """The value network under the feature network's gates, both at ``x [N, ...]``."""
@@ -109,10 +114,11 @@ class DecoupledNetwork(nn.Module):
             return call.original()
 
         with torch.no_grad():
-            output = _walk(self._plan("feature_network"), self.feature_network, x, visit)
+            output = walk(self.plan("feature_network"), self.feature_network, x, visit)
         return stack, output
 
-    def _plan(self, role: str) -> Plan:
+    def plan(self, role: str) -> Plan:
+        """How ``feature_network`` or ``value_network`` is run in its present mode; traced when first needed."""
         network: nn.Module = getattr(self, role)
         key = role, tuple(module.training for module in network.modules())
         if key not in self._plans:
@@ -123,7 +129,7 @@ class DecoupledNetwork(nn.Module):
         return self.__dict__ | {"_plans": {}}  # plans are made anew where they are needed
 
 
-def decouple(model: nn.Module, example_input: Tensor, *, check: bool = True) -> DecoupledNetwork:
+def decouple(model: nn.Module, example_input: Any, *, check: bool = True) -> DecoupledNetwork:
     """A ReLU network as a deep gated network: one copy of it makes gates, another, linear one takes them.
 
     With the weights and the gates that it begins with, its output is the model's to rounding.  The model is not
@@ -133,7 +139,7 @@ def decouple(model: nn.Module, example_input: Tensor, *, check: bool = True) -> 
 
     Args:
         model: ``torch.fx`` must be able to trace it; its forward takes one tensor.
-        example_input: ``[N, ...]``, one or two examples, on the model's device.
+        example_input: a tensor ``[N, ...]``, one or two examples, on the model's device.
         check: run the example through and compare with the model, in its present mode; and that the value network's
             derivative under fixed gates is the same at another input.
 
@@ -180,7 +186,7 @@ class Call:
         return DROPOUTS[self.site.operation](torch.ones_like(self.operand), p, True)
 
 
-def _walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], Any]) -> Any:
+def walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], Any]) -> Any:
     """Run a graph node by node; a site gives whatever ``visit`` makes of its call."""
     values: dict[fx.Node, Any] = {}
     for node in plan.graph.nodes:
@@ -196,7 +202,7 @@ def _walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], 
         else:
             site = plan.sites.get(node.name)
             values[node] = (
-                _run(node, root, args, kwargs)
+                run_node(node, root, args, kwargs)
                 if site is None
                 else visit(site, _call(site, node, root, args, dict(kwargs)))
             )
@@ -205,7 +211,7 @@ def _walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], 
     raise AssertionError("a traced graph ends with its output")
 
 
-def _run(node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def run_node(node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if node.op == "call_module":
         return root.get_submodule(str(node.target))(*args, **kwargs)
     if node.op == "call_method":
@@ -214,7 +220,7 @@ def _run(node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _call(site: Site, node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    original = partial(_run, node, root, args, kwargs)
+    original = partial(run_node, node, root, args, kwargs)
     operand, *rest = args or (kwargs["input" if "input" in kwargs else "self"],)
     others = {name: value for name, value in kwargs.items() if name not in ("input", "self")}
     if node.op == "call_module":

@@ -49,12 +49,14 @@ class Plan:
         sites: node name to site, in the order in which they are reached.
         last: node name to the nodes whose values nobody needs after it.
         writes_to_input: whether some operation writes into the memory of the input.
+        reads_again: whether memory is read again after an operation has written there.
     """
 
     graph: fx.Graph
     sites: dict[str, Site]
     last: dict[str, tuple[fx.Node, ...]]
     writes_to_input: bool
+    reads_again: bool
 
 
 def plan_of(root: nn.Module) -> Plan:
@@ -92,7 +94,7 @@ def plan_of(root: nn.Module) -> Plan:
             refusals.append(_refusal(node, root, *_why(name, inputs)))
     if refusals:
         raise NotDecouplableError(refusals)
-    return Plan(graph, sites, _last_uses(graph), writes_to_input)
+    return Plan(graph, sites, _last_uses(graph), writes_to_input, bool(kept))
 
 
 def _written(function: Callable[..., Any]) -> Callable[[fx.Proxy, Any], fx.Proxy]:
@@ -182,12 +184,12 @@ def _refuse_modules(root: nn.Module) -> None:
     refusals = []
     for path, module in root.named_modules():
         name = type(module).__name__
-        if module._forward_hooks or module._forward_pre_hooks:
-            reason, remedy = "it has forward hooks, which tracing would pass by", "remove them first"
-        elif isinstance(module, torch.jit.ScriptModule):
+        if isinstance(module, torch.jit.ScriptModule):
             reason, remedy = "it is scripted", "give the module that it was made from"
         elif isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params():  # type: ignore[misc]
             reason, remedy = "it is lazy and has no weights yet", "run the model once on an example"
+        elif module._forward_hooks or module._forward_pre_hooks:
+            reason, remedy = "it has forward hooks, which tracing would pass by", "remove them first"
         elif isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel) or hasattr(module, "_orig_mod"):
             reason, remedy = "it wraps the module proper", "give that: its .module or ._orig_mod"
         else:
