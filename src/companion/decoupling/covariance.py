@@ -1,10 +1,10 @@
 """The neural path kernel of a small decoupled network, exactly: what random signs give, without drawing any.
 
-With independent signs for weights, every value of the graph is random, and ``H(x, x') = E[f(x) f(x')]`` for the output
-``f`` (:mod:`companion.decoupling.paths`).  Such second moments, *covariances* from here on, go through the graph node by
+With independent signs for weights every value of the graph is random, and ``H(x, x') = E[f(x) f(x')]`` for the output
+``f`` (:mod:`companion.decoupling.paths`).  Such second moments, called covariances here, go through the graph node by
 node, as in the recursion for Paper B's Lemma 4.3 (:mod:`companion.kernels.npk`), but between all units of all values
-that are still needed: a gate multiplies them, a linear operation maps both sides, and a weight layer, whose signs nobody
-has seen, forgets everything but the sum over its weights of what each of them alone would give.
+that are still needed: a gate multiplies them, a linear operation maps both sides, and a weight layer, whose signs are
+new, forgets everything but the sum over its weights of what each of them alone would give.
 """
 
 from __future__ import annotations
