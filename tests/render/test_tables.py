@@ -173,6 +173,11 @@ class TestOtherTables:
             ["t", "r", "b − a", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
         ]
 
+    def test_a_rule_that_was_put_to_means_alone_shows_no_interval(self) -> None:
+        ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), None, "rule", "b − a")
+        theirs = RowResult("r", Verdict.REPRODUCED, -0.001, None, None, "rule", "b − a")
+        assert cells(tables.claim_table([("t", ours, theirs)], "c"))[0][-2:] == ["+0.00 (means alone)", "✓ reproduced"]
+
     def test_summaries(self) -> None:
         lines: list[tuple[dict[str, str], Summary | str]] = [
             ({"row": "r", "regime": "FL"}, Summary(97.0, 0.1, 3, 0.25)),

@@ -196,7 +196,7 @@ class TestTheWhole:
         assert found["A-T2:gates-learn:FC/SGD/MNIST"].verdict is Verdict.REPRODUCED
         assert found["A-T2:gates-learn:GCONV/SGD/CIFAR-10"].verdict is Verdict.PENDING
         assert found["A-Claim2"].verdict is Verdict.PENDING
-        assert found["A-Claim2"].rule == "all rows must be: 2 of 6 reproduced, 4 pending"
+        assert found["A-Claim2"].rule == "all rows must be: 2 of 6 reproduced, 0 not reproduced, 4 pending"
         assert found["A-T2"].verdict is Verdict.PENDING
         assert found["A-T2"].rule == "all numbers must be: 10 of 30 reproduced, 20 pending"
 

@@ -76,7 +76,7 @@ class TestStatements:
         found = by_id(scorecard(Shelf(GRID, score), {}))
         assert found[f"A-T2:gates-learn:{ROW}"].verdict is Verdict.NOT_REPRODUCED
         assert found["A-Claim2"].verdict is Verdict.PARTLY
-        assert found["A-Claim2"].rule == "all rows must be: 5 of 6 reproduced, 0 pending"
+        assert found["A-Claim2"].rule == "all rows must be: 5 of 6 reproduced, 1 not reproduced, 0 pending"
 
 
 class TestClaimsAboutViews:
@@ -102,7 +102,9 @@ class TestClaimsAboutViews:
         assert [e.n for e in mine] == [5, 5, 5]
         assert sum(e.verdict is Verdict.REPRODUCED for e in mine) == reproduced
         assert found["A-F2-stages"].verdict is verdict
-        assert found["A-F2-stages"].rule == f"all rows must be: {reproduced} of 3 reproduced, 0 pending"
+        assert found["A-F2-stages"].rule == (
+            f"all rows must be: {reproduced} of 3 reproduced, {3 - reproduced} not reproduced, 0 pending"
+        )
 
     def test_to_a_paper_without_deviations_the_rules_are_put_by_its_means(self, tmp_path: Path) -> None:
         results = claim_results("A-F2-stages", runs(grid_of("A-F2-stages", "paper"), Store(tmp_path)))

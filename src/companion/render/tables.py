@@ -119,8 +119,10 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
     """
 
     def gap(result: RowResult | None) -> str:
-        if result is None or result.difference is None or result.interval is None:
+        if result is None or result.difference is None:
             return "–"
+        if result.interval is None:
+            return f"{round(result.difference, 2) + 0.0:+.2f} (means alone)"
         low, high = result.interval
         return signed({"difference": result.difference, "low": low, "high": high})
 

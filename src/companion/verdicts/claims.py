@@ -40,7 +40,7 @@ class RowResult:
         row: the table's row.
         verdict: by :attr:`rule`.
         difference: ``b - a`` of the pair that is worst for the claim, in percentage points.
-        interval: its 90% interval, whose ends are the one-sided 95% bounds.
+        interval: its 90% interval, whose ends are the one-sided 95% bounds; none if the means were taken as exact.
         p: the largest Holm-adjusted p-value (``much less`` only).
         rule: the rule with its numbers, as a sentence.
         pair: what was taken from what, as ``b − a``; empty where there is no difference.
@@ -181,7 +181,8 @@ def _row(
     else:
         p = None if worst.exact else max(adjusted[place] for place, _ in present)
         rule = f"above the margin{'' if p is None else f', Holm-adjusted p = {p:.2g} at worst'}; smallest gap {rule}"
-    return RowResult(row, WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
+    interval = None if worst.exact else (low, high)
+    return RowResult(row, WORST_FIRST[rank], worst.mean, interval, p, rule, f"{b} − {a}")
 
 
 WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
@@ -193,12 +194,13 @@ def _three_way(holds: bool, fails: bool) -> Verdict:
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on "in every row": pending while a row is; ``partly`` if some rows hold and some fail."""
+    """The verdict on "in every row".
+
+    A row that fails refutes it, whatever others are still pending: ``partly`` if some rows hold, else not reproduced.
+    """
     kinds = set(verdicts)
+    if Verdict.NOT_REPRODUCED in kinds:
+        return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED
     if not kinds or Verdict.PENDING in kinds:
         return Verdict.PENDING
-    if len(kinds) == 1:
-        return kinds.pop()
-    if Verdict.NOT_REPRODUCED not in kinds:
-        return Verdict.INCONCLUSIVE
-    return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED
+    return kinds.pop() if len(kinds) == 1 else Verdict.INCONCLUSIVE

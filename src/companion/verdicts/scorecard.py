@@ -265,8 +265,9 @@ def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry],
     elif parts:
         verdict = combine([part.verdict for part in parts])
         done = sum(part.verdict is Verdict.REPRODUCED for part in parts)
+        failed = sum(part.verdict is Verdict.NOT_REPRODUCED for part in parts)
         waiting = sum(part.verdict is Verdict.PENDING for part in parts)
-        rule = f"all {kind} must be: {done} of {len(parts)} reproduced, {waiting} pending"
+        rule = f"all {kind} must be: {done} of {len(parts)} reproduced, {failed} not reproduced, {waiting} pending"
     else:
         verdict, rule = Verdict.PENDING, "pending: nothing decides it yet"
     return Entry(
