@@ -1,6 +1,7 @@
 """The companion: three papers on gates in ReLU networks, re-measured.
 
-``companion.decouple`` is :func:`companion.decoupling.decouple`; it is imported when it is asked for.
+``companion.decouple`` is :func:`companion.decoupling.decouple` and ``companion.gate_information`` is
+:func:`companion.verdicts.information.gate_information`; they are imported when they are asked for.
 """
 
 from importlib import import_module
@@ -8,7 +9,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_ASKED_FOR = {"decouple": "companion.decoupling"}
+_ASKED_FOR = {"decouple": "companion.decoupling", "gate_information": "companion.verdicts.information"}
 """Public name to the module that has it."""
 
 
