@@ -63,6 +63,19 @@ def test_the_two_networks_share_nothing_and_the_model_is_left_alone():
     assert network.value_network.load_state_dict(before)
 
 
+def test_the_check_leaves_running_statistics_as_they_were():
+    model, x = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU()), torch.randn(6, 5)
+    network = companion.decouple(model, x)
+    for norm in (model[1], network.feature_network[1], network.value_network[1]):
+        assert norm.training
+        assert not norm.running_mean.any()
+        assert norm.num_batches_tracked == 0
+    network(x)
+    assert not model[1].running_mean.any()
+    assert torch.equal(network.feature_network[1].running_mean, network.value_network[1].running_mean)
+    assert network.value_network[1].running_mean.any()
+
+
 def test_dropout_is_drawn_by_the_value_network_where_the_stack_has_no_mask():
     model, x = mlp(), torch.randn(500, 5)
     network = companion.decouple(model, x)
