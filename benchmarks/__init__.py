@@ -5,8 +5,9 @@ from benchmarks.conv_train import CONV_TRAIN
 from benchmarks.cost_model import COST_MODEL
 from benchmarks.fc_growth import FC_GROWTH
 from benchmarks.fc_train import FC_TRAIN, FC_TRAIN_SGD
+from benchmarks.gate_sharing import GATE_SHARING
 from benchmarks.npk import NPK
 from benchmarks.ntk import NTK
 from benchmarks.store import STORE
 
-BENCHMARKS = (FC_TRAIN, FC_TRAIN_SGD, FC_GROWTH, CONV_TRAIN, COST_MODEL, NTK, NPK, STORE, BOOK_AND_TEST)
+BENCHMARKS = (FC_TRAIN, FC_TRAIN_SGD, FC_GROWTH, GATE_SHARING, CONV_TRAIN, COST_MODEL, NTK, NPK, STORE, BOOK_AND_TEST)

@@ -166,3 +166,33 @@ def test_the_picture_has_a_dot_for_every_run_and_marks_the_identity_and_the_reve
 def test_an_empty_store_has_an_empty_picture() -> None:
     figure = made(lambda c: None).figure()
     assert [ax.get_title() for ax in figure.axes] == ["no records yet"]
+
+
+def test_places_of_the_first_layers_gates_are_told_apart() -> None:
+    def score(cell: Cell) -> float | None:
+        """In FL the loss is where layer 1's gates stand; ones lose a tenth, and FR-II is half a point below FR-DI."""
+        if cell.column == "ReLU":
+            return 90.0
+        place = cell.axes["permutation"].index(0)
+        away = 0.1 * (cell.axes["value_input"] == "ones") + {"FL": place, "FR-II": 0.5}.get(cell.column, 0)
+        return BASE["FL"] - away + cell.spec.seed
+
+    chapter = made(score)
+    table = chapter.places().frame
+    line = table[(table["regime"] == "FL") & (table["input"] == "ones")].iloc[0]
+    assert [line[f"in layer {i}"] for i in (1, 2, 3, 4)] == [
+        f"{mean:.2f} (6 of 6)" for mean in (77.9, 76.9, 75.9, 74.9)
+    ]
+    lines = chapter.comparisons().lines
+    assert f"{CNN}, FL, image: with the gates of layer 1 in layer 4 rather than in layer 1: -3.00 points" in lines[6]
+    assert lines[6].endswith("(95% interval over seeds -3.00 to -3.00; 12 of 12 models).")
+    assert any(line.startswith(f"{CNN}: FR-II against FR-DI: -0.50 points") for line in lines)
+    assert sum("ones against the image: -0.10 points" in line for line in lines) == 4
+
+
+def test_places_wait_for_their_orders() -> None:
+    line = made().places().frame.set_index(["regime", "input"]).loc[("FL", "image")]
+    assert line["in layer 2"].startswith(("pending", "78"))
+    assert line["in layer 1"].endswith("of 6)")
+    assert all("so far" in text for text in made().comparisons().lines)
+    assert made(lambda c: None).comparisons().lines == ("Nothing can be compared yet.",)

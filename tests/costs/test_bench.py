@@ -268,4 +268,12 @@ def test_the_page_includes_every_result() -> None:
     page = (ROOT / "book" / "performance.md").read_text()
     included = set(re.findall(r"generated/(benchmark-[a-z-]+\.md|[a-z]+\.svg)", page))
     found = performance.results(ROOT / "benchmarks" / "results")
-    assert included == performance.pages(found, []).keys()
+    assert included == performance.pages(found, [], performance.included(page)).keys()
+
+
+def test_a_table_that_a_page_includes_says_where_nothing_is_measured() -> None:
+    from companion.site import performance
+
+    wanted = performance.included("text\n```{include} generated/benchmark-npk.md\n```\n")
+    assert wanted == ["benchmark-npk.md"]
+    assert performance.pages({}, [], wanted)["benchmark-npk.md"] == "*Not measured yet.*\n"

@@ -12,6 +12,8 @@ from companion.exhibits import cells
 from companion.notation import Regime
 from companion.records.provenance import device_name
 from companion.records.store import Record
+from companion.runs.examples import Split
+from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
 
@@ -20,7 +22,12 @@ TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)
 
 @pytest.mark.parametrize(
     ("architecture", "dataset", "relu", "learnt"),
-    [("FC", "mnist", 0.00080, 0.00160), ("VCONV", "cifar10", 1.794, 3.589), ("GCONV", "cifar10", 1.593, 3.186)],
+    [
+        ("DAVIDNET", "cifar10", 2.272, 4.544),
+        ("FC", "mnist", 0.00080, 0.00160),
+        ("VCONV", "cifar10", 1.794, 3.589),
+        ("GCONV", "cifar10", 1.593, 3.186),
+    ],
 )
 def test_operations_of_the_papers_networks(architecture: str, dataset: str, relu: float, learnt: float) -> None:
     """GFLOP for each example, worked out by hand from the layers' sizes; fixed gates are there before."""
@@ -48,6 +55,17 @@ def test_fixed_gates_are_computed_once_for_every_example() -> None:
     for epochs in (3, 30):
         fixed = relu.replace(regime="FR-II", epochs=epochs)
         assert run_flops(fixed) == run_flops(relu.replace(epochs=epochs)) + 70_000 * 2 * hidden
+
+
+def test_gates_of_altered_images_are_computed_in_every_step() -> None:
+    relu = RunSpec(dataset="cifar10", architecture="DAVIDNET", epochs=24, augmentation="crop-flip-cutout")
+    hidden = sum(layer.macs for layer in relu.network.weight_shapes()[:-1])
+    for regime in ("FR-II", "FL"):
+        fixed = relu.replace(regime=regime)
+        assert training_flops(fixed) == training_flops(relu) + 2 * hidden
+        assert run_flops(fixed) == 24 * epoch_flops(fixed) + 10_000 * 2 * hidden
+    assert training_flops(relu.replace(augmentation=None, regime="FL")) == training_flops(relu)
+    assert training_flops(relu.replace(regime="DL")) == training_flops(relu.replace(augmentation=None, regime="DL"))
 
 
 def test_runs_that_differ_in_epochs_are_paid_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +101,25 @@ def test_the_probe_that_is_timed_is_the_runs_own() -> None:
     spec = TINY.replace(classes=(4, 7), loss="squared-error", initialisation="sign", bias=False)
     seconds = speeds._calibrate_probe(spec.replace(probe="label-alignment", probe_every=1), 1)
     assert 0 < seconds < 60
+
+
+@pytest.mark.parametrize("regime", ["FL", "FR-II"])
+def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its_images(
+    regime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    real = speeds.measure
+
+    def watched(spec: RunSpec, model: Model, data: Split) -> dict[str, float]:
+        sizes.append(len(data.test))
+        return real(spec, model, data)
+
+    monkeypatch.setattr(speeds, "measure", watched)
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(speeds.time, "perf_counter", lambda: next(clock))
+    spec = TINY.replace(regime=regime, probe="hidden-layers", value_input="noise")
+    assert speeds._calibrate_probe(spec, 1) == pytest.approx(2.0 * 500 / 100)
+    assert sizes == [100, 100]
 
 
 def _record(spec: RunSpec, seconds: float, device: str, backend: str = "fused", threads: int = 1) -> Record:

@@ -43,6 +43,8 @@ def tiny(tiny_arrays: RawArrays, monkeypatch: pytest.MonkeyPatch) -> DatasetInfo
         train_size=7,
         test_size=3,
         peak=255,
+        mean=(127.5,) * 3,
+        deviation=(74.0,) * 3,
         digest=hashlib.sha256(content).hexdigest(),
         embedded=False,
         origin="made by the tests",

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from companion.data import RawArrays, installed, load, raw_arrays
+from companion.data import DATASETS, RawArrays, installed, load, raw_arrays
 
 MNIST = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -48,6 +48,18 @@ def test_cifar10_is_cifar10() -> None:
     rows = np.concatenate([labels, images], axis=2)  # one byte of label, then red, green and blue
     found = {file: hashlib.md5(batch.tobytes()).hexdigest() for file, batch in zip(CIFAR10, rows, strict=True)}
     assert found == CIFAR10
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "digits"])
+def test_mean_and_deviation_are_those_of_the_training_images(name: str) -> None:
+    raw = raw_arrays(name) if name == "digits" else cached(name)
+    info = DATASETS[name]
+    assert len(info.mean) == len(info.deviation) == info.input_shape[0]
+    for channel, mean, deviation in zip(raw.train_inputs.swapaxes(0, 1), info.mean, info.deviation, strict=True):
+        counts, values = np.bincount(channel.ravel(), minlength=256), np.arange(256)
+        average = float(counts @ values / counts.sum())
+        assert mean == pytest.approx(average, abs=0.005)
+        assert deviation == pytest.approx(float(counts @ (values - average) ** 2 / counts.sum()) ** 0.5, abs=0.005)
 
 
 def test_mnist_loads_as_the_papers_use_it() -> None:

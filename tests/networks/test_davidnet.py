@@ -16,6 +16,7 @@ from companion.notation import Regime
 from companion.runs.fields import SpecError
 from companion.runs.regimes import initial_model, output
 from companion.runs.spec import RunSpec
+from support.davidnet import by_hand
 
 SHAPE = (3, 32, 32)
 NETWORK = build("DAVIDNET", SHAPE, 10, width=3)
@@ -28,36 +29,6 @@ def drawn(seed: int = 0) -> Params:
     params = initialise(NETWORK, generator)
     moved = {name: tensor + 0.3 * torch.rand(tensor.shape, generator=generator) for name, tensor in params.items()}
     return {name: moved[name] if name.partition(".")[0] != "weight" else params[name] for name in params}
-
-
-class Residual(nn.Module):
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.block(x)
-
-
-def by_hand(params: Params) -> nn.Sequential:
-    """The network as one writes it with PyTorch's modules."""
-    shapes = iter(range(9))
-
-    def conv() -> nn.Sequential:
-        i = next(shapes)
-        weight = params[f"weight.{i}"]
-        layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, bias=False)
-        norm = nn.BatchNorm2d(weight.shape[0])
-        layer.weight.data = weight.clone()
-        norm.weight.data, norm.bias.data = params[f"scale.{i}"].clone(), params[f"shift.{i}"].clone()
-        norm.running_mean, norm.running_var = params[f"mean.{i}"].clone(), params[f"variance.{i}"].clone()
-        return nn.Sequential(layer, norm, nn.ReLU())
-
-    body = [conv(), conv(), nn.MaxPool2d(2), Residual(nn.Sequential(conv(), conv()))]
-    body += [conv(), nn.MaxPool2d(2), conv(), nn.MaxPool2d(2), Residual(nn.Sequential(conv(), conv()))]
-    last = nn.Linear(*params["weight.8"].shape, bias=False)
-    last.weight.data = params["weight.8"].T.clone()
-    return nn.Sequential(*body, nn.MaxPool2d(4), nn.Flatten(), last)
 
 
 def test_it_has_the_size_of_the_original():

@@ -27,6 +27,22 @@ def test_glorot_draws_are_uniform_with_the_right_limit():
     assert weight.var().item() == pytest.approx(2 / 300, rel=0.02)
 
 
+def test_fan_in_draws_are_those_of_pytorchs_own_layers():
+    network = NETWORKS["GCONV"]
+    params = initialise(network, torch.Generator().manual_seed(0), "fan-in")
+    for i, shape in enumerate(network.weight_shapes()):
+        weight = params[f"weight.{i}"]
+        layer = (
+            torch.nn.Conv2d(*shape.weight[1::-1], shape.weight[-1])
+            if weight.dim() == 4
+            else torch.nn.Linear(*shape.weight)
+        )
+        limit = 1 / math.sqrt(shape.fan_in)
+        assert weight.abs().max() <= limit
+        assert layer.weight.abs().max() <= limit * (1 + 1e-6)
+        assert weight.var().item() == pytest.approx(limit**2 / 3, rel=0.5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_normal_and_sign_draws_have_the_right_sigma(dtype):
     network = fully_connected((200,), 100, 2)
@@ -66,7 +82,8 @@ def test_biases_do_not_disturb_the_draw_of_weights():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"), [(("he",), "glorot, normal, sign"), (("normal",), "sigma"), (("glorot", 0.1), "sigma")]
+    ("arguments", "word"),
+    [(("he",), "glorot, fan-in, normal, sign"), (("normal",), "sigma"), (("fan-in", 0.1), "sigma")],
 )
 def test_bad_initialisations_are_refused(arguments, word):
     with pytest.raises(ValueError, match=word):

@@ -269,8 +269,8 @@ def test_a_record_of_an_older_version_still_loads_under_its_old_key(tmp_path):
 def test_a_spec_field_of_a_newer_version_is_refused_by_name(tmp_path):
     store = Store(tmp_path)
     path = store.write(record())
-    rewrite(path, {**record().content, "spec": {"epochs": 3, "momentum": 0.9}})
-    with pytest.raises(RecordError, match="unknown parameter 'momentum'"):
+    rewrite(path, {**record().content, "spec": {"epochs": 3, "dropout": 0.9}})
+    with pytest.raises(RecordError, match="unknown parameter 'dropout'"):
         store.read(path)
 
 

@@ -18,6 +18,23 @@ def test_holdout_is_the_end_of_the_training_set_and_trains_nothing():
     assert torch.equal(data.train.inputs, whole.train_inputs[:250])
 
 
+@pytest.mark.parametrize("changes", [{}, {"classes": (7, 4)}, {"train_size": 300, "holdout": 50}])
+def test_standardised_images_are_those_of_the_whole_set_whatever_part_is_seen(changes):
+    plain, data = (split(digits(standardise=flag, **changes), load("digits")) for flag in (False, True))
+    for part in ("train", "test", "holdout"):
+        before, after = getattr(plain, part), getattr(data, part)
+        if before is not None:
+            expected = (before.inputs.double() * 16 - 4.89) / 6.01
+            torch.testing.assert_close(after.inputs.double(), expected, rtol=0, atol=1e-6)
+            assert torch.equal(after.labels, before.labels)
+
+
+def test_all_training_images_together_have_mean_0_and_deviation_1():
+    images = split(digits(standardise=True), load("digits")).train.inputs
+    assert images.mean().item() == pytest.approx(0, abs=1e-3)
+    assert images.std().item() == pytest.approx(1, abs=1e-3)
+
+
 def test_classes_are_kept_and_numbered_in_the_given_order():
     whole, data = load("digits"), split(digits(classes=(7, 4)), load("digits"))
     kept = (whole.train_labels == 4) | (whole.train_labels == 7)
@@ -50,7 +67,7 @@ def test_label_noise_changes_that_fraction_of_the_training_labels_and_no_other(n
         ({"probe": "label-alignment"}, "needs regime ReLU and two classes"),
         ({"probe": "nothing"}, "valid are label-alignment, kernel-norms"),
         ({"probe_every": 2}, "no effect without a probe"),
-        ({"initialisation": "zeros"}, "valid are glorot, sign"),
+        ({"initialisation": "zeros"}, "valid are glorot, fan-in, sign"),
     ],
 )
 def test_bad_fields_are_one_sentence(fields, words):

@@ -114,7 +114,7 @@ def test_the_gates_of_a_start_stay_unless_they_are_changed():
         ({"start_from": {}, "start_checkpoint": "selected"}, ("start_checkpoint 'selected' needs a holdout",)),
         ({"start_from": {}, "start_checkpoint": "first"}, ("best_test, last, selected",)),
         ({"gates_from": {}}, ("no effect in regime ReLU",)),
-        ({"regime": "FL", "gates_from": {"regime": "DL"}}, ("gates_from must lead to a ReLU run",)),
+        ({"regime": "FL", "gates_from": {"regime": "FR-II"}}, ("must lead to a run of ReLU or DL",)),
         ({"regime": "FL", "gates_from": {"protocol_version": 1}}, ("gates_from cannot change protocol_version",)),
         ({"regime": "FL", "gates_from": {"epochs": 3}, "teacher_epochs": 4}, ("contradict each other",)),
         (

@@ -20,26 +20,15 @@ from support.strategies import spec_fields, specs
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunSpec)}
 
+CIFAR: dict[str, Any] = {"dataset": "cifar10"}
 PINNED: dict[str, dict[str, Any]] = {
     "44136fa355b3678a": {},
     "9239defb0194f03b": {"epochs": 300},
     "d3512581816434c3": {"epochs": 300, "regime": "FL", "seed": 4},
     "79d01802134f827b": {"optimiser": "adam", "learning_rate": 1e-4, "regime": "FL", "seed": 4},
     "02fc142b21fc2187": {"optimiser": "adam", "learning_rate": 3e-4},
-    "2b01b54a82ad5234": {
-        "dataset": "cifar10",
-        "architecture": "VCONV",
-        "optimiser": "adam",
-        "learning_rate": 3e-4,
-        "epochs": 80,
-    },
-    "7b710552f3b3f11b": {
-        "dataset": "cifar10",
-        "architecture": "GCONV",
-        "learning_rate": 0.1,
-        "regime": "FL",
-        "seed": 4,
-    },
+    "2b01b54a82ad5234": CIFAR | {"architecture": "VCONV", "optimiser": "adam", "learning_rate": 3e-4, "epochs": 80},
+    "7b710552f3b3f11b": CIFAR | {"architecture": "GCONV", "learning_rate": 0.1, "regime": "FL", "seed": 4},
     "ec537c476931c078": {
         "dataset": "digits",
         "width": 32,
@@ -51,8 +40,8 @@ PINNED: dict[str, dict[str, Any]] = {
         "seed": 2,
     },
     "0793a13e8f3578e4": {"regime": "DL", "gate_beta": 10, "gate_eps": 0},
-    "4482cbb19eb302d0": {
-        "dataset": "cifar10",
+    "4482cbb19eb302d0": CIFAR
+    | {
         "architecture": "C4GAP",
         "regime": "FR-II",
         "value_input": "ones",
@@ -127,6 +116,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "regime": ({}, "FR-DI"),
     "value_input": ({"regime": "FR-II"}, "ones"),
     "gate_permutation": ({"regime": "FR-II"}, [1, 0, 2, 3, 4]),
+    "feature_width": ({"regime": "FR-II"}, 32),
+    "feature_activation": ({"regime": "DL"}, "linear"),
+    "gate_shifts": ({"regime": "FL"}, [3]),
+    "gate_turns": ({"regime": "FL", "architecture": "C4GAP"}, [1]),
     "gate_beta": ({"regime": "DL"}, 10.0),
     "gate_eps": ({"regime": "DL"}, 0.0),
     "optimiser": ({}, "adam"),
@@ -151,6 +144,12 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "start_from": ({}, {"label_noise": 0.5}),
     "start_checkpoint": ({"start_from": {}}, "best_test"),
     "early_stop": ({}, 10),
+    "standardise": ({}, True),
+    "augmentation": ({}, "crop-cutout"),
+    "momentum": ({}, 0.9),
+    "nesterov": ({"momentum": 0.9}, True),
+    "weight_decay": ({}, 5e-4),
+    "schedule": ({}, "triangle"),
 }
 
 
@@ -290,8 +289,9 @@ def test_the_teacher_is_the_relu_run_of_the_same_seed_and_protocol(spec):
     assert teacher is not None
     assert teacher.regime is Regime.RELU
     assert teacher.teacher is None
-    own = {"regime", "value_input", "gate_permutation", "teacher_checkpoint", "probe", "probe_every"}
-    for name in DEFAULTS.keys() - own:
+    own = {"regime", "value_input", "gate_permutation", "gate_shifts", "teacher_checkpoint", "probe", "probe_every"}
+    assert teacher.width == (spec.feature_width or spec.width)
+    for name in DEFAULTS.keys() - own - {"width", "feature_width"}:
         assert getattr(teacher, name) == getattr(spec, name)
 
 

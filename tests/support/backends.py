@@ -8,6 +8,8 @@ from itertools import product
 import torch
 
 from companion.data import load
+from companion.networks.architectures import Architecture
+from companion.networks.gates import OpenGate
 from companion.networks.initialise import initialise
 from companion.notation import Regime
 from companion.runs.examples import Examples, split
@@ -33,11 +35,11 @@ def data(spec: RunSpec) -> Examples:
 def initial(spec: RunSpec) -> TrainState:
     """The state before the first step; the teacher of FL and the start of a run are networks nobody has trained."""
 
-    def untrained(seed: int) -> dict[str, torch.Tensor]:
-        return initialise(spec.network, torch.Generator().manual_seed(seed))
+    def untrained(network: Architecture, seed: int) -> dict[str, torch.Tensor]:
+        return initialise(network, torch.Generator().manual_seed(seed))
 
-    teacher = untrained(77) if spec.regime is Regime.FL else None
-    start = untrained(78) if spec.start_from is not None else None
+    teacher = untrained(spec.feature_network, 77) if spec.regime is Regime.FL else None
+    start = untrained(spec.network, 78) if spec.start_from is not None else None
     return TrainState(initial_model(spec, teacher, start))
 
 
@@ -112,6 +114,24 @@ UNBIASED: tuple[RunSpec, ...] = tuple(
 )
 """The same without."""
 
+LINEAR = {"feature_activation": "linear"}
+LEARNT_LINEAR = {"gates_from": {"regime": "DL", **LINEAR}}
+MOVED: tuple[RunSpec, ...] = tuple(
+    RunSpec.from_dict({**fields("adam"), "width": 12, **more})
+    for more in (
+        {"regime": "FL", "feature_width": 4},
+        {"regime": "FL", "feature_width": 3, "gate_shifts": [5, 2, 1], "gate_permutation": [2, 0, 1]},
+        {"regime": "FL", "gate_shifts": [5], "value_input": "ones"},
+        {"regime": "FL", **LEARNT_LINEAR},
+        {"regime": "FR-II", "feature_width": 4, **LINEAR},
+        {"regime": "FR-DI", **LINEAR},
+        {"regime": "DL", **LINEAR},
+        {"regime": "DL", **LINEAR, "gate_permutation": [1, 2, 0], "value_input": "ones", "bias": False},
+        {"regime": "DL", "feature_width": 4, "gate_shifts": [5]},
+    )
+)
+"""Gates that are tiled and shifted, and feature networks without activations."""
+
 TWO_CLASSES = {"classes": [4, 7], "loss": "squared-error"}
 OTHERS: tuple[RunSpec, ...] = tuple(
     RunSpec.from_dict({**fields("rmsprop"), **more})
@@ -132,4 +152,7 @@ def name(spec: RunSpec) -> str:
     order = "".join(map(str, spec.gate_permutation or ()))
     loss = "" if spec.loss == "cross-entropy" else spec.loss
     bias = "" if spec.bias else "no biases"
-    return " ".join(filter(None, (spec.optimiser, spec.regime, spec.value_input, order, loss, bias)))
+    moves = {"tiled": spec.feature_width, "shifted": spec.gate_shifts, "turned": spec.gate_turns}
+    moved = " ".join(f"{word} {value}" for word, value in moves.items() if value)
+    linear = "linear" if isinstance(spec.inner_gate, OpenGate) else ""
+    return " ".join(filter(None, (spec.optimiser, spec.regime, spec.value_input, order, moved, linear, loss, bias)))

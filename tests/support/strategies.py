@@ -31,7 +31,11 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
         "holdout": st.integers(0, 199),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "label_noise": st.floats(0, 1),
-        "initialisation": st.sampled_from(["glorot", "sign"]),
+        "initialisation": st.sampled_from(["glorot", "fan-in", "sign"]),
+        "standardise": st.booleans(),
+        "augmentation": st.sampled_from([None, "crop-flip-cutout", "crop-cutout"]),
+        "weight_decay": st.floats(0, 1),
+        "schedule": st.sampled_from(["constant", "triangle"]),
     }
     classes = draw(st.none() | st.lists(st.integers(0, 9), min_size=2, unique=True))
     if classes is not None:
@@ -41,10 +45,30 @@ def spec_fields(draw: st.DrawFn) -> dict[str, Any]:
         optional["value_input"] = st.sampled_from(["image", "ones", "noise"])
         optional["gate_permutation"] = st.none() | st.permutations(range(depth - 1)).map(tuple)
     if regime is Regime.DL:
-        optional |= {"gate_beta": rates, "gate_eps": st.floats(0, 1), "probe": st.sampled_from([None, "kernel-norms"])}
+        optional |= {
+            "gate_beta": rates,
+            "gate_eps": st.floats(0, 1),
+            "probe": st.sampled_from([None, "kernel-norms", "hard-gates"]),
+        }
     if regime is Regime.FL:
         optional["teacher_checkpoint"] = st.sampled_from(["best_test", "last"])
+    if regime is not Regime.RELU:
+        shift = st.integers(-5, 400)
+        optional["gate_shifts"] = st.lists(shift, min_size=1, max_size=1) | st.lists(
+            shift, min_size=depth - 1, max_size=depth - 1
+        )
+    if regime in (Regime.FR_II, Regime.FR_DI, Regime.DL):
+        optional["feature_activation"] = st.sampled_from(["relu", "linear"])
     fields = draw(st.fixed_dictionaries({}, optional=optional))
+    if fields.get("optimiser", "sgd") == "sgd":
+        fields["momentum"] = draw(st.floats(0, 0.99))
+        fields["nesterov"] = fields["momentum"] > 0 and draw(st.booleans())
+    if regime in (Regime.FR_II, Regime.DL, Regime.FL) and draw(st.booleans()):
+        width = fields.get("width") or 128
+        fields["feature_width"] = draw(st.sampled_from([n for n in range(1, width + 1) if width % n == 0]))
+    if fields.get("probe") == "kernel-norms":
+        for name in ("gate_shifts", "feature_activation", "feature_width"):
+            fields.pop(name, None)
     if "loss" in fields and "classes" not in fields:
         del fields["loss"]
     if fields.get("probe") is not None:

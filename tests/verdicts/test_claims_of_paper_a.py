@@ -256,4 +256,5 @@ class TestTheList:
                 assert all({column for pair in pairs_of(claim) for column in pair} <= columns for columns in rows)
 
     def test_claims_about_the_table_as_it_is_printed(self) -> None:
-        assert tuple(claim for claim in CLAIMS if claim.across is None and not over_models(claim)) == PRINTED
+        mine = (claim for claim in CLAIMS if claim.exhibit.startswith("A-") and not over_models(claim))
+        assert tuple(claim for claim in mine if claim.across is None) == PRINTED

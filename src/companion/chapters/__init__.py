@@ -14,6 +14,7 @@ from companion.chapters.chapter import Chapter
 from companion.exhibits import cells, exhibit
 from companion.project import store_folder, workspace_folder
 from companion.records.store import Store
+from companion.training.kernels import measure_missing
 from companion.training.machine import device_of
 from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
@@ -22,6 +23,9 @@ __all__ = ["live", "open_chapter"]
 
 KINDS: Mapping[str, type[Chapter]] = {"A-T2": AccuracyChapter}
 """Exhibits whose chapter is itself a kind of chapter; the others' modules take a chapter and show it."""
+
+KERNELS = ("C-E1-kernel",)
+"""Exhibits that measure path kernels of the gates of their runs."""
 
 
 def open_chapter(
@@ -53,9 +57,10 @@ def open_chapter(
     store = Store(store_folder())
     if train:
         workspace = Workspace(workspace_folder(store.folder), store)
-        run_missing(
-            [cell.spec for cell in grid], store, workspace, device=device_of(device), threads=torch.get_num_threads()
-        )
+        specs = [cell.spec for cell in grid]
+        run_missing(specs, store, workspace, device=device_of(device), threads=torch.get_num_threads())
+        if name in KERNELS:
+            measure_missing(specs, store, workspace, device=device_of(device))
     own = not overrides and seeds in (None, chosen.seeds[profile])
     given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
     changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
@@ -67,9 +72,11 @@ def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapte
     grid = cells(name, "quick", seeds, rows)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "results")
-        run_missing(
-            [cell.spec for cell in grid], store, Workspace(Path(folder), store), threads=torch.get_num_threads()
-        )
+        specs, workspace = [cell.spec for cell in grid], Workspace(Path(folder), store)
+        run_missing(specs, store, workspace, threads=torch.get_num_threads())
         chapter = KINDS.get(name, Chapter)(exhibit(name), "quick", grid, store, own=False)
-        _ = chapter.runs, chapter.curves, chapter.probes  # read them while the store is there
+        if name in KERNELS:
+            measure_missing(specs, store, workspace)
+            _ = chapter.kernels
+        _ = chapter.runs, chapter.curves, chapter.probes, chapter.pictures  # read them while the store is there
     return chapter

@@ -8,21 +8,23 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.models import claims_of_models, score_text
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.b_f4_permutations import IDENTITY, INPUTS, REVERSE
 from companion.notation import Regime
 from companion.render.labels import label
 from companion.render.strips import strip_figure
-from companion.render.tables import Table, plus_minus, signed
+from companion.render.tables import Table, between, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
-from companion.verdicts.scorecard import claim_results
-from companion.verdicts.stats import summarise
+from companion.verdicts.contrasts import Contrast, complete, contrast, matched
 
 __all__ = ["PermutationChapter"]
 
 MARKED = (IDENTITY, REVERSE)
 OTHERS = "other orders"
+PAIRS = "pairs of models"
+AXES = (PERMUTATION.name, VALUE_INPUT.name)
 
 
 class PermutationChapter:
@@ -52,7 +54,7 @@ class PermutationChapter:
                     if column == "ReLU" and (order, value) == (IDENTITY, "image"):
                         own = cell
                     head = label((PERMUTATION, VALUE_INPUT), {PERMUTATION.name: order, VALUE_INPUT.name: value})
-                    line[head] = _one(own)
+                    line[head] = score_text(own)
             for value in INPUTS:
                 rest = cell[~_is(cell, *MARKED) & (cell[VALUE_INPUT.name] == value)]
                 line[f"{OTHERS}, {value}"] = self._range(rest)
@@ -67,8 +69,8 @@ class PermutationChapter:
             fit = self._fitted(row, column)
             if len(fit["epochs"]):
                 line = {"row": row, "regime": column, "runs": f"{len(fit['epochs'])} of {len(cell)}"}
-                line["training accuracy in the last epoch"] = _between(fit["train_accuracy"])
-                line["epoch of the best test"] = _between(fit["best_epoch"], 0)
+                line["training accuracy in the last epoch"] = between(fit["train_accuracy"])
+                line["epoch of the best test"] = between(fit["best_epoch"], 0)
                 lines.append(line | {"of": str(fit["epochs"].max())})
         title = f"{self.chapter.place}: how far training went, lowest to highest of all recorded runs"
         return self.chapter.downloads.table("fit", Table(pd.DataFrame(lines, dtype=object), title))
@@ -84,9 +86,9 @@ class PermutationChapter:
             gap = student["best_test"].mean() - teacher["best_test"].mean()
             text = (
                 f"{row}: in the last of the {teacher['epochs'].max()} epochs that were fixed beforehand the ReLU "
-                f"networks had {_between(teacher['train_accuracy'])}% training accuracy, and their best test epochs "
-                f"are {_between(teacher['best_epoch'], 0)}; FL, on their gates, had "
-                f"{_between(student['train_accuracy'])}%."
+                f"networks had {between(teacher['train_accuracy'])}% training accuracy, and their best test epochs "
+                f"are {between(teacher['best_epoch'], 0)}; FL, on their gates, had "
+                f"{between(student['train_accuracy'])}%."
             )
             if teacher["train_accuracy"].max() < FITTED:
                 text += (
@@ -99,21 +101,7 @@ class PermutationChapter:
 
     def claims(self) -> Table:
         """The exhibit's claims with their verdicts and the rules that gave them."""
-        chapter = self.chapter
-        results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
-        lines = [
-            {
-                "claim": claim.title,
-                "row": found.row,
-                "gap in points (bounds)": _gap(found.difference, found.interval),
-                "verdict": found.verdict,
-                "rule": found.rule,
-            }
-            for claim, found, _ in results
-        ]
-        seeds = chapter.exhibit.seeds[chapter.profile]
-        title = f"Claims about {chapter.place}, paired over n = {seeds} seeds, by the models that are recorded"
-        return chapter.downloads.table("claims", Table(pd.DataFrame(lines, dtype=object), title))
+        return claims_of_models(self.chapter)
 
     def answer(self) -> Findings:
         """The question's answer row by row, from the models that are recorded with all their seeds."""
@@ -128,16 +116,14 @@ class PermutationChapter:
                 lines.append(f"{row}: nothing can be said yet.")
                 continue
             text = (
-                f"{row}: on fixed learnt gates (FL) fresh value networks reach {_between(learnt)}% in the mean over "
+                f"{row}: on fixed learnt gates (FL) fresh value networks reach {between(learnt)}% in the mean over "
                 f"{len(relu)} seeds, over {len(learnt)} of the {len(ways)} ways to order the gates and to choose the "
                 f"input; ReLU reaches {relu.mean():.2f}%"
             )
             trained = self._fitted(row, "ReLU")["train_accuracy"]
             if trained.max() < FITTED:
-                text += f" (and was still learning, with {_between(trained)}% of its training images right)"
-            lines.append(
-                text + ("." if random.empty else f", random gates (FR-II, {len(random)}) {_between(random)}%.")
-            )
+                text += f" (and was still learning, with {between(trained)}% of its training images right)"
+            lines.append(text + ("." if random.empty else f", random gates (FR-II, {len(random)}) {between(random)}%."))
         return Findings(tuple(lines))
 
     def findings(self) -> Findings:
@@ -157,6 +143,57 @@ class PermutationChapter:
                     text += f" The means of those of {column} lie between {found.min():.2f} and {found.max():.2f}."
             sentences.append(text)
         return Findings(tuple(sentences))
+
+    def places(self) -> Table:
+        """Where the first layer's gates stand: the mean over the recorded orders that put them there, and how many."""
+        lines = []
+        for row, column, cell in self._gated():
+            for value in INPUTS:
+                mine = cell[cell[VALUE_INPUT.name] == value]
+                line = {"row": row, "regime": column, "input": value}
+                for place, part in self._by_place(mine):
+                    found = complete(part, AXES)
+                    orders = part[PERMUTATION.name].nunique()
+                    mean = "pending" if found.empty else f"{found.to_numpy().mean():.2f}"
+                    line[f"in layer {place + 1}"] = f"{mean} ({len(found)} of {orders})"
+                lines.append(line)
+        title = (
+            f"{self.chapter.place}: mean best test accuracy in percent over seeds and recorded orders, by the layer "
+            "that takes the gates of layer 1"
+        )
+        return self.chapter.downloads.table("places", Table(pd.DataFrame(lines, dtype=object), title))
+
+    def comparisons(self) -> Findings:
+        """Which orders do worst, FR-II against FR-DI, ones against images: differences of means, seed by seed."""
+        cells = {(row, column): cell for row, column, cell in self._gated()}
+        said = []
+        for (row, column), cell in cells.items():
+            for value in INPUTS:
+                groups = dict(self._by_place(cell[cell[VALUE_INPUT.name] == value]))
+                gaps = {place: contrast(groups[place], groups[0], AXES) for place in groups if place}
+                known = {place: gap for place, gap in gaps.items() if gap is not None}
+                if known:
+                    worst = min(known, key=lambda place: known[place].difference.mean)
+                    text = f"with the gates of layer 1 in layer {worst + 1} rather than in layer 1"
+                    waits = "" if len(known) == len(gaps) else f", worst of {len(known)} of {len(gaps)} places"
+                    said.append(_contrast(f"{row}, {column}, {value}: {text}{waits}", known[worst], "models"))
+        for row in dict.fromkeys(row for row, _ in cells):
+            independent, dependent = cells[row, "FR-II"], cells[row, "FR-DI"]
+            if (found := matched(independent, dependent, AXES)) is not None:
+                said.append(_contrast(f"{row}: FR-II against FR-DI", found, "pairs of models"))
+        for (row, column), cell in cells.items():
+            ones, image = (cell[cell[VALUE_INPUT.name] == value] for value in ("ones", "image"))
+            if (found := matched(ones, image, AXES[:1])) is not None:
+                said.append(_contrast(f"{row}, {column}: ones against the image", found, PAIRS))
+        return Findings(tuple(said) or ("Nothing can be compared yet.",))
+
+    def _gated(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
+        return (one for one in self._cells() if one[1] != "ReLU")
+
+    def _by_place(self, cell: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+        """The layer, from 0, that takes the gates of layer 1, and the models in which it does."""
+        places = cell[PERMUTATION.name].map(lambda order: order.index(0))
+        return ((place, cell[places == place]) for place in sorted(set(places)))
 
     def figure(self) -> Figure:
         """Every recorded run of every model, the identity and the reverse marked; dots of ones are hollow."""
@@ -192,7 +229,7 @@ class PermutationChapter:
         means = self._means(rest)
         if means.empty:
             return Completeness.of(rest).short
-        return f"{_between(means)} ({len(means)} of {rest[PERMUTATION.name].nunique()} orders)"
+        return f"{between(means)} ({len(means)} of {rest[PERMUTATION.name].nunique()} orders)"
 
     def _fitted(self, row: str, column: str) -> dict[str, pd.Series]:
         """Of every recorded run its last training accuracy, its length, its best test accuracy and when that was."""
@@ -211,21 +248,10 @@ def _is(cell: pd.DataFrame, *orders: tuple[int, ...]) -> pd.Series:
     return cell[PERMUTATION.name].map(lambda order: order in orders)
 
 
-def _one(own: pd.DataFrame) -> str:
-    if own.empty:
-        return "–"
-    if not Completeness.of(own).complete:
-        return Completeness.of(own).short
-    summary = summarise(own["best_test"].to_list())
-    return plus_minus(summary.mean, summary.std)
-
-
-def _between(values: pd.Series, digits: int = 2) -> str:
-    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
-    return low if low == high else f"{low} to {high}"
-
-
-def _gap(difference: float | None, interval: tuple[float, float] | None) -> str:
-    if difference is None or interval is None:
-        return "–"
-    return signed({"difference": difference, "low": interval[0], "high": interval[1]})
+def _contrast(what: str, found: Contrast, things: str) -> str:
+    low, high = found.interval
+    so_far = "" if found.complete else "so far "
+    return (
+        f"{what}: {so_far}{found.difference.mean:+.2f} points (95% interval over seeds {low:+.2f} to {high:+.2f}; "
+        f"{found.models} of {found.of} {things})."
+    )

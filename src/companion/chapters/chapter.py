@@ -17,6 +17,7 @@ from companion.chapters.downloads import Downloads
 from companion.chapters.footer import Footer
 from companion.exhibits import Cell, Exhibit, cells
 from companion.exhibits.claim import Claim
+from companion.networks.forward import Params
 from companion.papers.numbers import numbers
 from companion.records.store import Store
 from companion.render.tables import Table, claim_table
@@ -61,6 +62,18 @@ class Chapter:
     def probes(self) -> pd.DataFrame:
         """One row per measurement between epochs, see :func:`companion.verdicts.frames.probes`."""
         return frames.probes(self.cells, self.store)
+
+    @cached_property
+    def pictures(self) -> Mapping[str, Params]:
+        """The arrays that runs with a probe left beside their records, by key; runs without any are left out."""
+        keys = dict.fromkeys(cell.spec.key for cell in self.cells if cell.spec.probe)
+        found = {key: self.store.pictures(key) for key in keys}
+        return {key: arrays for key, arrays in found.items() if arrays is not None}
+
+    @cached_property
+    def kernels(self) -> pd.DataFrame:
+        """One row per run that has gates, see :func:`companion.verdicts.frames.kernels`."""
+        return frames.kernels(self.cells, self.store)
 
     @cached_property
     def entries(self) -> list[Entry]:

@@ -33,6 +33,7 @@ app.command("verify")(verdicts.verify)
 app.command("book")(book.book)
 app.command("bench")(bench.bench)
 app.command("keep-weights")(run.keep_weights)
+app.command("kernels")(run.kernels)
 app.add_typer(data.app, name="data")
 
 

@@ -1,4 +1,4 @@
-"""``run``: train what an exhibit lacks, then execute its chapter; ``keep-weights``: keep what it trained."""
+"""``run``: train what an exhibit lacks, then execute its chapter; ``keep-weights`` and ``kernels``: what gates need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from companion.cli.output import UsageError, duration, say
 if TYPE_CHECKING:
     from companion.site.run import Plan
 
-__all__ = ["joined", "keep_weights", "run"]
+__all__ = ["joined", "keep_weights", "kernels", "run"]
 
 FLAGS = ("-p", "--parameter")
 
@@ -143,21 +143,57 @@ def _train(made: Plan, backend: str, threads: int) -> None:
 
 
 def keep_weights(
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of recorded ReLU runs.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of recorded runs of ReLU or DL.")],
     workspace: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where they were trained; by default the store's own.", show_default=False),
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Keep the best weights of ReLU runs beside their records, so that FL runs need not train their teachers again."""
+    """Keep the best weights of a run beside its record, so that FL runs need not train it again: of DL its gates."""
     from companion.project import workspace_folder
+    from companion.runs.sources import FEATURE
     from companion.training.workspace import Workspace
 
     records = store_of(store)
     trained = Workspace(workspace or workspace_folder(records.folder), records)
     for key in keys:
-        weights = trained.load_weights(key, "best_test")
+        weights = trained.load_weights(key, f"{FEATURE}best_test") or trained.load_weights(key, "best_test")
         if weights is None:
             raise UsageError(f"there are no weights of a run {key} in {trained.folder}")
         print(records.keep_weights(key, weights.params))
+
+
+def kernels(
+    rows: Annotated[
+        list[str] | None, typer.Argument(metavar="[ROW]...", help="Rows of C-E1-kernel; by default all.")
+    ] = None,
+    regime: Annotated[list[str] | None, typer.Option(metavar="REGIME", help="FL or FR-II; by default both.")] = None,
+    device: Annotated[str, typer.Option(help="A torch device, or auto.")] = "auto",
+    store: StoreOption = None,
+) -> None:
+    """Measure how the path kernels of C-E1's fixed gates change with the order of their layers, where it is missing."""
+    from companion.exhibits import cells
+    from companion.project import workspace_folder
+    from companion.runs.fields import SpecError
+    from companion.training.kernels import measure_missing
+    from companion.training.machine import device_of
+    from companion.training.workspace import Workspace
+
+    records = store_of(store)
+    try:
+        grid = [cell for cell in cells("C-E1-kernel", "paper", rows=rows or None) if cell.column != "ReLU"]
+    except SpecError as error:
+        raise UsageError(str(error)) from None
+    known = dict.fromkeys(cell.column for cell in grid)
+    if not set(regime or known) <= set(known):
+        raise UsageError(f"--regime must be {' or '.join(known)}, not {', '.join(regime or ())}")
+    lacking = measure_missing(
+        [cell.spec for cell in grid if cell.column in (regime or known)],
+        records,
+        Workspace(workspace_folder(records.folder), records),
+        device=device_of(device),
+        on_record=lambda record: say(f"{record.content['provenance']['seconds']:8.1f} s  {record.content['key']}"),
+    )
+    if lacking:
+        say(f"{len(lacking)} kernels wait for the weights of their teachers: {', '.join(spec.key for spec in lacking)}")

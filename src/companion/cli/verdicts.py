@@ -74,13 +74,14 @@ def check(
 
 
 def verify(json: Json = False, store: StoreOption = None) -> int:
-    """Verify every record against its schema, key and digest, and every stored check; name those that are stale."""
-    from companion.statements.outcomes import FOLDER, CheckStore
+    """Verify every record, stored kernel and stored check against schema, key and digest; name those that are stale."""
+    from companion.records import kernels
+    from companion.statements import outcomes
 
     records = store_of(store)
-    checks = CheckStore(records.folder / FOLDER)
-    results = [*records.verify(), *checks.verify()]
-    stale = {**records.stale(), **checks.stale()}
+    others = outcomes.CheckStore(records.folder / outcomes.FOLDER), kernels.KernelStore(records.folder / kernels.FOLDER)
+    results = [*records.verify(), *(found for other in others for found in other.verify())]
+    stale = {**records.stale(), **{path: said for other in others for path, said in other.stale().items()}}
     if json:
         said = [(path, reason or stale.get(path)) for path, reason in results]
         facts([{"file": str(p), "ok": why is None, "reason": why, "stale": p in stale} for p, why in said])

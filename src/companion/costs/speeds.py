@@ -17,11 +17,12 @@ import torch
 from companion.costs.flops import run_flops, training_flops
 from companion.data import DATASETS
 from companion.files.whole import write
-from companion.measure import measure
+from companion.measure import HIDDEN, measure
+from companion.measure.hidden_layers import BATCH, EXAMPLES
 from companion.project import user_cache
 from companion.records.provenance import device_name
 from companion.records.store import Record
-from companion.runs.examples import Examples
+from companion.runs.examples import Examples, Split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
@@ -76,7 +77,7 @@ class Speeds:
         training = run_flops(spec) / self[spec]
         if spec.probe is None:
             return training
-        return training + (spec.epochs // spec.probe_every + 1) * self._probe_seconds(spec)
+        return training + (-(-spec.epochs // spec.probe_every) + 1) * self._probe_seconds(spec)
 
     def total(self, specs: Iterable[RunSpec]) -> float:
         """How long some runs take here; those that differ only in their number of epochs are trained once."""
@@ -152,14 +153,17 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
     info, classes = DATASETS[spec.dataset], len(spec.class_names)
     generator = torch.Generator().manual_seed(0)
-    inputs = torch.rand((100 * classes, *info.input_shape), generator=generator)
-    model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")))
+    size, times = (BATCH, EXAMPLES / BATCH) if spec.probe == HIDDEN else (100 * classes, 1.0)
+    inputs = torch.rand((size, *info.input_shape), generator=generator)
+    teacher = None if spec.teacher is None else initial_model(spec.ungated).value
+    model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")), teacher)
     torch.set_num_threads(threads)
-    labels = torch.arange(len(inputs)) % classes
-    measure(spec, model, inputs, labels)  # the first time also pays for allocation and set-up
+    examples = Examples(inputs, torch.arange(len(inputs)) % classes)
+    data = Split(examples, None, examples)
+    measure(spec, model, data)  # the first time also pays for allocation and set-up
     start = time.perf_counter()
-    measure(spec, model, inputs, labels)
-    return max(time.perf_counter() - start, 1e-9)
+    measure(spec, model, data)
+    return max(times * (time.perf_counter() - start), 1e-9)
 
 
 def _read(path: Path) -> dict[str, float]:

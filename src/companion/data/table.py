@@ -32,6 +32,7 @@ class DatasetInfo:
         train_size: number of training examples.
         test_size: number of test examples.
         peak: the raw value that becomes 1.0 (255 for 8-bit images, 16 for the digits).
+        mean, deviation: of the raw values of all training images, channel by channel, to two decimals.
         digest: SHA-256, in hex, of the canonical byte sequence.
         embedded: whether an installed package carries the set, so that nothing need be fetched.
         origin: who made the set, and the terms on which it is passed on.
@@ -44,6 +45,8 @@ class DatasetInfo:
     train_size: int
     test_size: int
     peak: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
     digest: str
     embedded: bool
     origin: str
@@ -75,6 +78,8 @@ _BY_NAME = {
             train_size=60_000,
             test_size=10_000,
             peak=255,
+            mean=(33.32,),
+            deviation=(78.57,),
             digest="7c959ed14ba6ed29f12df6131e9e47181558934cbf90e483a3eadbd2b8b5014a",
             embedded=False,
             origin="Y. LeCun, C. Cortes, C. J. C. Burges (1998), made from NIST Special Databases 1 and 3; "
@@ -88,6 +93,8 @@ _BY_NAME = {
             train_size=50_000,
             test_size=10_000,
             peak=255,
+            mean=(125.31, 122.95, 113.87),
+            deviation=(62.99, 62.09, 66.70),
             digest="13a9cd2b5643463d62a8e9c8f6b3b8f495ee10ff97f550da03cb0363e65f09ff",
             embedded=False,
             origin="A. Krizhevsky, V. Nair, G. Hinton (2009), a labelled part of the Tiny Images; "
@@ -101,6 +108,8 @@ _BY_NAME = {
             train_size=1_437,
             test_size=360,
             peak=16,
+            mean=(4.89,),
+            deviation=(6.01,),
             digest="2909dd949adb7a77d46eeb6e06918549dbae0d2c0a21a3b82fdef522e640b4ac",
             embedded=True,
             origin="E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI, CC BY 4.0; "

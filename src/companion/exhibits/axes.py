@@ -10,15 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from companion.networks.gates import OpenGate
 from companion.notation import Regime
 from companion.runs.spec import RunSpec
 
 __all__ = [
     "ARCHITECTURE",
+    "ARRANGEMENT",
     "BIAS",
     "CHECKPOINT",
     "DATASET",
     "DEPTH",
+    "FEATURES",
     "GATE_BETA",
     "GATE_EPS",
     "LABEL_NOISE",
@@ -26,6 +29,7 @@ __all__ = [
     "PERMUTATION",
     "STAGE",
     "STEP",
+    "UNMOVED",
     "VALUE_INPUT",
     "WIDTH",
     "Axis",
@@ -100,8 +104,37 @@ def _value_input(spec: RunSpec) -> str | None:
     return None if spec.regime is Regime.RELU else str(spec.value_input)
 
 
+UNMOVED = "unmoved"
+"""Of the axis of arrangements: every gate stays where it is in its layer."""
+
+
+def _arrangement(spec: RunSpec) -> str | None:
+    """What is done to gates within their layer: *alike* in all layers or units, or *apart*."""
+    if spec.regime is Regime.RELU:
+        return None
+    routing = spec.routing
+    parts = [
+        "tiled" if routing.tiles > 1 else "",
+        _together("shifted", routing.shifts),
+        _together("turned", routing.turns),
+    ]
+    return ", ".join(filter(None, parts)) or UNMOVED
+
+
+def _together(word: str, moves: tuple[Any, ...]) -> str:
+    return f"{word} {'alike' if len(moves) == 1 else 'apart'}" if moves else ""
+
+
+def _features(spec: RunSpec) -> str | None:
+    if spec.regime is Regime.RELU:
+        return None
+    return "linear" if isinstance(spec.inner_gate, OpenGate) else "ReLU"
+
+
 PERMUTATION = Axis("permutation", tuple, "order of the layers of gates", _permutation, _order)
 VALUE_INPUT = Axis("value_input", str, "input of the value network", _value_input)
+ARRANGEMENT = Axis("arrangement", str, "what is done to the gates of a layer", _arrangement)
+FEATURES = Axis("features", str, "features that the gates are of", _features)
 STAGE = Axis("stage", int, "stage of the teacher's training", words=lambda stage: f"stage-{stage}")
 WIDTH = Axis(
     "width", int, "width of the first layer [units or channels]", lambda spec: spec.network.gate_shapes()[0][0]

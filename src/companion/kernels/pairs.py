@@ -18,7 +18,7 @@ import torch
 from companion.networks.architectures import CircularConv, Conv
 from companion.notation import Float, Tensor
 
-__all__ = ["Pairs", "parallel"]
+__all__ = ["Pairs", "parallel", "shift_sum"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pairs:
         for axis in range(2, 2 + self.axes):
             moved = (axis,) if self.diagonal else (axis, axis + self.axes)
             values = (
-                _roll_sum(values, moved, layer) if isinstance(layer, CircularConv) else _shift_sum(values, moved, layer)
+                _roll_sum(values, moved, layer) if isinstance(layer, CircularConv) else shift_sum(values, moved, layer)
             )
         return replace(self, values=values)
 
@@ -69,7 +69,7 @@ def _roll_sum(values: Tensor, axes: tuple[int, ...], layer: CircularConv) -> Ten
     return sum((values.roll((-c,) * len(axes), axes) for c in range(1, layer.kernel)), start=values)
 
 
-def _shift_sum(values: Tensor, axes: tuple[int, ...], layer: Conv) -> Tensor:
+def shift_sum(values: Tensor, axes: tuple[int, ...], layer: Conv) -> Tensor:
     """``sum_c values[i + c, j + c]`` for ``c`` within half the filter, zero outside the image."""
     size, total = values.shape[axes[0]], values.clone()
     for c in range(1, min(layer.kernel // 2 + 1, size)):

@@ -98,9 +98,14 @@ def forward(
 
 
 def gate_stack(
-    architecture: Architecture, params: Params, x: Float[Tensor, "..."], gate: Gate, training: bool = False
+    architecture: Architecture,
+    params: Params,
+    x: Float[Tensor, "..."],
+    gate: Gate,
+    training: bool = False,
+    inner: Gate | None = None,
 ) -> list[Tensor]:
-    """What a ReLU network hands to a value network: the gates of its layers, and the masks of its local pools.
+    """What a feature network hands to a value network: the gates of its layers, and the masks of its local pools.
 
     The output layer is neither needed in ``params`` nor computed.
 
@@ -110,11 +115,12 @@ def gate_stack(
         x: examples, as in :func:`trace`.
         gate: from pre-activations to gates; masks of pools are hard whatever it is.
         training: as in :func:`forward`.
+        inner: what stands between its own layers (default :class:`~companion.networks.gates.HardGate`: ReLU).
 
     Returns:
         One tensor for each of :meth:`~companion.networks.architectures.Architecture.gate_shapes`.
     """
-    run = _Run(architecture, params, None, HardGate(), None, keep=True, training=training)
+    run = _Run(architecture, params, None, inner or HardGate(), None, keep=True, training=training)
     run(architecture.layers, x)
     return [value if pooled else gate(value) for value, pooled in run.stack]
 

@@ -11,7 +11,7 @@ import torch
 
 from companion.notation import Float, Tensor
 
-__all__ = ["Gate", "HardGate", "SoftGate"]
+__all__ = ["Gate", "HardGate", "OpenGate", "SoftGate"]
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,17 @@ class SoftGate:
         return q * self(q)
 
 
-Gate = HardGate | SoftGate
+@dataclass(frozen=True)
+class OpenGate:
+    """``G = 1`` everywhere: what stands between the layers of a linear network (Paper C, Section 5)."""
+
+    def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Gates of ``q``, same shape and dtype."""
+        return torch.ones_like(q)
+
+    def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """``q`` itself."""
+        return q
+
+
+Gate = HardGate | SoftGate | OpenGate

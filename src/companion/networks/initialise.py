@@ -24,22 +24,23 @@ def initialise(
     Args:
         architecture: the network.
         generator: a CPU generator; the draw depends on nothing else.
-        scheme: ``glorot`` (uniform, variance ``2 / (fan_in + fan_out)``, as Keras), ``normal`` (mean 0) or ``sign``
-            (plus or minus ``sigma`` with equal probability, Paper C, Assumption 2.1).
+        scheme: ``glorot`` (uniform, variance ``2 / (fan_in + fan_out)``, as Keras), ``fan-in`` (uniform, up to
+            ``1 / sqrt(fan_in)``, as PyTorch), ``normal`` (mean 0) or ``sign`` (plus or minus ``sigma`` with equal
+            probability, Paper C, Assumption 2.1).
         sigma: standard deviation of ``normal`` and ``sign`` in every layer.
         dtype: of the parameters.
 
     Raises:
         ValueError: unknown scheme, or ``sigma`` missing or not wanted.
     """
-    if scheme not in ("glorot", "normal", "sign"):
-        raise ValueError(f"unknown initialisation {scheme!r}: valid are glorot, normal, sign")
-    if (sigma is None) != (scheme == "glorot"):
+    if scheme not in ("glorot", "fan-in", "normal", "sign"):
+        raise ValueError(f"unknown initialisation {scheme!r}: valid are glorot, fan-in, normal, sign")
+    if (sigma is None) != (scheme in ("glorot", "fan-in")):
         raise ValueError("sigma goes with the initialisations normal and sign, and with them only")
     params: Params = {}
     for i, layer in enumerate(architecture.weight_shapes()):
         if sigma is None:
-            limit = math.sqrt(6 / (layer.fan_in + layer.fan_out))
+            limit = math.sqrt(6 / (layer.fan_in + layer.fan_out) if scheme == "glorot" else 1 / layer.fan_in)
             weight = (2 * torch.rand(layer.weight, generator=generator, dtype=torch.float32) - 1) * limit
         elif scheme == "normal":
             weight = sigma * torch.randn(layer.weight, generator=generator, dtype=torch.float64)

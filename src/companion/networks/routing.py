@@ -1,4 +1,4 @@
-"""Where a gate goes: layers permuted, units tiled, positions shifted and turned."""
+"""Where a gate goes: units tiled, positions shifted and turned, layers permuted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from companion.notation import Tensor
 
-__all__ = ["Routing", "check_permutation", "permute", "rotate", "tile", "turn"]
+__all__ = ["Routing", "check_permutation", "permute", "roll", "rotate", "tile", "turn"]
 
 
 def check_permutation(order: Sequence[int], layers: int) -> tuple[int, ...]:
@@ -51,6 +51,11 @@ def rotate(gates: Sequence[Tensor], shifts: Sequence[int]) -> list[Tensor]:
     return [torch.roll(g, tuple(-s for s in shifts), axes) for g in gates]
 
 
+def roll(gates: Sequence[Tensor], shift: int) -> list[Tensor]:
+    """Rotate the units of every layer ``[N, W]``: unit ``i`` receives the gate of unit ``i + shift``."""
+    return [torch.roll(g, -shift, 1) for g in gates]
+
+
 def turn(gates: Sequence[Tensor], quarters: int) -> list[Tensor]:
     """Turn the two trailing position axes of every layer's gates by quarters of a circle, as ``torch.rot90`` does."""
     return [torch.rot90(g, quarters, (-2, -1)) for g in gates]
@@ -58,15 +63,21 @@ def turn(gates: Sequence[Tensor], quarters: int) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class Routing:
-    """What happens to a stack of gates on its way from the feature to the value network, in this order.
+    """What happens to a stack of gates on its way from the feature to the value network.
 
-    Layers without positions (dense ones) are neither shifted nor turned.
+    First gates move *within* their layer: units are tiled, then shifted, then turned.  Then whole layers change places.
+    So whoever keeps the gates of a frozen network keeps them as they lie within their layers, and still serves every
+    order of the layers from one copy.
+
+    A layer without positions (a dense one) is never turned; a shift of one number rolls its units.
 
     Args:
         permutation: layer ``l`` receives the gates of layer ``permutation[l]``; ``None`` is the identity.
         tiles: how often a layer's units are repeated, ``[N, W, ...] -> [N, tiles * W, ...]``.
-        shifts: position ``i`` receives the gate of position ``i + shift``, one shift per position axis.
-        turns: quarter turns of the two position axes, from 0 to 3; odd ones need square layers.
+        shifts: position ``i`` receives the gate of position ``i + shift``, one shift per position axis; one shift for
+            all layers, or one for each of the first so many.
+        turns: quarter turns of the two position axes, from 0 to 3; one for all units, or one for each of as many equal
+            groups of units.  Odd ones need square layers.
 
     Raises:
         ValueError: one sentence that says what is valid.
@@ -74,8 +85,8 @@ class Routing:
 
     permutation: tuple[int, ...] | None = None
     tiles: int = 1
-    shifts: tuple[int, ...] = ()
-    turns: int = 0
+    shifts: tuple[tuple[int, ...], ...] = ()
+    turns: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.permutation is not None:
@@ -83,14 +94,26 @@ class Routing:
             object.__setattr__(self, "permutation", None if order == tuple(range(len(order))) else order)
         if self.tiles < 1:
             raise ValueError(f"tiles must be at least 1, not {self.tiles}")
-        object.__setattr__(self, "shifts", tuple(self.shifts) if any(self.shifts) else ())
-        if self.turns not in range(4):
-            raise ValueError(f"turns must be quarters of a circle from 0 to 3, not {self.turns}")
+        shifts = tuple(tuple(one) for one in self.shifts)
+        object.__setattr__(self, "shifts", shifts if any(map(any, shifts)) else ())
+        if not all(quarters in range(4) for quarters in self.turns):
+            raise ValueError(f"turns must be quarters of a circle from 0 to 3, not {list(self.turns)}")
+        object.__setattr__(self, "turns", tuple(self.turns) if any(self.turns) else ())
 
     @property
     def identity(self) -> bool:
         """Whether every gate stays where it is."""
         return self == Routing()
+
+    @property
+    def within(self) -> Routing:
+        """What moves gates within their layer, the first part of the way."""
+        return Routing(None, self.tiles, self.shifts, self.turns)
+
+    @property
+    def between(self) -> Routing:
+        """What moves whole layers, the rest of the way."""
+        return Routing(self.permutation)
 
     def order(self, layers: int) -> tuple[int, ...]:
         """From which layer each of so many layers takes its gates, for those who keep gates packed by layers.
@@ -98,7 +121,7 @@ class Routing:
         Raises:
             ValueError: the permutation is one of another number of layers, or gates move within a layer too.
         """
-        if self != Routing(self.permutation):
+        if not self.within.identity:
             raise ValueError(f"{self} moves gates within layers: only whole layers have an order")
         return check_permutation(range(layers) if self.permutation is None else self.permutation, layers)
 
@@ -108,20 +131,34 @@ class Routing:
         Raises:
             ValueError: they have other layers, shapes or positions than this routing is for.
         """
-        gates = list(stack) if self.permutation is None else permute(stack, self.permutation)
-        gates = gates if self.tiles == 1 else tile(gates, self.tiles)
-        return [self._moved(g) for g in gates] if self.shifts or self.turns else gates
+        gates = list(stack) if self.tiles == 1 else tile(stack, self.tiles)
+        if self.shifts or self.turns:
+            gates = [self._moved(g, self._shift(l)) for l, g in enumerate(gates)]
+        return gates if self.permutation is None else permute(gates, self.permutation)
 
-    def _moved(self, g: Tensor) -> Tensor:
+    def _shift(self, l: int) -> tuple[int, ...]:
+        """The shift of layer ``l``; empty where it has none."""
+        if len(self.shifts) == 1:
+            return self.shifts[0]
+        return self.shifts[l] if l < len(self.shifts) else ()
+
+    def _moved(self, g: Tensor, shift: tuple[int, ...]) -> Tensor:
         """One layer's gates ``[N, W, *positions]``, shifted and turned."""
         positions = tuple(g.shape[2:])
         if not positions:
-            return g
-        if len(self.shifts) not in (0, len(positions)):
-            raise ValueError(
-                f"{len(self.shifts)} shifts do not fit gates with positions {positions}: give one per axis"
-            )
-        if self.turns and (len(positions) != 2 or (self.turns % 2 and positions[0] != positions[1])):
-            raise ValueError(f"gates with positions {positions} cannot be turned by {self.turns} quarters of a circle")
-        (g,) = rotate([g], self.shifts) if self.shifts else (g,)
-        return turn([g], self.turns)[0] if self.turns else g
+            return roll([g], shift[0])[0] if len(shift) == 1 else g
+        if shift:
+            if len(shift) != len(positions):
+                raise ValueError(f"{len(shift)} shifts do not fit gates with positions {positions}: give one per axis")
+            (g,) = rotate([g], shift)
+        return self._turned(g, positions) if self.turns else g
+
+    def _turned(self, g: Tensor, positions: tuple[int, ...]) -> Tensor:
+        """One layer's gates, each group of units turned by its own quarters."""
+        odd = any(quarters % 2 for quarters in self.turns)
+        if len(positions) != 2 or (odd and positions[0] != positions[1]):
+            raise ValueError(f"gates with positions {positions} cannot be turned by {list(self.turns)} quarters")
+        if g.shape[1] % len(self.turns):
+            raise ValueError(f"{g.shape[1]} units have no {len(self.turns)} equal groups to be turned")
+        groups = g.split(g.shape[1] // len(self.turns), dim=1)
+        return torch.cat([turn([one], quarters)[0] for one, quarters in zip(groups, self.turns, strict=True)], dim=1)

@@ -2,7 +2,8 @@
 
 A record's file is named after its key.  Where a run had to be repeated (a teacher whose weights were lost), the repeat
 is a further *take* beside the first, never in its place.  The weights of a teacher that was costly to train can be kept
-beside its record, ``weights/<key>.npz``: what its record says of them vouches for them.
+beside its record, ``weights/<key>.npz``, and a run whose probe makes pictures leaves them in ``pictures/<key>.npz``:
+what its record says of them vouches for them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from companion.files.whole import write
 from companion.networks.forward import Params
 from companion.records.weights import Weights, load, save, weights_digest
 from companion.runs.fields import SpecError
+from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 
 __all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified"]
@@ -39,9 +41,9 @@ class Record:
 
     Args:
         content: the JSON object: ``format, key, take, spec, status, curves, best_test, best_epoch, last_test,
-            selected_test, selected_epoch, teacher, weights, provenance, digest``, and ``start`` in a run that begins
-            with another's weights.  Accuracies are percentages; curves have one value per epoch, losses in nats;
-            epochs count from 1.
+            selected_test, selected_epoch, teacher, weights, provenance, digest``, ``start`` in a run that begins with
+            another's weights, ``probes`` and perhaps ``pictures`` in one that has a probe.  Accuracies are percentages;
+            curves have one value per epoch, losses in nats; epochs count from 1.
     """
 
     content: Mapping[str, Any]
@@ -216,7 +218,7 @@ class Store:
 
         Args:
             key: of the run.
-            checkpoint: ``best_test``, ``last`` or ``selected``.
+            checkpoint: ``best_test``, ``last`` or ``selected``; after ``feature/`` those of a feature network.
 
         Raises:
             RecordError: the file, or the record, is damaged; the message names it.
@@ -259,14 +261,54 @@ class Store:
             }
             names = [name for name, one in content.get("weights", {}).items() if one == digest]
             if names:
-                return {name: Weights(take, epochs[name], params) for name in names}
+                return {name: Weights(take, epochs[name.removeprefix(FEATURE)], params) for name in names}
             take += 1
         return {}
 
+    def pictures_path(self, key: str) -> Path:
+        """Where the pictures of a run are, whether or not it has any."""
+        return self.folder / "pictures" / f"{key}.npz"
+
+    def write_pictures(self, key: str, pictures: Params) -> Path:
+        """Leave the pictures of a run, whose record is to follow, and names them by their digest."""
+        path = self.pictures_path(key)
+        save(path, pictures)
+        return path
+
+    def pictures(self, key: str) -> Params | None:
+        """The pictures of a run, verified against its records; ``None`` if there are none.
+
+        Raises:
+            RecordError: the file, or a record, is damaged; the message names it.
+        """
+        path = self.pictures_path(key)
+        return self._read_pictures(path) if path.exists() else None
+
+    def _read_pictures(self, path: Path) -> Params:
+        key = path.stem
+        try:
+            pictures = load(path)
+            takes: list[int] = []
+            while self.path(key, len(takes) + 1).exists():
+                takes.append(len(takes) + 1)
+            named = {self.read(self.path(key, take)).content.get("pictures") for take in takes}
+            if weights_digest(pictures) not in named:
+                raise ValueError("they are none of the pictures that the records of this run name")
+        except ValueError as error:
+            raise RecordError(f"pictures/{path.name} is damaged: {error}") from None
+        return pictures
+
     def verify(self) -> list[tuple[Path, str | None]]:
-        """Every file, those of weights too, with ``None`` if it verifies, else the reason why not."""
-        kept = sorted(path for path in self.weights_path("").parent.glob("*.npz") if not path.name.startswith("."))
-        return [*verified(self.files(), self.read), *verified(kept, self._read_weights)]
+        """Every file, those of arrays too, with ``None`` if it verifies, else the reason why not."""
+        weights, pictures = (
+            sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
+            for folder in (self.weights_path("").parent, self.pictures_path("").parent)
+        )
+        return [
+            *verified(self.files(), self.read),
+            *verified(weights, self._read_weights),
+            *verified(pictures, self._read_pictures),
+        ]
 
     def stale(self) -> dict[Path, str]:
         """Every file that verifies and whose mathematics has changed since, with a sentence that says so."""

@@ -15,7 +15,7 @@ from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
 from companion.verdicts.stats import Summary, Verdict
 
-__all__ = ["MARKS", "Table", "claim_table", "number_table", "plus_minus", "signed", "summary_table"]
+__all__ = ["MARKS", "Table", "between", "claim_table", "number_table", "plus_minus", "signed", "summary_table"]
 
 MARKS = {
     Verdict.REPRODUCED: "✓",
@@ -66,6 +66,12 @@ def plus_minus(mean: float | None, std: float | None) -> str:
     if mean is None or pd.isna(mean):
         return "–"
     return f"{mean:.2f}" + ("" if std is None or pd.isna(std) else f" ± {std:.2f}")
+
+
+def between(values: pd.Series, digits: int = 2) -> str:
+    """``97.85 to 98.02``, the lowest and the highest of some numbers; one of them where both read alike."""
+    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def signed(line: Mapping[str, Any]) -> str:

@@ -15,10 +15,11 @@ __all__ = ["band_figure", "variant_figure"]
 
 
 def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
-    """Every run as a dot, variants down, one panel per row and regime.
+    """Every run as a dot, variants down, one panel per row and column.
 
     Args:
         frame: ``row, column, label`` (of the variant), ``seed`` and ``score`` in percent; runs without one are missing.
+            Where a column is no regime, ``regime`` is that of each run, whose colour it has.
         title: of the figure; says profile and device.
     """
     panels = list(dict.fromkeys(frame[["row", "column"]].itertuples(index=False, name=None)))
@@ -30,9 +31,13 @@ def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
             labels = list(dict.fromkeys(mine["label"]))
             done = mine[mine["score"].notna()]
             for i, label in enumerate(labels):
-                dots = done[done["label"] == label].sort_values("seed")["score"]
+                here = done[done["label"] == label].sort_values("seed")
+                dots = here["score"]
+                regime = here["regime"].iloc[0] if "regime" in frame and len(dots) else column
                 heights = [i + DOTS * ((k + 1) / (len(dots) + 1) - 0.5) for k in range(len(dots))]
-                ax.plot(dots, heights, "o", color=COLOURS[column], markersize=6, alpha=0.8, markeredgewidth=0)
+                ax.plot(
+                    dots, heights, "o", color=COLOURS.get(regime, "black"), markersize=6, alpha=0.8, markeredgewidth=0
+                )
             counts = done.groupby("label").size().reindex(labels, fill_value=0)
             ax.set(title=f"{row}, {column} ({range_of(counts)})", xlabel="test accuracy [%]")
             ax.title.set_fontsize(9)

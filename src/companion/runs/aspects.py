@@ -8,6 +8,7 @@ be forgotten.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,6 +36,10 @@ class Task:
         label_noise: fraction of the training examples whose label is drawn anew, once for the whole run.
         noise_kind: from what it is drawn: ``uniform`` (all classes), or ``wrong`` (the other classes only).
         loss: ``cross-entropy``, or ``squared-error`` of one output for two classes, labelled -1 and +1.
+        standardise: whether images have each channel's mean over the dataset's training images taken off, and are
+            divided by its deviation (:class:`companion.data.DatasetInfo` has both).
+        augmentation: how training images are altered, anew in every epoch: ``crop-flip-cutout``, ``crop-cutout``
+            (:mod:`companion.training.augmentation`); ``None`` is not at all.
     """
 
     dataset: str = field("mnist", choices=DATASETS)
@@ -45,6 +50,8 @@ class Task:
     label_noise: float = field(0.0, low=0, high=1, says="a fraction from 0 to 1")
     noise_kind: str = field("uniform", choices=("uniform", "wrong"), needs=("label_noise", "label_noise"))
     loss: str = field("cross-entropy", choices=("cross-entropy", "squared-error"))
+    standardise: bool = False
+    augmentation: str | None = field(None, choices=("crop-flip-cutout", "crop-cutout"))
 
 
 @dataclass(frozen=True)
@@ -56,14 +63,15 @@ class Networks:
         width: width of the hidden layers; ``None`` is the architecture's own (so is writing that number).
         depth: weight layers ``d``; ``None`` is the architecture's own.
         bias: whether layers have biases.
-        initialisation: ``glorot`` (uniform), or ``sign``: plus or minus ``sqrt(2 / width)`` in every layer.
+        initialisation: ``glorot`` (uniform), ``fan-in`` (uniform, up to ``1 / sqrt(fan_in)``), or ``sign``: plus or
+            minus ``sqrt(2 / width)`` in every layer.
     """
 
     architecture: str = field("FC", choices=ARCHITECTURES)
     width: int | None = None
     depth: int | None = None
     bias: bool = True
-    initialisation: str = field("glorot", choices=("glorot", "sign"))
+    initialisation: str = field("glorot", choices=("glorot", "fan-in", "sign"))
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,21 @@ class Gating:
         value_input: what enters the value network.
         gate_permutation: layer ``l`` of the value network takes the gates of feature layer ``gate_permutation[l]``;
             ``None`` is the identity (so is writing the identity).
+        feature_width: width of the feature network, whose gates are then repeated to that of the value network, which
+            it must divide; ``None`` is the value network's width (so is writing that number).  In FL the ReLU run whose
+            gates are used is as wide.
+        feature_activation: what stands between the layers of the feature network: ``relu``, or ``linear`` (nothing: a
+            DLGN).  In FL it is that of the run whose gates are used.
+        gate_shifts: how far gates are shifted within their layer: rows and columns of positions, or, in networks of
+            dense layers alone, units; one shift for all layers, or one after the other for each layer of the feature
+            network that has positions (for each layer, where none has).
+        gate_turns: quarters of a circle by which the positions of a layer are turned, from 0 to 3; one number for all
+            units, or one for each of as many equal groups of them.
         gate_beta: slope of the soft gate in DL; ``gate_eps``: its excess height (Paper A's code: 4 and 0.1).
-        gates_from: changes that lead from the ReLU run of the same fields to the one whose gates FL uses; ``None`` is
-            that run itself (so are changes that change nothing).
-        teacher_checkpoint: which weights of the ReLU run become the gates of FL: ``best_test``, ``last``, ``selected``.
-        teacher_epochs: epochs of that ReLU run; ``None`` is as many as the FL run has (so is writing their number).
+        gates_from: changes that lead from the ReLU run of the same fields to the one whose gates FL uses, a ReLU run or
+            one of DL; ``None`` is that run itself (so are changes that change nothing).
+        teacher_checkpoint: which weights of it become the gates of FL: ``best_test``, ``last``, ``selected``.
+        teacher_epochs: its epochs; ``None`` is as many as the FL run has (so is writing their number).
     """
 
     regime: Regime = Regime.RELU
@@ -87,6 +105,10 @@ class Gating:
     gate_permutation: tuple[int, ...] | None = field(
         None, items="layer numbers such as [2, 0, 1, 3]", regimes=GATED, each=True
     )
+    feature_width: int | None = field(None, low=1, regimes=GATED - {Regime.FR_DI})
+    feature_activation: str = field("relu", choices=("relu", "linear"), regimes=GATED - {Regime.FL})
+    gate_shifts: tuple[int, ...] | None = field(None, items="shifts such as [8, 5]", regimes=GATED, each=True)
+    gate_turns: tuple[int, ...] | None = field(None, items="quarter turns such as [1]", regimes=GATED, each=True)
     gate_beta: float = field(4.0, low=0, above=True, says="a positive number", regimes=frozenset({Regime.DL}))
     gate_eps: float = field(0.1, low=0, says="a number of at least 0", regimes=frozenset({Regime.DL}))
     gates_from: Changes | None = field(None, regimes=frozenset({Regime.FL}), source=True)
@@ -99,8 +121,13 @@ class Optimisation:
     """How the weights move, from where and for how long.
 
     Args:
-        optimiser: ``sgd`` (no momentum), ``adam`` (0.9, 0.999) or ``rmsprop`` (0.9), epsilon 1e-7 as in Keras.
-        learning_rate: constant step size.
+        optimiser: ``sgd``, ``adam`` (0.9, 0.999) or ``rmsprop`` (0.9), epsilon 1e-7 as in Keras.
+        learning_rate: step size, the largest where it has a schedule.
+        momentum: of ``sgd``: the part of the last velocity that is kept; a step goes along velocity, or with
+            ``nesterov`` along what velocity will be if the gradient stays.
+        weight_decay: so much of every parameter that trains is added to its gradient of the mean loss.
+        schedule: ``constant``, or ``triangle``: step by step the rate rises from 0 to ``learning_rate`` in the first
+            5/24 of the epochs and falls to 0 at their end (:mod:`companion.training.schedule`).
         batch_size: examples per step; the last batch of an epoch may be shorter.
         epochs: passes through the training set.
         early_stop: the run ends once its training accuracy has been at least 99.9%
@@ -114,6 +141,10 @@ class Optimisation:
 
     optimiser: str = field("sgd", choices=("sgd", "adam", "rmsprop"))
     learning_rate: float = field(0.01, low=0, above=True, says="a positive number")
+    momentum: float = field(0.0, low=0, high=math.nextafter(1, 0), says="a number of at least 0 and below 1")
+    nesterov: bool = field(False, needs=("momentum", "momentum"))
+    weight_decay: float = field(0.0, low=0, says="a number of at least 0")
+    schedule: str = field("constant", choices=("constant", "triangle"))
     batch_size: int = field(32, low=1)
     epochs: int = field(100, low=1)
     early_stop: int = field(0, low=0, high=lambda spec: spec.epochs - 1)
@@ -127,11 +158,12 @@ class Measurement:
     """What else is measured while training; it moves no weight.
 
     Args:
-        probe: ``label-alignment`` (ReLU, two classes) or ``kernel-norms`` (DL).
-        probe_every: epochs from one measurement to the next; the first is before the first epoch.
+        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), ``hard-gates`` (DL) or ``hidden-layers``
+            (not ReLU).
+        probe_every: epochs from one measurement to the next; the first is before the first epoch, the last at the end.
     """
 
-    probe: str | None = field(None, choices=("label-alignment", "kernel-norms"))
+    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates", "hidden-layers"))
     probe_every: int = field(1, low=1, needs=("probe", "a probe"))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from companion.data import Dataset
+from companion.data import DATASETS, Dataset
 from companion.notation import Float, Int, Tensor
 from companion.runs.labels import noisy
 from companion.runs.spec import RunSpec
@@ -17,7 +17,7 @@ __all__ = ["Examples", "Split", "same_examples", "split"]
 
 @dataclass(frozen=True)
 class Examples:
-    """Images in [0, 1] and the numbers of their classes."""
+    """Images in [0, 1], or standardised, and the numbers of their classes."""
 
     inputs: Float[Tensor, "N C H W"]
     labels: Int[Tensor, "N"]
@@ -46,6 +46,9 @@ def same_examples(spec: RunSpec) -> Hashable:
 def split(spec: RunSpec, dataset: Dataset) -> Split:
     """The examples of a run: classes kept, sizes cut, the holdout taken from the end, label noise in training only.
 
+    Standardised images are so by the mean and deviation of the whole dataset's training images, whatever part is seen:
+    a network means the same images to runs that see other parts.
+
     For a convolutional network, channels are the last axis of the images in memory, as convolutions want them.
 
     Raises:
@@ -53,6 +56,8 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
     """
     train = _kept(spec, dataset.train_inputs, dataset.train_labels)[: spec.train_size]
     test = _kept(spec, dataset.test_inputs, dataset.test_labels)[: spec.test_size]
+    if spec.standardise:
+        train, test = _standardised(spec, train), _standardised(spec, test)
     if spec.network.convolutional:
         train, test = _channels_last(train), _channels_last(test)
     for name, wanted, found in (
@@ -66,6 +71,13 @@ def split(spec: RunSpec, dataset: Dataset) -> Split:
     holdout = train[size:] if spec.holdout else None
     seen = train[:size]
     return Split(Examples(seen.inputs, noisy(spec, seen.labels)), holdout, test)
+
+
+def _standardised(spec: RunSpec, examples: Examples) -> Examples:
+    info = DATASETS[spec.dataset]
+    images = examples.inputs
+    mean, deviation = (images.new_tensor(v)[:, None, None] / info.peak for v in (info.mean, info.deviation))
+    return Examples((images - mean) / deviation, examples.labels)
 
 
 def _channels_last(examples: Examples) -> Examples:

@@ -13,7 +13,7 @@ __all__ = ["losses", "predictions"]
 
 def losses(spec: RunSpec, output: Float[Tensor, "*M N C"], labels: Int[Tensor, "*M N"]) -> Float[Tensor, "*M N"]:
     """The loss of every example: cross-entropy in nats, or ``(y_hat - y)^2`` with labels ``y`` of minus and plus 1."""
-    output = output.float()
+    output = output.to(torch.promote_types(output.dtype, torch.float32))  # not in what autocast rounds to
     if spec.loss == "squared-error":
         return (output[..., 0] - (2.0 * labels - 1)).square()
     return F.cross_entropy(output.flatten(0, -2), labels.flatten(), reduction="none").view_as(labels)

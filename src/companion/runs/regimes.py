@@ -12,7 +12,9 @@ from types import MappingProxyType
 
 import torch
 
+from companion.networks.architectures import Architecture
 from companion.networks.forward import Params, forward, gate_stack
+from companion.networks.gates import Gate
 from companion.networks.initialise import hidden_only, initialise, running
 from companion.notation import Float, Regime, Tensor, ValueInput
 from companion.runs.spec import RunSpec
@@ -25,7 +27,9 @@ __all__ = [
     "feature_gates",
     "feature_origin",
     "gates",
+    "gates_origin",
     "initial_model",
+    "moved_gates",
     "output",
     "stacked_gates",
     "value_input",
@@ -38,7 +42,7 @@ class Rule:
 
     Args:
         feature: where the feature network's weights come from: ``None`` (there is none), ``stream`` (its own random
-            stream), ``value`` (a copy of the initial value network), ``teacher`` (a trained ReLU network).
+            stream), ``value`` (a copy of the initial value network), ``teacher`` (a trained network).
         trains_feature: whether the feature network trains along.
     """
 
@@ -106,17 +110,17 @@ def initial_model(spec: RunSpec, teacher: Params | None = None, start: Params | 
 
     Args:
         spec: the run.
-        teacher: in FL, the trained ReLU network's parameters (its output layer is dropped).
+        teacher: in FL, the parameters of the trained network (an output layer is dropped).
         start: the parameters with which the value network begins, if the spec names a start.
 
     Raises:
         ValueError: FL without teacher, or a start that is missing or that nobody asked for.
     """
-    network, rule = spec.network, RULES[spec.regime]
+    rule = RULES[spec.regime]
     if (start is None) != (spec.start_from is None):
         raise ValueError("a run begins with the parameters of its start exactly if its spec names one")
 
-    def draw(name: str) -> Params:
+    def draw(name: str, network: Architecture = spec.network) -> Params:
         sigma = math.sqrt(2 / network.gate_shapes()[0][0]) if spec.initialisation == "sign" else None
         return initialise(network, stream(spec.seed, name), spec.initialisation, sigma)
 
@@ -125,21 +129,26 @@ def initial_model(spec: RunSpec, teacher: Params | None = None, start: Params | 
         return Model(begun or draw("feature"))
     value = draw("value")
     if rule.feature == "stream":
-        source = draw("feature")
+        source = draw("feature", spec.feature_network)
     elif rule.feature == "value":
         source = {name: tensor.clone() for name, tensor in value.items()}
     elif teacher is None:
-        raise ValueError("FL needs the parameters of its teacher, the ReLU run of the same seed")
+        raise ValueError("FL needs the parameters of its teacher, a trained run of the same seed")
     else:
         source = teacher
-    return Model(begun or value, hidden_only(network, source))
+    return Model(begun or value, hidden_only(spec.feature_network, source))
 
 
 def feature_origin(spec: RunSpec) -> Hashable:
-    """Equal for runs of frozen regimes whose feature networks are the same: what caches of gates go by."""
+    """Equal for runs of frozen regimes whose feature networks are the same."""
     if "gates" in spec.sources:
         return spec.sources["gates"]
-    return RULES[spec.regime].feature, spec.network, spec.networks, spec.trial
+    return RULES[spec.regime].feature, spec.feature_network, spec.inner_gate, spec.networks, spec.trial
+
+
+def gates_origin(spec: RunSpec) -> Hashable:
+    """Equal for those whose gates are the same up to the order of the layers: what caches of gates go by."""
+    return feature_origin(spec), spec.routing.within
 
 
 def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
@@ -152,14 +161,23 @@ def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..
     return noise.to(x).expand_as(x)
 
 
-def feature_gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
-    """The stack of gates as the feature network makes it, before it is routed."""
-    return gate_stack(spec.network, feature, x, spec.gate, training)
+def feature_gates(
+    spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False, gate: Gate | None = None
+) -> list[Tensor]:
+    """The stack of gates as the feature network makes it, before it is routed; ``None`` is the gate of the run."""
+    return gate_stack(spec.feature_network, feature, x, gate or spec.gate, training, spec.inner_gate)
 
 
-def gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False) -> list[Tensor]:
+def gates(
+    spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False, gate: Gate | None = None
+) -> list[Tensor]:
     """The stack of gates as the value network uses it.  Only here and beside it gates are routed."""
-    return spec.routing.apply(feature_gates(spec, feature, x, training))
+    return spec.routing.apply(feature_gates(spec, feature, x, training, gate))
+
+
+def moved_gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."]) -> list[Tensor]:
+    """The same with every layer still in its own place: only the order of the layers is missing."""
+    return spec.routing.within.apply(feature_gates(spec, feature, x))
 
 
 def stacked_gates(specs: Sequence[RunSpec], feature: Params, x: Float[Tensor, "M n ..."]) -> list[Tensor]:

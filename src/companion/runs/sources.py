@@ -1,6 +1,7 @@
 """Where a run's weights come from: other runs, told as changes relative to this one, whose seed they inherit.
 
-``gates_from`` leads from the ReLU run of the same fields to the one whose gates are used, ``start_from`` from this run
+``gates_from`` leads from the ReLU run of the same fields, as wide as the feature network, to the one whose gates are
+used, ``start_from`` from this run
 to the one with whose weights it begins.  The gates of a start are those of the run that it is for, unless it changes
 them: they are settled first, from the outer run, or a start on other labels would have the gates of another teacher.
 
@@ -20,11 +21,13 @@ from companion.runs.fields import Changes, SpecError, idle, rule_of
 
 __all__ = [
     "DEEPEST",
+    "FEATURE",
     "Source",
     "canonical_gates",
     "canonical_start",
     "changed",
     "difference",
+    "gates_checkpoint",
     "gates_source",
     "start_source",
 ]
@@ -34,6 +37,8 @@ DEEPEST = 4
 PROBES = [f.name for f in dataclasses.fields(Measurement)]
 SETTLED = [*(f.name for f in dataclasses.fields(Trial)), *PROBES]
 """What a source cannot have of its own: it has the seed and protocol of its run, and measures nothing on its way."""
+FEATURE = "feature/"
+"""Before the name of a checkpoint: its feature network."""
 GATES = ("gates_from", "teacher_epochs")
 """The fields that say which run the gates of FL come from."""
 
@@ -60,7 +65,13 @@ class Run(Protocol):
     @property
     def start_checkpoint(self) -> str: ...
     @property
+    def width(self) -> int | None: ...
+    @property
+    def feature_width(self) -> int | None: ...
+    @property
     def network(self) -> Architecture: ...
+    @property
+    def feature_network(self) -> Architecture: ...
     @property
     def ungated(self) -> Self: ...
     def replace(self, **changes: Any) -> Self: ...
@@ -78,11 +89,16 @@ class Source(NamedTuple, Generic[S]):
 
 
 def gates_source(spec: S) -> S | None:
-    """The ReLU run whose gates an FL run uses; ``None`` in other regimes."""
+    """The run whose gates an FL run uses, a ReLU run or one of DL; ``None`` in other regimes."""
     if spec.regime is not Regime.FL:
         return None
     plain = _lasting(spec, spec.teacher_epochs or spec.epochs)
     return plain if spec.gates_from is None else changed(plain, spec.gates_from)
+
+
+def gates_checkpoint(source: Run, checkpoint: str) -> str:
+    """The name under which a run whose gates are used leaves them: of DL it is the feature network that is taken."""
+    return f"{FEATURE}{checkpoint}" if source.regime is Regime.DL else checkpoint
 
 
 def start_source(spec: S) -> S | None:
@@ -114,8 +130,8 @@ def canonical_gates(spec: S) -> Mapping[str, Any]:
     if spec.gates_from is None:
         return {}
     gates = _source("gates_from", spec)
-    if gates.regime is not Regime.RELU:
-        raise SpecError(f"gates_from must lead to a ReLU run, whose gates are learnt, not to one of {gates.regime}")
+    if gates.regime not in (Regime.RELU, Regime.DL):
+        raise SpecError(f"gates_from must lead to a run of ReLU or DL, whose gates are learnt, not of {gates.regime}")
     if spec.teacher_epochs not in (None, gates.epochs):
         raise SpecError(
             f"teacher_epochs {spec.teacher_epochs} and epochs {gates.epochs} in gates_from contradict each other: "
@@ -189,14 +205,22 @@ def _source(name: str, spec: S) -> S:
     except SpecError as error:
         raise SpecError(f"{name}: {error}") from None
     assert source is not None
-    if source.network != spec.network:
+    wanted, found = (spec.network, source.network)
+    if name == "gates_from":
+        wanted, found = spec.feature_network, gating_network(source)
+    if found != wanted:
         raise SpecError(f"{name} must lead to a run of the same networks and classes")
     return source
 
 
+def gating_network(source: Run) -> Architecture:
+    """The network of a run whose gates are used: in DL its feature network, in ReLU the only one."""
+    return source.feature_network if source.regime is Regime.DL else source.network
+
+
 def _lasting(spec: S, epochs: int) -> S:
-    """The ReLU run of the same fields, so many epochs long."""
-    return spec.ungated.replace(epochs=epochs)
+    """The ReLU run of the same fields, as wide as the feature network and so many epochs long."""
+    return spec.ungated.replace(epochs=epochs, width=spec.feature_width or spec.width)
 
 
 def _startless(spec: S) -> S:

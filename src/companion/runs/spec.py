@@ -19,12 +19,20 @@ from typing import Any, NamedTuple, Self, get_type_hints
 from companion.data import DATASETS
 from companion.networks.architectures import Architecture
 from companion.networks.families import ARCHITECTURES, build
-from companion.networks.gates import Gate, HardGate, SoftGate
-from companion.networks.routing import Routing, check_permutation
+from companion.networks.gates import Gate, HardGate, OpenGate, SoftGate
+from companion.networks.routing import Routing
 from companion.notation import Regime
 from companion.runs.aspects import Gating, Measurement, Networks, Optimisation, Task, Trial, view, without
 from companion.runs.fields import Changes, Rule, SpecError, check_effect, check_value, coerce, one_of, rule_of
-from companion.runs.sources import Source, canonical_gates, canonical_start, gates_source, start_source
+from companion.runs.gating import canonical_gating, routing_of
+from companion.runs.sources import (
+    Source,
+    canonical_gates,
+    canonical_start,
+    gates_checkpoint,
+    gates_source,
+    start_source,
+)
 
 __all__ = ["FITTED", "PROTOCOL_VERSION", "RunSpec"]
 
@@ -55,6 +63,7 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         for name, own in (
             ("width", family.width),
             ("depth", family.depth),
+            ("feature_width", family.width if self.width is None else self.width),
             ("teacher_epochs", self.epochs),
             ("train_size", info.train_size),
             ("test_size", info.test_size),
@@ -88,32 +97,40 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError("loss squared-error needs two classes, such as classes [4, 7]")
         if self.probe == "label-alignment" and (self.regime is not Regime.RELU or len(self.class_names) != 2):
             raise SpecError("probe label-alignment needs regime ReLU and two classes, such as classes [4, 7]")
-        if self.probe == "kernel-norms" and self.regime is not Regime.DL:
-            raise SpecError("probe kernel-norms needs regime DL")
+        if self.momentum and self.optimiser != "sgd":
+            raise SpecError(f"momentum is that of optimiser sgd, and {self.optimiser} has its own: leave it at 0.0")
+        if self.probe in ("kernel-norms", "hard-gates") and self.regime is not Regime.DL:
+            raise SpecError(f"probe {self.probe} needs regime DL")
+        if self.probe == "hidden-layers" and self.regime is Regime.RELU:
+            raise SpecError("probe hidden-layers needs a regime with a feature and a value network, which ReLU is not")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         if ARCHITECTURES[self.architecture].image and min(info.input_shape[1:]) < 2:
             raise SpecError(f"{self.architecture} needs images, {self.dataset} has none")
         try:
-            layers = self.network.gated_layers
-            order = None if self.gate_permutation is None else check_permutation(self.gate_permutation, layers)
+            gating = canonical_gating(self)
         except ValueError as error:
             raise SpecError(str(error)) from None
-        if order == tuple(range(layers)):
-            order = None
-        object.__setattr__(self, "gate_permutation", order)
-        if order is not None and self.network.pooled:
-            raise SpecError(f"gate_permutation is not defined in {self.architecture}, whose pools are gates too")
-        shapes = self.network.gate_shapes()
-        if order is not None and any(shapes[l] != shapes[source] for l, source in enumerate(order)):
-            raise SpecError(f"gate_permutation {list(order)} exchanges layers of unlike shape in {self.architecture}")
+        for name, value in gating.items():
+            object.__setattr__(self, name, value)
+        plain = self.feature_activation == "relu" and self.routing.within.identity
+        if self.probe == "kernel-norms" and not plain:
+            raise SpecError("probe kernel-norms needs a ReLU feature network as wide as the value network, unmoved")
 
     @cached_property
     def network(self) -> Architecture:
-        """The architecture of both networks."""
+        """The architecture of the value network, and, but for its width, of the feature network."""
+        return self._of_width(self.width)
+
+    @cached_property
+    def feature_network(self) -> Architecture:
+        """The architecture of the feature network; its output layer is there and not used."""
+        return self._of_width(self.width if self.feature_width is None else self.feature_width)
+
+    def _of_width(self, width: int | None) -> Architecture:
         shape = DATASETS[self.dataset].input_shape
         outputs = 1 if self.loss == "squared-error" else len(self.class_names)
-        return build(self.architecture, shape, outputs, width=self.width, depth=self.depth, bias=self.bias)
+        return build(self.architecture, shape, outputs, width=width, depth=self.depth, bias=self.bias)
 
     @cached_property
     def task(self) -> Task:
@@ -161,9 +178,16 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         return SoftGate(self.gate_beta, self.gate_eps) if self.regime is Regime.DL else HardGate()
 
     @property
+    def inner_gate(self) -> Gate:
+        """What stands between the layers of the feature network: a ReLU, or nothing."""
+        gates = self.sources.get("gates")
+        activation = (self if gates is None else gates.spec).feature_activation
+        return OpenGate() if activation == "linear" else HardGate()
+
+    @cached_property
     def routing(self) -> Routing:
         """What happens to the gates between feature and value network."""
-        return Routing(self.gate_permutation)
+        return routing_of(self)
 
     @cached_property
     def ungated(self) -> Self:
@@ -173,18 +197,23 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         return self.replace(**{name: defaults[name] for name, rule in rules.items() if name in own or rule.source})
 
     @cached_property
+    def unmeasured(self) -> Self:
+        """The same run without a probe, which trains alike."""
+        return self.replace(**{f.name: self.default(f.name) for f in dataclasses.fields(Measurement)})
+
+    @cached_property
     def sources(self) -> Mapping[str, Source[RunSpec]]:
-        """The runs whose weights this one uses, and which: its ``gates`` in FL, and its ``start`` if it has one."""
+        """The runs whose weights this one uses, and which: its ``gates`` in FL, its ``start`` if it has one."""
         found = {}
         if (gates := gates_source(self)) is not None:
-            found["gates"] = Source(gates, self.teacher_checkpoint)
+            found["gates"] = Source(gates, gates_checkpoint(gates, self.teacher_checkpoint))
         if (start := start_source(self)) is not None:
             found["start"] = Source(start, self.start_checkpoint)
         return found
 
     @property
     def teacher(self) -> RunSpec | None:
-        """The ReLU run whose gates an FL run uses: same seed, same protocol; ``None`` in other regimes."""
+        """The run whose gates an FL run uses: same seed, same protocol; ``None`` in other regimes."""
         return self.sources["gates"].spec if "gates" in self.sources else None
 
     @cached_property
@@ -200,9 +229,13 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     @cached_property
     def course(self) -> Hashable:
-        """Equal for runs that train alike as long as both last: they differ in their number of epochs at most."""
+        """Equal for runs that train alike as long as both last: they differ in their number of epochs at most.
+
+        Where the learning rate has a schedule, the last epoch decides about the first, and they do not differ in that.
+        """
         gating = without(self.gating, source=True)
-        optimisation = without(self.optimisation, "epochs", source=True)
+        length = ("epochs",) if self.schedule == "constant" else ()
+        optimisation = without(self.optimisation, *length, source=True)
         own = (self.task, self.networks, gating, optimisation, self.measurement, self.trial)
         return *own, tuple(self.sources.items())
 

@@ -11,6 +11,6 @@ __all__ = ["stream"]
 
 
 def stream(seed: int, *names: str | int) -> torch.Generator:
-    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``order`` and epoch, ``noise``."""
+    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``noise``, ``order`` and epoch."""
     digest = hashlib.sha256(json.dumps([seed, *names]).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -112,6 +112,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     here = {chapter.stem for chapter in chapters_of(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
+    page = project.root / "book" / "performance.md"
     return {
         "headline.md": pages.headline(headline(entries)),
         "scorecard.md": pages.scorecard(lines, places),
@@ -120,6 +121,7 @@ def generated_pages(project: Project) -> dict[str, str]:
         **performance.pages(
             performance.results(project.root / BENCHMARKS / "results"),
             performance.targets(project.root / BENCHMARKS / "targets.json"),
+            performance.included(page.read_text(encoding="utf-8")) if page.is_file() else (),
         ),
     }
 

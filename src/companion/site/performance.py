@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from companion.render.markdown import table
 from companion.render.style import STYLE
 
-__all__ = ["Target", "figures", "growth", "pages", "results", "targets"]
+__all__ = ["Target", "figures", "growth", "included", "pages", "results", "targets"]
 
 Document = Mapping[str, Any]
 """One result: ``benchmark, title, machine, rows``."""
@@ -89,14 +90,21 @@ def targets(path: Path) -> list[Target]:
     return [Target(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
 
 
-def pages(found: Mapping[str, Document], bounds: Sequence[Target]) -> dict[str, str]:
+def included(page: str) -> list[str]:
+    """Names of the tables of results that the text of a page includes."""
+    return re.findall(r"\{include\} generated/(benchmark-[\w-]+\.md)", page)
+
+
+def pages(found: Mapping[str, Document], bounds: Sequence[Target], wanted: Iterable[str] = ()) -> dict[str, str]:
     """File name to text of what the page includes: a table for each result, one of targets, and the figures.
 
     Args:
         found: results by name.
         bounds: the targets.
+        wanted: file names that must be there; those of benchmarks without a result say so.
     """
-    made = {f"benchmark-{name}.md": _result(document) for name, document in found.items()}
+    missing = dict.fromkeys(wanted, "*Not measured yet.*\n")
+    made = missing | {f"benchmark-{name}.md": _result(document) for name, document in found.items()}
     made["benchmark-targets.md"] = _targets(found, bounds)
     if "book" in found:
         made["benchmark-book-growth.md"] = growth(found["book"])

@@ -2,7 +2,8 @@
 
 A frozen feature network gives an example the same gates in every epoch.  Packed into bytes, those of all of MNIST take
 5 MB a network, those of C4GAP on all of CIFAR-10 3.3 GB; models that differ only in gate permutation or value input
-share them.  Channels are the last axis of what is packed, as convolutions have them in memory.
+share them.  Gates that are tiled, shifted or turned are so before they are packed, once for the whole training.
+Channels are the last axis of what is packed, as convolutions have them in memory.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 
 from companion.networks.forward import Params
 from companion.notation import Int, Tensor
-from companion.runs.regimes import feature_gates, feature_origin
+from companion.runs.regimes import gates_origin, moved_gates
 from companion.runs.spec import RunSpec
 
 __all__ = ["GATE_BUDGET", "GateCache"]
@@ -28,10 +29,11 @@ GATHER = 0x0102040810204080
 
 
 class GateCache:
-    """The packed gates of some runs of one architecture.
+    """The packed gates of some runs whose value networks are of one architecture, as they lie within their layers.
 
     Args:
-        specs: runs in frozen regimes; those of one feature network share its gates, whatever else they are.
+        specs: runs in frozen regimes; those that use the gates of one feature network alike, up to the order of the
+            layers, share them, whatever else they are.
         features: their feature networks.
         inputs: all training images ``[N, C, H, W]``, on the device where the gates shall be.
     """
@@ -44,16 +46,16 @@ class GateCache:
         unique: list[Tensor] = []
         self.place = []
         for spec, feature in zip(specs, features, strict=True):
-            origin = feature_origin(spec)
+            origin = gates_origin(spec)
             if origin not in places:
                 places[origin] = len(unique)
-                unique.append(torch.cat([_pack(feature_gates(spec, feature, x)) for x in inputs.split(PACKING_BATCH)]))
+                unique.append(torch.cat([_pack(moved_gates(spec, feature, x)) for x in inputs.split(PACKING_BATCH)]))
             self.place.append(places[origin])
         self.packed = unique
         self.bits = torch.arange(8, dtype=torch.uint8, device=inputs.device)
+        orders = [spec.routing.between for spec in specs]
         self.bytes = [
-            None if spec.routing.identity else self._permuted(spec.routing.order(len(sizes)), inputs.device)
-            for spec in specs
+            None if order.identity else self._permuted(order.order(len(sizes)), inputs.device) for order in orders
         ]
 
     @classmethod
@@ -61,13 +63,12 @@ class GateCache:
         cls, share: float, specs: Sequence[RunSpec], features: Sequence[Params], inputs: Tensor
     ) -> GateCache | None:
         """The cache, or ``None`` where it would take more than a ``share`` of the budget."""
-        networks = {feature_origin(spec) for spec in specs}
-        size = len(networks) * cls.size(specs[0], len(inputs))
+        size = len({gates_origin(spec) for spec in specs}) * cls.size(specs[0], len(inputs))
         return cls(specs, features, inputs) if size <= share * GATE_BUDGET[inputs.device.type] else None
 
     @staticmethod
     def size(spec: RunSpec, examples: int) -> int:
-        """Bytes that one feature network's gates take."""
+        """Bytes that the gates of one run take."""
         return examples * sum(-(-math.prod(shape) // 8) for shape in spec.network.gate_shapes())
 
     def _permuted(self, order: Sequence[int], device: torch.device) -> Int[Tensor, "bytes"]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from companion.measure import measure
+from companion.measure import measure, pictures
 from companion.networks.forward import Params
 from companion.notation import Regime
 from companion.records.provenance import provenance
@@ -14,6 +14,7 @@ from companion.records.store import Record
 from companion.records.weights import weights_digest
 from companion.runs.examples import Split
 from companion.runs.regimes import initial_model
+from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
 from companion.training.state import EpochResult, TrainState
@@ -108,20 +109,26 @@ class Job:
         """Measure what the spec asks for, if this is the epoch for it and it has not been done."""
         c, spec = self.checkpoint, self.spec
         measured = c.probes.get("epoch", [])
-        if spec.probe is None or c.diverged or c.epoch % spec.probe_every or c.epoch in measured:
+        due = c.epoch % spec.probe_every == 0 or self.done
+        if spec.probe is None or c.diverged or not due or c.epoch in measured:
             return
-        values = {"epoch": c.epoch, **measure(spec, c.state.model, data.train.inputs, data.train.labels)}
+        values = {"epoch": c.epoch, **measure(spec, c.state.model, data)}
         probes = {name: [*c.probes.get(name, []), value] for name, value in values.items()}
-        self.checkpoint = replace(c, probes=probes)
+        self.checkpoint = replace(c, probes=probes, pictures=pictures(spec, c.state.model, data))
 
     def record(self, device: str, threads: int) -> Record:
-        """The finished run as a record; one that is a source of others also leaves its weights."""
+        """The finished run as a record; beside it a source of others leaves its weights, and a probe its pictures."""
         c, spec = self.checkpoint, self.spec
         take = self.workspace.next_take(spec)
         models = {name: model for name, (_, model) in c.kept.items()} | {"last": c.state.model}
         epochs = {name: epoch for name, (epoch, _) in c.kept.items()} | {"last": c.epoch}
+        left = {name: (epochs[name], model.value) for name, model in models.items()}
         if self.leaves and not c.diverged:
-            self.workspace.save_weights(spec.key, take, {n: (epochs[n], m.value) for n, m in models.items()})
+            if spec.regime is Regime.DL:  # the gates that others take are those of its feature network
+                left |= {f"{FEATURE}{n}": (epochs[n], m.feature) for n, m in models.items() if m.feature is not None}
+            self.workspace.save_weights(spec.key, take, left)
+        if c.pictures:
+            self.workspace.store.write_pictures(spec.key, c.pictures)
         test = c.curves["test_accuracy"]
         selected = epochs.get("selected")
         return Record.build(
@@ -137,18 +144,23 @@ class Job:
             teacher=self.sources.get("gates"),
             **({"start": self.sources["start"]} if "start" in self.sources else {}),
             **({"probes": c.probes} if spec.probe else {}),
-            weights={name: weights_digest(model.value) for name, model in models.items()},
+            **({"pictures": weights_digest(c.pictures)} if c.pictures else {}),
+            weights={name: weights_digest(params) for name, (_, params) in left.items()},
             provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3)),
         )
 
 
 def leaders(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs that train; every other one follows a longer job that will pass its last epoch."""
+    """The jobs that train; every other one follows a longer job that will pass its last epoch.
+
+    What measures nothing can follow what measures something on the same course.
+    """
     leaders: list[Job] = []
-    for job in sorted(jobs, key=lambda job: -job.spec.epochs):
+    for job in sorted(jobs, key=lambda job: (-job.spec.epochs, job.spec.probe is None)):
         for leader in leaders:
             ahead = leader.checkpoint.epoch < job.spec.epochs and job.checkpoint.epoch == 0
-            if ahead and leader.sources == job.sources and leader.spec.course == job.spec.course:
+            courses = {leader.spec.course, leader.spec.unmeasured.course}
+            if ahead and leader.sources == job.sources and job.spec.course in courses:
                 leader.followers.append(job)
                 break
         else:

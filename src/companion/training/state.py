@@ -16,8 +16,8 @@ class TrainState:
 
     Args:
         model: both networks.
-        first: Adam's first moments by trainable parameter (``value/weight.0``); empty for SGD and before the first
-            step.
+        first: Adam's first moments, or the velocities of SGD with momentum, by trainable parameter
+            (``value/weight.0``); empty for SGD without, and before the first step.
         second: second moments of Adam and RMSprop.
         step: steps made.
     """

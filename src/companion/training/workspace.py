@@ -41,6 +41,8 @@ class Checkpoint:
     seconds: float = 0.0
     diverged: bool = False
     probes: dict[str, list[float]] = field(default_factory=dict)
+    pictures: Params = field(default_factory=dict)
+    """What the last measurement left beside its numbers."""
 
     @classmethod
     def fresh(cls, state: TrainState, sources: Mapping[str, Mapping[str, Any]]) -> Checkpoint:
@@ -83,6 +85,7 @@ class Workspace:
                 saved["seconds"],
                 saved["diverged"],
                 saved.get("probes", {}),
+                saved.get("pictures", {}),
             )
 
         return _load(self.folder / "checkpoints" / f"{key}.pt", parse)
@@ -101,6 +104,7 @@ class Workspace:
             "seconds": checkpoint.seconds,
             "diverged": checkpoint.diverged,
             "probes": checkpoint.probes,
+            "pictures": checkpoint.pictures,
         }
         _save(content, self.folder / "checkpoints" / f"{key}.pt")
 
@@ -111,7 +115,7 @@ class Workspace:
             file.unlink(missing_ok=True)
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
-        """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``)."""
+        """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``, ``feature/last``, ...)."""
         content = {"take": take, "models": {name: tuple(model) for name, model in models.items()}}
         _save(content, self.folder / "weights" / f"{key}.pt")
 

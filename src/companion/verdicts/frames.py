@@ -11,9 +11,26 @@ from typing import Any
 import pandas as pd
 
 from companion.exhibits import Cell
+from companion.exhibits.axes import PERMUTATION
+from companion.measure.kernel_change import all_orders
+from companion.notation import Regime
+from companion.records.kernels import FOLDER, KernelRecord, KernelStore, own_order
 from companion.records.store import Record, Store
+from companion.runs.spec import RunSpec
 
-__all__ = ["STATISTICS", "bands", "by_seed", "curves", "places", "points", "probes", "runs", "scores", "stopping"]
+__all__ = [
+    "STATISTICS",
+    "bands",
+    "by_seed",
+    "curves",
+    "kernels",
+    "places",
+    "points",
+    "probes",
+    "runs",
+    "scores",
+    "stopping",
+]
 
 STATISTICS = ("best_test", "last_test", "selected_test")
 PLACE = ("exhibit", "profile", "row", "column", "variant")
@@ -92,6 +109,31 @@ def probes(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
         place = pd.DataFrame([_place(cell) | {"seed": cell.spec.seed}])
         parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_columns(cells), "seed", "epoch"])
+
+
+def kernels(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
+    """One row per run of a grid that has gates: how its order of them changes the path kernel.
+
+    Columns: ``exhibit, profile, row, column, variant``, the axes, ``seed``, and ``relative`` and ``misaligned`` of
+    :func:`companion.measure.kernel_change.kernel_changes`, missing where they are not measured.
+    """
+    kept = KernelStore(store.folder / FOLDER)
+    found: dict[RunSpec, KernelRecord | None] = {}
+    lines = []
+    for cell in cells:
+        if cell.spec.regime is Regime.RELU:
+            continue
+        own = own_order(cell.spec)
+        if own not in found:
+            found[own] = kept.get(own)
+        line = _place(cell) | {"seed": cell.spec.seed, "relative": None, "misaligned": None}
+        if (record := found[own]) is not None:
+            changes = record.content["changes"][str(cell.spec.value_input)]
+            i = all_orders(own).index(cell.axes[PERMUTATION.name])
+            line |= {name: changes[name][i] for name in ("relative", "misaligned")}
+        lines.append(line)
+    columns = [*_columns(cells), "seed", "relative", "misaligned"]
+    return pd.DataFrame(lines, columns=columns).astype({"relative": float, "misaligned": float})
 
 
 def stopping(cells: Sequence[Cell], store: Store, epochs: int) -> pd.DataFrame:

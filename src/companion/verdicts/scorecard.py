@@ -180,14 +180,16 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
 
 
 def _bound(entry: Entry, claimed: list[Entry]) -> Entry:
-    """A number that a claim decides, with that claim's verdict; any other as it is."""
-    for claim in CLAIMS:
-        if claim.decides == entry.id:
-            parts = [one for one in claimed if one.id.startswith(claim.id + ":")]
-            rule = f"holds if the claim {claim.id} does: {'; '.join(part.rule for part in parts)}"
-            verdict, n = combine([part.verdict for part in parts]), min(part.n for part in parts)
-            return replace(entry, exhibit=claim.exhibit, verdict=verdict, rule=rule, n=n)
-    return entry
+    """A number that claims decide, with the verdict that these have together; any other as it is."""
+    claims = [claim for claim in CLAIMS if claim.decides == entry.id]
+    if not claims:
+        return entry
+    parts = [one for claim in claims for one in claimed if one.id.startswith(claim.id + ":")]
+    names = " and ".join(claim.id for claim in claims)
+    said = f"the claim {names} does" if len(claims) == 1 else f"the claims {names} do"
+    rule = f"holds if {said}: {'; '.join(part.rule for part in parts)}"
+    verdict, n = combine([part.verdict for part in parts]), min(part.n for part in parts)
+    return replace(entry, exhibit=claims[0].exhibit, verdict=verdict, rule=rule, n=n)
 
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, equivalence, paired_difference, summarise
 
-__all__ = ["Shift", "gap", "lines", "shift"]
+__all__ = ["Shift", "gap", "lines", "near", "shift"]
 
 Shift = Mapping[str, Any]
 """One line: labels, ``mean, std, n``, the difference in points with its interval, and what the rule makes of it."""
@@ -109,3 +109,20 @@ def lines(frame: pd.DataFrame, base: str, statistic: str = "best_test") -> list[
         {"row": row, "column": column, "variant": variant or base, **shift(frame, row, column, variant, statistic)}
         for row, column, variant in places[compared].itertuples(index=False)
     ]
+
+
+def near(found: Sequence[float], printed: float, within: float) -> str:
+    """Whether a printed mean can be had: the 95% interval of ours lies within the margin round it, outside, or across.
+
+    Args:
+        found: our scores in percent, one a seed; at least two.
+        printed: the paper's mean in percent.
+        within: the margin in points.
+
+    Raises:
+        ValueError: fewer than two scores.
+    """
+    low, high = paired_difference([printed] * len(found), found).interval(rules()["interval_confidence"])
+    if -within < low and high < within:
+        return "within the margin"
+    return "outside" if low >= within or high <= -within else "open"

@@ -12,7 +12,7 @@ import torch
 
 from companion.notation import Regime
 from companion.runs.spec import RunSpec
-from companion.training.backends import ReferenceBackend
+from companion.training.backends import LanesBackend, ReferenceBackend, StackedBackend
 from companion.training.backends.chains import ChainsBackend, ChainsEngine, is_chain
 from support.backends import TOLERANCE, apart, data, difference, initial, moments_apart, name, order
 
@@ -46,6 +46,20 @@ PERMUTED = [
     )
 ]
 
+LINEAR = {"feature_activation": "linear"}
+MOVED = [
+    RunSpec.from_dict({**BASE, "architecture": architecture, "optimiser": "adam", "learning_rate": 3e-3, **more})
+    for architecture, more in (
+        ("C4GAP", {"regime": "FL", "feature_width": 2, "gate_turns": [0, 3]}),
+        ("C4GAP", {"regime": "FL", "gate_shifts": [3, 1, 0, 2, 5, 5, 7, 1], "gate_permutation": [3, 0, 1, 2]}),
+        ("GCONV", {"regime": "FR-II", "gate_shifts": [3, 1], "gate_turns": [2], "value_input": "ones"}),
+        ("C4GAP", {"regime": "FR-II", "feature_width": 1, **LINEAR}),
+        ("C4GAP", {"regime": "FL", "gates_from": {"regime": "DL", **LINEAR}}),
+        ("C4GAP", {"regime": "DL", **LINEAR}),
+        ("GCONV", {"regime": "DL", **LINEAR, "value_input": "ones"}),
+    )
+]
+
 
 def train(specs, steps=20):
     """Chains and reference side by side."""
@@ -56,7 +70,7 @@ def train(specs, steps=20):
     return states, list(zip(engine.states(), results, reference.epoch(orders), reference.states(), strict=True))
 
 
-@pytest.mark.parametrize("spec", [*RUNS, *PERMUTED], ids=name)
+@pytest.mark.parametrize("spec", [*RUNS, *PERMUTED, *MOVED], ids=name)
 def test_agrees_with_the_reference(spec):
     (start,), [(mine, result, expected, theirs)] = train([spec])
     assert difference(mine, theirs) < TOLERANCE
@@ -139,6 +153,26 @@ def test_runs_go_together_if_their_weights_move_in_the_same_way(change, together
     assert (group(spec) == group(spec.replace(**change))) is together
 
 
+@pytest.mark.parametrize("backend", [LanesBackend(), StackedBackend()], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("spec", MOVED, ids=name)
+def test_backends_on_the_cpu_agree_on_moved_gates_and_linear_features(backend, spec):
+    state, o = initial(spec), order(spec, 10)
+    ends = []
+    for one in (backend, ReferenceBackend()):
+        engine = one.start([spec], [state], data(spec), "cpu", 1)
+        engine.epoch([o])
+        ends += engine.states()
+    assert difference(*ends) < TOLERANCE
+
+
+def test_learnt_gates_that_move_within_their_layer_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    spec = RunSpec.from_dict({**BASE, "architecture": "C4GAP", "regime": "DL"})
+    assert ChainsBackend().refusal(spec) is None
+    for more in ({"gate_shifts": (1, 0)}, {"gate_turns": (1,)}, {"feature_width": 2}):
+        assert "not gates within their layer" in (ChainsBackend().refusal(spec.replace(**more)) or "")
+
+
 def test_needs_a_gpu():
     refusal = ChainsBackend().refusal(RunSpec(dataset="cifar10", architecture="C4GAP"))
     assert refusal == (None if torch.cuda.is_available() else "there is no GPU here")
@@ -188,7 +222,7 @@ def test_kernels_equal_plain_pytorch_on_a_gpu():
 
 
 @gpu
-@pytest.mark.parametrize("spec", [*RUNS, *PERMUTED], ids=name)
+@pytest.mark.parametrize("spec", [*RUNS, *PERMUTED, *MOVED], ids=name)
 def test_agrees_with_the_reference_on_a_gpu(spec):
     """With graphs, streams, and a short last batch; twice, so that the second epoch is replayed throughout."""
     state, o = initial(spec), order(spec, 20)

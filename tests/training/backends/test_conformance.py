@@ -29,6 +29,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "regime": ({}, "FL"),
     "value_input": ({"regime": "FR-II"}, "ones"),
     "gate_permutation": ({"regime": "FL"}, [2, 0, 1]),
+    "gate_shifts": ({"regime": "FL", "architecture": "C4GAP", "width": 4}, [1, 2]),
+    "gate_turns": ({"regime": "FL", "architecture": "C4GAP", "width": 4}, [1, 3]),
+    "feature_width": ({"regime": "FL"}, 1),
+    "feature_activation": ({"regime": "DL"}, "linear"),
     "gate_beta": ({"regime": "DL"}, 10.0),
     "gate_eps": ({"regime": "DL"}, 0.0),
     "gates_from": ({"regime": "FL"}, {"label_noise": 0.5}),
@@ -50,6 +54,12 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "label_noise": ({}, 0.5),
     "noise_kind": ({"label_noise": 0.5}, "wrong"),
     "loss": ({"classes": [4, 7]}, "squared-error"),
+    "standardise": ({}, True),
+    "augmentation": ({}, "crop-flip-cutout"),
+    "momentum": ({}, 0.9),
+    "nesterov": ({"momentum": 0.9}, True),
+    "weight_decay": ({}, 0.01),
+    "schedule": ({"epochs": 2}, "triangle"),
     "initialisation": ({}, "sign"),
     "probe": ({"regime": "DL"}, "kernel-norms"),
     "probe_every": ({"regime": "DL", "probe": "kernel-norms"}, 5),
@@ -57,8 +67,9 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
 """Every field changed once.  A new one belongs here, beside the backends that know it."""
 
 MOVED = (
-    *("value_input", "gate_permutation", "gate_beta", "gate_eps"),
-    *("optimiser", "learning_rate", "batch_size", "precision"),
+    *("value_input", "gate_permutation", "gate_shifts", "gate_turns", "feature_activation", "gate_beta", "gate_eps"),
+    *("optimiser", "learning_rate", "batch_size", "precision", "augmentation"),
+    *("momentum", "nesterov", "weight_decay", "schedule"),
 )
 """Fields that change the steps of networks of the same shape."""
 LOOSE = 0.05
@@ -135,13 +146,13 @@ def test_a_field_that_a_backend_has_not_heard_of_is_refused(backend, name, monke
 def test_a_new_field_stops_every_backend_until_one_knows_it():
     @dataclasses.dataclass(frozen=True)
     class Longer(RunSpec):
-        momentum: float = 0.0
+        dropout: float = 0.0
 
-    spec = Longer.from_dict({**DENSE, "momentum": 0.9})
-    assert spec.to_dict()["momentum"] == 0.9
+    spec = Longer.from_dict({**DENSE, "dropout": 0.9})
+    assert spec.to_dict()["dropout"] == 0.9
     for backend in BACKENDS.values():
         assert backend.refusal(spec)
-    with pytest.raises(ValueError, match=r"reference: it does not know momentum 0\.9\): valid here are none"):
+    with pytest.raises(ValueError, match=r"reference: it does not know dropout 0\.9\): valid here are none"):
         choose_backend(spec)
     assert choose_backend(Longer.from_dict(DENSE), "reference").name == "reference"
-    assert strange(ReferenceBackend.KNOWS | {"momentum"}, spec) is None
+    assert strange(ReferenceBackend.KNOWS | {"dropout"}, spec) is None

@@ -33,9 +33,11 @@ from companion.statements.paths import paths_cnn, paths_fc, paths_residual
 __all__ = [
     "ActiveNetwork",
     "Bundle",
+    "Cartoon",
     "Subnetwork",
     "active_networks",
     "bundles",
+    "cartoons",
     "count_table",
     "residual_subnetworks",
 ]
@@ -112,21 +114,24 @@ class Bundle:
     activity: dict[str, tuple[float, ...]]
 
 
-def bundles(x: Sequence[float], w_cv: int = 2, d_cv: int = 3) -> list[Bundle]:
-    """The bundles of a network with one filter in each layer, for one example (Paper B, Figure 2, redrawn).
+def _small_weights(w_cv: int, d_cv: int) -> Params:
+    """Filters with the taps ``1, 1/2, 1/3, ...``, the first one with alternating signs, so that gates can close."""
+    taps = 1 / torch.arange(1, w_cv + 1, dtype=torch.float64)
+    theta: Params = {f"weight.{l}": taps[None, None] for l in range(d_cv)}
+    theta["weight.0"] = (taps * (-1) ** torch.arange(w_cv))[None, None]
+    theta[f"weight.{d_cv}"] = torch.ones(1, 1, dtype=torch.float64)
+    return theta
 
-    The filters have the taps ``1, 1/2, 1/3, ...``, the first one with alternating signs, so that gates can close.
+
+def bundles(x: Sequence[float], w_cv: int = 2, d_cv: int = 3) -> list[Bundle]:
+    """The bundles of a network with one filter in each layer, for one example; weights as in :func:`cartoons`.
 
     Args:
         x: the input, one number per position.
         w_cv: taps of the filters.
         d_cv: convolutions.
     """
-    d_in = len(x)
-    taps = 1 / torch.arange(1, w_cv + 1, dtype=torch.float64)
-    theta: Params = {f"weight.{l}": taps[None, None] for l in range(d_cv)}
-    theta["weight.0"] = (taps * (-1) ** torch.arange(w_cv))[None, None]
-    theta[f"weight.{d_cv}"] = torch.ones(1, 1, dtype=torch.float64)
+    d_in, theta = len(x), _small_weights(w_cv, d_cv)
     example = torch.tensor([[list(x)]], dtype=torch.float64)
     paths = enumerate_paths(circular_cnn(d_in, w_cv, 1, d_cv, 1))
     A: dict[str, Tensor] = {}
@@ -149,6 +154,83 @@ def bundles(x: Sequence[float], w_cv: int = 2, d_cv: int = 3) -> list[Bundle]:
             )
         )
     return found
+
+
+@dataclass(frozen=True)
+class Cartoon:
+    """A convolutional network with one filter in each layer, unrolled over its positions (Paper B, Figure 2).
+
+    Attributes:
+        title: its pool and its input.
+        x: the input.
+        q: pre-activations of each convolution, one for each position.
+        on: its gates.
+        mask: the pool's, one entry for each position.
+        output: after the pool.
+        edges: ``(layer, from, to, tap)``, layers and taps from 0: what the paths run along.
+        active: the edges that an active path runs along.
+        paths: number of paths; ``open``: of active ones.
+        bundles: number of bundles; ``shared``: the paths in each.
+    """
+
+    title: str
+    x: tuple[float, ...]
+    q: tuple[tuple[float, ...], ...]
+    on: tuple[tuple[bool, ...], ...]
+    mask: tuple[float, ...]
+    output: float
+    edges: frozenset[tuple[int, int, int, int]]
+    active: frozenset[tuple[int, int, int, int]]
+    paths: int
+    open: int
+    bundles: int
+    shared: tuple[int, ...]
+
+
+def cartoons(x: Sequence[float], w_cv: int = 2, d_cv: int = 3) -> tuple[Cartoon, Cartoon, Cartoon]:
+    """The three networks of Paper B's Figure 2: an average pool, a maximum pool, and that one for the rotated input.
+
+    The paper's numbers are lost in its text; filters here have the taps ``1, 1/2, ...``, the first with alternating
+    signs.
+
+    Args:
+        x: the input, one number per position.
+        w_cv: taps of the filters.
+        d_cv: convolutions.
+    """
+    turned = [*x[1:], *x[:1]]
+    average, maximum = GlobalAveragePool(), GlobalMaxPool()
+    return (
+        _cartoon("average pool", average, x, w_cv, d_cv),
+        _cartoon("maximum pool", maximum, x, w_cv, d_cv),
+        _cartoon("maximum pool, input rotated by one", maximum, turned, w_cv, d_cv),
+    )
+
+
+def _cartoon(title: str, pool: GlobalAveragePool | GlobalMaxPool, x: Sequence[float], w_cv: int, d_cv: int) -> Cartoon:
+    network = circular_cnn(len(x), w_cv, 1, d_cv, 1, pool)
+    run = trace(network, _small_weights(w_cv, d_cv), torch.tensor([[list(x)]], dtype=torch.float64))
+    mask = pool_mask(pool, run.z[-1])
+    paths = enumerate_paths(circular_cnn(len(x), w_cv, 1, d_cv, 1))
+    A = activity(paths, run.G, mask)[0] != 0
+    nodes = [column.tolist() for column in (paths.source, *paths.units)]
+    steps = [
+        list(zip([l] * len(paths), nodes[l], nodes[l + 1], paths.weights[l].tolist(), strict=True)) for l in range(d_cv)
+    ]
+    return Cartoon(
+        title,
+        tuple(x),
+        q=tuple(tuple(q[0, 0].tolist()) for q in run.q),
+        on=tuple(tuple((G[0, 0] > 0).tolist()) for G in run.G),
+        mask=tuple(mask[0, 0].tolist()),
+        output=float(run.output[0, 0]),
+        edges=frozenset(step for layer in steps for step in layer),
+        active=frozenset(step for layer in steps for step, on in zip(layer, A.tolist(), strict=True) if on),
+        paths=len(paths),
+        open=int(A.sum()),
+        bundles=int(paths.bundles().max()) + 1,
+        shared=tuple(torch.bincount(paths.bundles()).tolist()),
+    )
 
 
 @dataclass(frozen=True)

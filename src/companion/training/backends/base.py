@@ -24,6 +24,7 @@ AROUND = frozenset(
         "holdout",
         "label_noise",
         "noise_kind",
+        "standardise",
         "initialisation",
         "gates_from",
         "teacher_checkpoint",

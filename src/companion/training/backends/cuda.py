@@ -2,7 +2,8 @@
 
 A step of many small models is hundreds of short kernels; a graph launches them without Python.  The batch indices are
 copied into a buffer that the graph reads, the sums into one that it adds to.  The last, shorter batch of an epoch runs
-without a graph.  Without a GPU the same code runs, only the graph is left out.
+without a graph, and so do all steps of runs whose steps are not alike: whose rate changes or whose images are altered.
+Without a GPU the same code runs, only the graph is left out.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class GraphedEngine(StackedEngine):
     """A stacked engine whose full batches are replays of one graph."""
 
     def __init__(self, specs: Sequence[RunSpec], states: Sequence[TrainState], data: Examples, device: str) -> None:
-        self.graphed = device.startswith("cuda")
+        alike = specs[0].schedule == "constant" and specs[0].augmentation is None
+        self.graphed = device.startswith("cuda") and alike
         self.capturable = self.graphed
         super().__init__(specs, states, data, device)
         size = min(self.spec.batch_size, len(self.inputs))

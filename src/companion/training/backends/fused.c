@@ -36,6 +36,7 @@ typedef struct {
     const int64_t *widths;  /* d + 1 of them: input, hidden ..., classes */
     int64_t gating;         /* OWN_GATES, FIXED_GATES (bits) or LEARNT_GATES (soft, from a trained feature network) */
     const int64_t *source;  /* d - 1: value layer l takes the gates of feature layer source[l] (LEARNT_GATES) */
+    int64_t linear;         /* LEARNT_GATES: nothing stands between the layers of the feature network, else a ReLU */
     int64_t optimiser;
     float rate, beta1, beta2, epsilon;
     float gate_beta, gate_scale;
@@ -331,7 +332,7 @@ int64_t companion_epoch(Epoch *e) {
             s.rate = (float)(e->rate * unbias / (1 - pow(e->beta1, (double)e->step)));
             s.epsilon = (float)(e->epsilon * unbias);
         }
-        if (learnt) /* the feature network: ReLU, no output layer; its pre-activations become soft gates */
+        if (learnt) /* the feature network: ReLU or linear, no output layer; its pre-activations become soft gates */
             for (int64_t l = 1; l < d; l++) {
                 const int64_t in = l == 1 ? e->image_size : e->widths[l - 1], ldz = l == 1 ? in : outs[l - 1];
                 const int64_t out = outs[l];
@@ -340,7 +341,7 @@ int64_t companion_epoch(Epoch *e) {
                 for (int64_t k = 0; k < n * out; k += LANES) {
                     vec q = *(vec *)(z + k);
                     *(vec *)(G + k) = splat(e->gate_scale) / (splat(1) + exponential(splat(-e->gate_beta) * q));
-                    *(vec *)(z + k) = gated(q, q);
+                    if (!e->linear) *(vec *)(z + k) = gated(q, q);
                 }
             }
         for (int64_t l = 1; l <= d; l++) {
@@ -407,7 +408,8 @@ int64_t companion_epoch(Epoch *e) {
                 transpose(width, rows, dzt, rows, dq, width);
                 const float *z = feature.z[l - 1], *dg = gate_gradient[l - 1];
                 for (int64_t k = 0; k < n * width; k += LANES) {
-                    vec passed = gated(*(const vec *)(z + k), *(vec *)(dq + k));
+                    vec below = *(vec *)(dq + k);
+                    vec passed = e->linear ? below : gated(*(const vec *)(z + k), below);
                     *(vec *)(dq + k) = passed + *(const vec *)(dg + k);
                 }
             }

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from companion.networks.architectures import Dense, Flatten
+from companion.networks.gates import OpenGate
 from companion.notation import Int, Tensor, ValueInput
 from companion.runs.examples import Examples
 from companion.runs.regimes import RULES, gates, value_input
@@ -45,6 +46,7 @@ class _Epoch(ctypes.Structure):
         ("widths", ctypes.c_void_p),
         ("gating", ctypes.c_int64),
         ("source", ctypes.c_void_p),
+        ("linear", ctypes.c_int64),
         ("optimiser", ctypes.c_int64),
         *((name, ctypes.c_float) for name in ("rate", "beta1", "beta2", "epsilon")),
         *((name, ctypes.c_float) for name in ("gate_beta", "gate_scale", "first_rate")),
@@ -79,6 +81,10 @@ class FusedBackend:
         "regime",
         "value_input",
         "gate_permutation",
+        "gate_shifts",
+        "gate_turns",
+        "feature_width",
+        "feature_activation",
         "gate_beta",
         "gate_eps",
         "optimiser",
@@ -94,6 +100,8 @@ class FusedBackend:
             return f"it is for dense layers alone, and {spec.architecture} has others"
         if spec.network.depth > MOST_LAYERS:
             return f"it takes at most {MOST_LAYERS} layers, not {spec.network.depth}"
+        if RULES[spec.regime].trains_feature and not spec.routing.within.identity:
+            return "it moves whole layers of learnt gates alone, not gates within their layer"
         if spec.optimiser not in OPTIMISERS:
             return f"its optimisers are {' and '.join(OPTIMISERS)}, not {spec.optimiser}"
         return "no C compiler works here" if _library() is None else None
@@ -165,7 +173,7 @@ class _Run:
             self.bits = _gate_bits(spec, state.model.feature, data.inputs)
             self.words = self.bits.shape[1]
         layers = len(shapes)
-        self.source = torch.tensor(spec.routing.order(layers - 1))
+        self.source = torch.tensor(spec.routing.between.order(layers - 1))
         library = _library()
         assert library is not None
         self.kernel = library
@@ -177,6 +185,7 @@ class _Run:
             widths=self.widths.data_ptr(),
             gating=gating,
             source=self.source.data_ptr(),
+            linear=int(isinstance(spec.inner_gate, OpenGate)),
             optimiser=int(adam),
             rate=spec.learning_rate,
             beta1=ADAM_BETA1,

@@ -11,8 +11,10 @@ from companion.runs.examples import Examples
 from companion.runs.objectives import losses, predictions
 from companion.runs.regimes import output
 from companion.runs.spec import RunSpec
+from companion.training.augmentation import Augmenter
 from companion.training.backends import optimisers
 from companion.training.backends.base import AROUND, strange
+from companion.training.schedule import learning_rate
 from companion.training.state import EpochResult, TrainState
 
 __all__ = ["ReferenceBackend"]
@@ -30,10 +32,19 @@ class ReferenceBackend:
         "regime",
         "value_input",
         "gate_permutation",
+        "gate_shifts",
+        "gate_turns",
+        "feature_width",
+        "feature_activation",
         "gate_beta",
         "gate_eps",
         "optimiser",
         "learning_rate",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "schedule",
+        "augmentation",
         "batch_size",
         "loss",
     }
@@ -71,6 +82,7 @@ class _Run:
             return {name: tensor.detach().clone().to(device) for name, tensor in params.items()}
 
         self.spec, self.device, self.step = spec, device, state.step
+        self.augmenter = Augmenter(spec, len(data), device)
         self.inputs, self.labels = data.inputs.to(device), data.labels.to(device)
         self.model = type(state.model)(own(state.model.value), state.model.feature and own(state.model.feature))
         self.trainable = self.model.trainable(spec.regime)
@@ -84,11 +96,12 @@ class _Run:
     def epoch(self, order: Int[Tensor, "N"]) -> EpochResult:
         loss_sum, correct = 0.0, 0
         for batch in order.to(self.device).split(self.spec.batch_size):
-            x, y = self.inputs[batch], self.labels[batch]
+            x, y = self.augmenter(self.inputs[batch], batch, self.step), self.labels[batch]
             logits = output(self.spec, self.model, x, training=True)
             loss = losses(self.spec, logits, y).mean()
             self.optimiser.zero_grad()
             loss.backward()
+            optimisers.set_rate(self.optimiser, learning_rate(self.spec, self.step, len(self.inputs)))
             self.optimiser.step()
             self.step += 1
             loss_sum += loss.item() * len(batch)

@@ -19,10 +19,12 @@ from companion.runs.examples import Examples
 from companion.runs.objectives import losses, predictions
 from companion.runs.regimes import RULES, gates, stacked_gates, value_input
 from companion.runs.spec import RunSpec
+from companion.training.augmentation import Augmenter
 from companion.training.backends import optimisers
 from companion.training.backends.base import AROUND, strange
 from companion.training.backends.memory import keep_freed_memory
 from companion.training.gate_cache import GateCache
+from companion.training.schedule import learning_rate
 from companion.training.state import EpochResult, TrainState
 
 __all__ = ["StackedBackend", "StackedEngine", "stack", "unstack"]
@@ -54,10 +56,19 @@ class StackedBackend:
         "regime",
         "value_input",
         "gate_permutation",
+        "gate_shifts",
+        "gate_turns",
+        "feature_width",
+        "feature_activation",
         "gate_beta",
         "gate_eps",
         "optimiser",
         "learning_rate",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "schedule",
+        "augmentation",
         "batch_size",
         "loss",
         "precision",
@@ -116,9 +127,10 @@ class StackedEngine:
         self.entering = [
             None if spec.value_input is ValueInput.IMAGE else value_input(spec, self.inputs[:1]) for spec in specs
         ]
+        self.augmenters = [Augmenter(spec, len(data), device) for spec in specs]
         features = [{} if s.model.feature is None else _to(s.model.feature, device) for s in states]
         self.features, self.cache = features, None
-        if self.spec.regime.frozen:
+        if self.spec.regime.frozen and self.spec.augmentation is None:  # else an example's gates are never the same
             self.cache = GateCache.within(share, self.specs, features, self.inputs)
 
     def _bundle(self, models: Sequence[dict[str, Tensor]], leaves: bool = False) -> list[dict[str, Tensor]]:
@@ -170,6 +182,7 @@ class StackedEngine:
             with torch.no_grad():
                 right = predictions(self.spec, logits) == y[models]
                 self.sums[:, models] += torch.stack([each.sum(1), right.sum(1)])
+        optimisers.set_rate(self.optimiser, learning_rate(self.spec, self.step, len(self.inputs)))
         self.optimiser.step()
 
     def _pieces(self) -> list[slice]:
@@ -184,15 +197,22 @@ class StackedEngine:
         network = self.spec.network
         if self.convolutional:
             m = models.start
-            bundle, x = self.bundles[m], self.inputs[batch[m]]
+            bundle, x = self.bundles[m], self._images(m, batch[m])
             everything = bundle | self.following[m]
             G = self._gates(m, everything, x, batch[m])
             return forward(network, _part(everything, "value"), self._entering(m, x), G, training=True)[None]
-        x = self.inputs[batch]  # [M, n, ...]
+        if self.spec.augmentation is None:
+            x = self.inputs[batch]  # [M, n, ...]
+        else:
+            x = torch.stack([self._images(m, own) for m, own in enumerate(batch)])
         entering = x
         if any(constant is not None for constant in self.entering):
             entering = torch.stack([self._entering(m, x[m]) for m in range(len(self.specs))])
         return forward(network, _part(self.bundles[0], "value"), entering, self._stacked_gates(batch, x))
+
+    def _images(self, m: int, batch: Int[Tensor, "n"]) -> Float[Tensor, "n ..."]:
+        """The images of one model for a batch, as its own draws alter them."""
+        return self.augmenters[m](self.inputs[batch], batch, self.step)
 
     def _entering(self, m: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """What enters the value network of one model for images ``x``."""
@@ -220,7 +240,9 @@ class StackedEngine:
         learns = RULES[spec.regime].trains_feature
         # Fixed gates are those of the float32 network, kept or not, whatever the precision of the value network.
         with torch.set_grad_enabled(learns), self._precision(reduce=learns):
-            return gates(spec, _part(bundle, "feature") if learns else self.features[m], x, training=learns)
+            found = gates(spec, _part(bundle, "feature") if learns else self.features[m], x, training=learns)
+        reduced = spec.precision == "bfloat16" and not learns  # zeros and ones lose nothing, and products stay small
+        return [layer.to(torch.bfloat16) for layer in found] if reduced else found
 
     def states(self) -> list[TrainState]:
         """Where every run stands, on the CPU."""

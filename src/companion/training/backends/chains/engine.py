@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from companion.networks.forward import Params
-from companion.networks.gates import SoftGate
+from companion.networks.gates import OpenGate, SoftGate
 from companion.networks.precision import single_precision
 from companion.notation import Int, Tensor, ValueInput
 from companion.runs.aspects import without
@@ -54,6 +54,10 @@ class ChainsBackend:
         "regime",
         "value_input",
         "gate_permutation",
+        "gate_shifts",
+        "gate_turns",
+        "feature_width",
+        "feature_activation",
         "gate_beta",
         "gate_eps",
         "optimiser",
@@ -66,6 +70,8 @@ class ChainsBackend:
         """Networks that are no chain with a convolution, and machines without a GPU."""
         if (reason := strange(self.KNOWS, spec)) is not None:
             return reason
+        if RULES[spec.regime].trains_feature and not spec.routing.within.identity:
+            return "it moves whole layers of learnt gates alone, not gates within their layer"
         if not is_chain(spec.network):
             return f"it is for chains of layers that begin with convolutions, and {spec.architecture} is none"
         return None if torch.cuda.is_available() else "there is no GPU here"
@@ -264,9 +270,11 @@ class ChainsEngine:
         lower: list[Tensor] = []  # pre-activations of the feature network
         upper: list[Tensor] = []  # and of the value network
 
+        linear = isinstance(self.specs[m].inner_gate, OpenGate)
+
         def rectify(l: int, q: Tensor) -> Tensor:
             lower.append(feature.biased(l, q))
-            return torch.relu(lower[l])
+            return lower[l] if linear else torch.relu(lower[l])
 
         below, beneath = chain.forward(feature.low, x, layers, rectify)
         G = [gate(q) for q in lower]
@@ -292,7 +300,8 @@ class ChainsEngine:
 
         def from_gates(l: int, dz: Tensor | None) -> tuple[Tensor, Tensor]:
             dq = dG[l] * (gate.beta * G[l] * (1 - G[l] / (1 + gate.eps)))
-            dq = dq if dz is None else dq + dz * (beneath[l] > 0)
+            if dz is not None:
+                dq = dq + (dz if linear else dz * (beneath[l] > 0))
             return dq, bias_gradient(dq)
 
         for l, dweight, dbias in chain.backward(feature.low, below, beneath, None, from_gates):

@@ -87,7 +87,7 @@ def widened(images: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
 
 def kept(spec: RunSpec, cache: GateCache, place: int, batch: Int[Tensor, "n"]) -> list[Bits]:
     """The gates of a batch in the value network's order, packed as they lie in a cache, where they are at ``place``."""
-    order = spec.routing.order(spec.network.gated_layers)
+    order = spec.routing.between.order(spec.network.gated_layers)
     return [Bits(cache.packed[cache.place[place]], batch, cache.starts[source]) for source in order]
 
 

@@ -1,0 +1,1 @@
+"""The chapter of C-DLGN: a feature network without activations."""

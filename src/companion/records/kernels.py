@@ -1,0 +1,181 @@
+"""What was measured of the path kernels of frozen gates: one small JSON per feature network beside the records of runs.
+
+Like the record of a run it is written once, carries a digest, and is stale where the mathematics has changed since
+(:data:`PROTOCOL`); its file is named after the run that uses the same gates in their own order with the image.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from companion.files.whole import write
+from companion.records.provenance import device_name
+from companion.records.store import RecordError, canonical, content_digest, verified
+from companion.runs.spec import RunSpec
+
+__all__ = ["FOLDER", "FORMAT", "PROTOCOL", "KernelRecord", "KernelStore", "own_order"]
+
+FORMAT = 1
+PROTOCOL = 1
+"""Rises only when the mathematics of :mod:`companion.measure.kernel_change` does."""
+FOLDER = "kernels"
+"""Where a store of records keeps them."""
+
+PARTS = {"format", "protocol", "key", "spec", "feature", "changes", "provenance", "digest"}
+QUANTITIES = ("relative", "misaligned", "entry")
+
+
+def own_order(spec: RunSpec) -> RunSpec:
+    """The run that uses the same gates in their own order, and sees the image."""
+    return spec.replace(gate_permutation=None, value_input="image")
+
+
+@dataclass(frozen=True)
+class KernelRecord:
+    """The changes of one kernel.
+
+    Args:
+        content: the JSON object: ``format, protocol, key, spec, feature`` (the digest of the feature network's
+            weights), ``changes`` of :func:`companion.measure.kernel_change.kernel_changes`, ``provenance, digest``.
+    """
+
+    content: Mapping[str, Any]
+
+    @classmethod
+    def build(
+        cls,
+        spec: RunSpec,
+        feature: str,
+        changes: Mapping[str, Mapping[str, Sequence[float]]],
+        *,
+        device: str,
+        seconds: float,
+    ) -> KernelRecord:
+        """The record of what was just measured.
+
+        Args:
+            spec: a run with these gates.
+            feature: the digest of the weights that make them.
+            changes: what was measured.
+            device: the torch device.
+            seconds: what it took.
+
+        Raises:
+            RecordError: if what results would not verify.
+        """
+        spec = own_order(spec)
+        origin = {"torch": torch.__version__, "device": device_name(device), "seconds": round(seconds, 3)}
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            "protocol": PROTOCOL,
+            "key": spec.key,
+            "spec": spec.to_dict(),
+            "feature": feature,
+            "changes": {name: dict(one) for name, one in changes.items()},
+            "provenance": {**origin, "time": datetime.now(UTC).isoformat(timespec="seconds")},
+        }
+        record = cls({**content, "digest": content_digest(content)})
+        record.verify()
+        return record
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run with these gates in their own order."""
+        return RunSpec.from_dict(self.content["spec"])
+
+    @property
+    def current(self) -> bool:
+        """Whether today's mathematics made it."""
+        return self.content["protocol"] == PROTOCOL and not self.spec.stale
+
+    def verify(self) -> None:
+        """Raise :class:`~companion.records.store.RecordError` unless schema, key and digest agree."""
+        content = self.content
+        if missing := PARTS - content.keys():
+            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
+        if content["format"] != FORMAT:
+            raise RecordError(f"format {content['format']} is unknown, this code reads format {FORMAT}")
+        if content["digest"] != content_digest(content):
+            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        spec = self.spec
+        if content["key"] != spec.key or spec != own_order(spec):
+            raise RecordError(f"key {content['key']} is not that of its gates in their own order")
+        orders = math.factorial(spec.network.gated_layers)
+        for value, one in content["changes"].items():
+            if set(one) != set(QUANTITIES) or any(len(one[name]) != orders for name in QUANTITIES):
+                raise RecordError(f"the changes with {value} are not {', '.join(QUANTITIES)} of {orders} orders")
+            if not all(math.isfinite(number) for name in QUANTITIES for number in one[name]):
+                raise RecordError(f"the changes with {value} hold a value that is not a finite number")
+
+
+class KernelStore:
+    """A folder of them.
+
+    Args:
+        folder: created with the first; :data:`FOLDER` in the folder of a store of records.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def path(self, spec: RunSpec) -> Path:
+        """Where that of a run's gates stands, whether or not it exists."""
+        return self.folder / f"{own_order(spec).key}.json"
+
+    def files(self) -> list[Path]:
+        """All files, by name; temporary files are none."""
+        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
+
+    def read(self, path: Path) -> KernelRecord:
+        """One verified record; :class:`~companion.records.store.RecordError` names the file and what is wrong."""
+        try:
+            record = KernelRecord(json.loads(path.read_text(encoding="utf-8")))
+            if not isinstance(record.content, dict):
+                raise RecordError("it is no JSON object")
+            record.verify()
+            if path.stem != record.content["key"]:
+                raise RecordError(f"it holds the kernels of {record.content['key']}")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordError(f"{FOLDER}/{path.name} is damaged: {error}") from None
+        return record
+
+    def get(self, spec: RunSpec) -> KernelRecord | None:
+        """What today's mathematics has measured of a run's gates; ``None`` if nothing.
+
+        Raises:
+            RecordError: the file is damaged; the message names it.
+        """
+        path = self.path(spec)
+        record = self.read(path) if path.exists() else None
+        return record if record is not None and record.current else None
+
+    def write(self, record: KernelRecord) -> Path:
+        """Store a record, whole or not at all; a stale one gives way.
+
+        Raises:
+            FileExistsError: today's mathematics has measured it already.
+        """
+        path = self.path(record.spec)
+        if self.get(record.spec) is not None:
+            raise FileExistsError(f"{FOLDER}/{path.name} is there already")
+        text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
+        write(path, text)
+        return path
+
+    def verify(self) -> list[tuple[Path, str | None]]:
+        """Every file with ``None`` if it verifies, else the reason why not."""
+        return verified(self.files(), self.read)
+
+    def stale(self) -> dict[Path, str]:
+        """Every file that verifies and was made by older mathematics, with a sentence that says so."""
+        found = {path: self.read(path) for path, reason in self.verify() if reason is None}
+        remedy = "its mathematics has changed since; `companion kernels` measures it anew"
+        return {p: f"{FOLDER}/{p.name} is stale: {remedy}" for p, record in found.items() if not record.current}
