@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from companion.exhibits import a_f2_stages, a_t2_accuracy, b_f4_permutations
+from companion.exhibits import a_f2_stages, a_t2_accuracy, b_f4_permutations, c_t2_label_noise
 from companion.exhibits.a_f2_probes import F2_K, F2_NU
 from companion.exhibits.a_f2_stages import F2_STAGES
 from companion.exhibits.a_sensitivity import S_BIAS, S_GATE, S_STEP, S_TEACHER, S_WIDTH
 from companion.exhibits.a_t2_accuracy import T2
 from companion.exhibits.b_f4_permutations import E1
+from companion.exhibits.c_t2_label_noise import T2_NOISE
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import PROFILES, Cell, Exhibit
 from companion.runs.fields import SpecError
@@ -21,13 +22,18 @@ __all__ = ["CLAIMS", "EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibi
 PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH)
 """In the order of the book."""
 
-PAPERS_B_C: tuple[Exhibit, ...] = (E1,)
+PAPERS_B_C: tuple[Exhibit, ...] = (E1, T2_NOISE)
 """The same."""
 
 EXHIBITS: Mapping[str, Exhibit] = MappingProxyType({e.id: e for e in (*PAPER_A, *PAPERS_B_C)})
 """By id, in the order of the book."""
 
-CLAIMS: tuple[Claim, ...] = (*a_t2_accuracy.CLAIMS, *a_f2_stages.CLAIMS, *b_f4_permutations.CLAIMS)
+CLAIMS: tuple[Claim, ...] = (
+    *a_t2_accuracy.CLAIMS,
+    *a_f2_stages.CLAIMS,
+    *b_f4_permutations.CLAIMS,
+    *c_t2_label_noise.CLAIMS,
+)
 """What the papers say of these tables and figures as a whole."""
 
 

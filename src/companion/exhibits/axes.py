@@ -19,11 +19,14 @@ __all__ = [
     "CHECKPOINT",
     "DATASET",
     "DEPTH",
+    "GAMMA",
     "GATE_BETA",
     "GATE_EPS",
     "LABEL_NOISE",
+    "NOISE",
     "OPTIMISER",
     "PERMUTATION",
+    "PHASE",
     "STAGE",
     "STEP",
     "VALUE_INPUT",
@@ -103,6 +106,11 @@ def _value_input(spec: RunSpec) -> str | None:
 PERMUTATION = Axis("permutation", tuple, "order of the layers of gates", _permutation, _order)
 VALUE_INPUT = Axis("value_input", str, "input of the value network", _value_input)
 STAGE = Axis("stage", int, "stage of the teacher's training", words=lambda stage: f"stage-{stage}")
+GAMMA = Axis("gamma", int, "random labels upstream [%]", words=lambda gamma: f"gamma={gamma}")
+NOISE = Axis(
+    "noise", str, "noise of labels upstream", words=lambda kind: {"uniform": "any label", "wrong": "wrong label"}[kind]
+)
+PHASE = Axis("phase", str, "phase of training")
 WIDTH = Axis(
     "width", int, "width of the first layer [units or channels]", lambda spec: spec.network.gate_shapes()[0][0]
 )

@@ -1,6 +1,7 @@
 """Claims about a table as a whole, as data.
 
-A claim compares columns within each row of the table, or values of one of the exhibit's axes within each column.
+A claim compares columns within each row of the table, or values of one of the exhibit's axes within each column, or
+places in both directions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["EVERY_OTHER", "TEN", "Claim", "Quoted", "Relation"]
+__all__ = ["EVERY_OTHER", "TEN", "At", "Claim", "Loss", "Quoted", "Relation"]
 
 EVERY_OTHER = "every other"
 """In the place of a value of an axis: all but the one it is compared with."""
@@ -50,6 +51,39 @@ class Quoted:
 
 
 @dataclass(frozen=True)
+class At:
+    """One column at one value of an axis, by one statistic.
+
+    Args:
+        column: which.
+        value: on the axis.
+        statistic: ``best_test``, or ``last_test``, of which the name says ``-end``.
+    """
+
+    column: str
+    value: Any
+    statistic: str = "best_test"
+
+    @property
+    def name(self) -> str:
+        """``M2(50)``, ``M1-end(50)``."""
+        return f"{self.column}{'' if self.statistic == 'best_test' else '-end'}({self.value})"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is lost from one place to another, in points: ``better - worse``."""
+
+    better: At
+    worse: At
+
+    @property
+    def name(self) -> str:
+        """``(M2(0) - M3(0))``."""
+        return f"({self.better.name} - {self.worse.name})"
+
+
+@dataclass(frozen=True)
 class Claim:
     """A sentence of a paper that a table can decide.
 
@@ -59,15 +93,17 @@ class Claim:
         statement: id of the numbered statement that it makes precise, if any.
         title: in our words.
         relation: of each pair.
-        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted.
+        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted; or places on that axis, each
+            with its column (:class:`At`), and what is lost between two of them (:class:`Loss`).
         across: the axis along which it compares; ``None`` where it compares columns.
-        columns: in which it compares along an axis.
+        columns: in which it compares values of an axis.
         rows: axes that tell its rows apart, where it compares along an axis.
         row: what its row is called, where there is but one.
         profiles: those whose runs can decide it.
         each: axes at each of whose values it is put, wherever all seeds are recorded.
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
         averaged: whether it is put to each seed's mean over these axes instead.
+        within: points that stand in the margin's place, where the paper names some itself.
     """
 
     id: str
@@ -84,3 +120,4 @@ class Claim:
     each: tuple[str, ...] = ()
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
+    within: float | None = None
