@@ -151,6 +151,7 @@ def _claim(
         across=GAMMA.name,
         rows=rows,
         profiles=("paper",),
+        means_alone=True,
         **more,
     )
 

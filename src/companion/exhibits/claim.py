@@ -69,6 +69,11 @@ class At:
         """``M2(50)``, ``M1-end(50)``."""
         return f"{self.column}{'' if self.statistic == 'best_test' else '-end'}({self.value})"
 
+    @property
+    def places(self) -> tuple[At, ...]:
+        """Itself."""
+        return (self,)
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -81,6 +86,11 @@ class Loss:
     def name(self) -> str:
         """``(M2(0) - M3(0))``."""
         return f"({self.better.name} - {self.worse.name})"
+
+    @property
+    def places(self) -> tuple[At, ...]:
+        """Both."""
+        return self.better, self.worse
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,8 @@ class Claim:
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
         averaged: whether it is put to each seed's mean over these axes instead.
         within: points that stand in the margin's place, where the paper names some itself.
+        means_alone: whether the rule is put to the paper's means as if they were exact, where it does not print over
+            how many runs they were taken.
     """
 
     id: str
@@ -121,3 +133,4 @@ class Claim:
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
     within: float | None = None
+    means_alone: bool = False

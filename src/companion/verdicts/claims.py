@@ -65,12 +65,17 @@ def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test
     return difference
 
 
-def paper_differences(numbers: pd.DataFrame) -> Differences:
+def paper_differences(numbers: pd.DataFrame, means_alone: bool = False) -> Differences:
     """Unpaired differences between the published means of one exhibit (rows of ``numbers.csv``).
 
     Only where mean, deviation and number of runs are all published.
+
+    Args:
+        numbers: the rows.
+        means_alone: whether means of unknown error count too, as exact ones: a difference that has one of them has an
+            interval without width.
     """
-    complete = numbers.dropna(subset=["mean", "std", "n_runs"])
+    complete = numbers.dropna(subset=["mean"] if means_alone else ["mean", "std", "n_runs"])
     places = zip(complete["row"], complete["column"], strict=True)
     figures = zip(complete["mean"], complete["std"], complete["n_runs"], strict=True)
     table = dict(zip(places, figures, strict=True))
@@ -78,7 +83,10 @@ def paper_differences(numbers: pd.DataFrame) -> Differences:
     def difference(row: str, a: str, b: str) -> Difference | None:
         if (row, a) not in table or (row, b) not in table:
             return None
-        return welch_difference(table[row, a], table[row, b])
+        left, right = table[row, a], table[row, b]
+        if any(pd.isna(value) for value in (*left, *right)):
+            left, right = (left[0], None, None), (right[0], None, None)
+        return welch_difference(left, right)
 
     return difference
 
@@ -106,7 +114,7 @@ def judged(
     """
     adjusted: dict[tuple[str, str, str], float] = {}
     if claim.relation is Relation.MUCH_LESS:
-        bounds = {row: margin(dataset) for row, dataset in rows}
+        bounds = {row: _within(claim, dataset) for row, dataset in rows}
         known = {place: above(d, bounds[place[0]]) for place, d in found.items() if d is not None}
         adjusted = dict(zip(known, holm(list(known.values()), family=len(found)), strict=True))
     results = []
@@ -116,7 +124,7 @@ def judged(
         if len(present) < len(here):
             results.append(RowResult(row, Verdict.PENDING, None, None, None, "pending: not every run has a score yet"))
             continue
-        results.append(_row(claim, row, margin(dataset), present, adjusted))
+        results.append(_row(claim, row, _within(claim, dataset), present, adjusted))
     return results
 
 
@@ -163,6 +171,11 @@ def _row(
         p = max(adjusted[place] for place, _ in present)
         rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {rule}"
     return RowResult(row, WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
+
+
+def _within(claim: Claim, dataset: str) -> float:
+    """How many points a claim takes for none."""
+    return margin(dataset) if claim.within is None else claim.within
 
 
 WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)

@@ -134,7 +134,7 @@ def claim_results(
         exhibit: its id.
         frame: the profile's runs, of :func:`companion.verdicts.frames.runs`.
         profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
-            prints no deviation.
+            prints no deviation, unless the claim takes its means alone.
     """
     grid = places(cell for cell in cells(exhibit, profile) if not cell.variant)
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
@@ -151,7 +151,7 @@ def claim_results(
         seen = along(claim, frame)
         ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
         ours = [_with_fates(claim, result, seen) for result in ours]
-        theirs = evaluate(claim, rows, paper_differences(along(claim, placed(printed, grid))))
+        theirs = evaluate(claim, rows, paper_differences(along(claim, placed(printed, grid)), claim.means_alone))
         known = profile == PROFILE
         results += [
             (claim, mine, its if known and its.verdict is not Verdict.PENDING else None)
