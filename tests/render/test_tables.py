@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from companion.render import accuracy, curves, labels, strips, style, tables, variants
+from companion.render import accuracy, curves, labels, phases, strips, style, tables, variants
 from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
 from companion.verdicts.stats import Summary, Verdict
@@ -173,6 +173,11 @@ class TestOtherTables:
             ["t", "r", "b − a", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
         ]
 
+    def test_a_gap_of_means_alone_says_so_and_ours_never_does(self) -> None:
+        exact = RowResult("r", Verdict.REPRODUCED, 4.1, (4.1, 4.1), None, "rule", "b − a")
+        ((*_, ours, _, its, _),) = cells(tables.claim_table([("t", exact, exact)], "c"))
+        assert (ours, its) == ("+4.10 (+4.10 to +4.10)", "+4.10 (means alone)")
+
     def test_summaries(self) -> None:
         lines: list[tuple[dict[str, str], Summary | str]] = [
             ({"row": "r", "regime": "FL"}, Summary(97.0, 0.1, 3, 0.25)),
@@ -196,7 +201,7 @@ class TestOtherTables:
             assert {str(dtype) for dtype in table.frame.dtypes} == {"object"}
 
 
-@pytest.mark.parametrize("module", [tables, style, labels, accuracy, curves, strips, variants])
+@pytest.mark.parametrize("module", [tables, style, labels, accuracy, curves, phases, strips, variants])
 def test_neither_tables_nor_figures_compute_or_read(module: ModuleType) -> None:
     """They import nothing that trains, tests, loads or averages."""
     tree = ast.parse(Path(str(module.__file__)).read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class NoiseChapter:
     def verdicts(self) -> Table:
         """Claims down, datasets and recipes across: what each rule says, and what it says of the paper's own means."""
         lines: dict[str, dict[str, object]] = {}
-        for claim, ours, paper in self._results():
+        for claim, ours, paper in self._results:
             line = lines.setdefault(claim.id, {"about": claim.statement or "ours", "claim": claim.title})
             line.setdefault("paper's means alone", "–")
             if paper is not None:
@@ -191,13 +192,14 @@ class NoiseChapter:
         for row in dict.fromkeys(runs["row"]):
             yield row, runs[runs["row"] == row]
 
+    @cached_property
     def _results(self) -> list[tuple[Any, RowResult, RowResult | None]]:
         chapter = self.chapter
         return claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
 
     def _how_sure(self, statement: str, row: str) -> str:
         """The verdicts of a statement's claims in a row, in words."""
-        found = [ours.verdict for claim, ours, _ in self._results() if (claim.statement, ours.row) == (statement, row)]
+        found = [ours.verdict for claim, ours, _ in self._results if (claim.statement, ours.row) == (statement, row)]
         if not found:
             return "Nothing is decided by these runs."
         counts = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
