@@ -11,6 +11,8 @@ from companion.chapters import open_chapter
 from companion.chapters.a_f2_probes import ProbeChapter
 from companion.project import store_folder
 from companion.records.store import Store
+from companion.verdicts.sentences import trend_results
+from companion.verdicts.trends import TRENDS
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,7 @@ def opened(name: str, profile: str = "paper") -> ProbeChapter:
     return ProbeChapter(open_chapter(name, profile=profile))
 
 
-def test_controls_are_put_to_the_rule_and_get_no_verdict() -> None:
+def test_controls_are_put_to_the_rule() -> None:
     made = opened("A-F2-nu", "cpu")
     (line,) = made.controls().frame.to_dict("records")
     assert (line["control"], line["row"]) == ("random labels", "d = 6 (code)")
@@ -30,7 +32,17 @@ def test_controls_are_put_to_the_rule_and_get_no_verdict() -> None:
     ends = random.sort_values("epoch").groupby("seed")["nu"].agg(["first", "last"])
     fallen = float((ends["last"] / ends["first"]).apply("log10").mean()) if len(ends) else None
     assert re.search(rf"below 0: {fallen:.2f}, 90% interval", line["the same rule"])
+    assert line["what it would say"] == trend_results(TRENDS[0], made.chapter.store, "cpu", "random labels")[0].verdict
     assert "n = 3 seeds" in made.controls().caption
+
+
+def test_growth_is_told_from_the_first_measurement_to_the_last() -> None:
+    made = opened("A-F2-K", "cpu")
+    (sentence,) = made.growth("trace_v", "norm_f").lines
+    by_seed = [run.sort_values("epoch")["trace_v"] for _, run in made.probes.groupby("seed")]
+    factors = [run.iloc[-1] / run.iloc[0] for run in by_seed]
+    assert sentence.startswith(f"FC/SGD/MNIST: trace v grew {min(factors):,.0f} to {max(factors):,.0f}-fold and norm f")
+    assert opened("A-F2-K", "quick").growth("trace_v").lines == ("No run is recorded yet.",)
 
 
 def test_an_exhibit_without_controls_has_none() -> None:

@@ -49,7 +49,7 @@ class Curved(Shelf):
 def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where files go; grids are made once, for they are slow to make while shapes are checked."""
     monkeypatch.setenv("COMPANION_DOWNLOADS", str(tmp_path))
-    for module in ("chapters.chapter", "verdicts.scorecard"):
+    for module in ("chapters.chapter", "verdicts.sentences"):
         monkeypatch.setattr(f"companion.{module}.cells", grid_of)
     return tmp_path / "c_t2_label_noise"
 

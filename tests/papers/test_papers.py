@@ -9,7 +9,9 @@ from collections import Counter
 from importlib.resources import files
 
 import pytest
+import torch
 
+from companion.kernels.alignment import label_alignment
 from companion.notation import Regime
 
 PAPERS = files("companion") / "papers"
@@ -59,7 +61,7 @@ def test_ids_are_unique_and_plain_ascii(items):
 def test_there_are_as_many_as_the_papers_hold():
     assert Counter(row["paper"] for row in NUMBERS) == {"A": 49, "C": 32, "BC": 6, "X": 22}
     assert Counter(one["paper"] for one in STATEMENTS) == {"A": 34, "B": 41, "C": 31}
-    assert Counter(one["paper"] for one in ERRATA) == {"A": 25, "B": 10, "C": 8, "BC": 5}
+    assert Counter(one["paper"] for one in ERRATA) == {"A": 26, "B": 10, "C": 8, "BC": 5}
 
 
 def test_numbers_are_well_formed(subtests):
@@ -113,6 +115,18 @@ def test_printed_differences_follow_from_the_numbers():
     assert round(short, 2) == 3.96
     drops = {g: number(f"C-T2:gamma={g}:M2") - number(f"C-T2:gamma={g}:M3") for g in (0, 25, 50, 75)}
     assert {g: round(drop, 1) for g, drop in drops.items()} == {0: 1.0, 25: 2.4, 50: 3.1, 75: 3.9}
+
+
+def test_alignment_falls_while_the_labels_stay_where_they_are():
+    """The counterexample of an erratum, by the package's own measure."""
+    labels = torch.ones(2, dtype=torch.float64)
+    spectra = [torch.tensor(values, dtype=torch.float64) for values in ((0.9, 0.1), (0.5, 0.5))]
+    before, after = (label_alignment(torch.diag(spectrum), labels) for spectrum in spectra)
+    energies = [float((labels**2 * spectrum).sum()) for spectrum in spectra]
+    assert (round(before, 1), round(after, 10), energies) == (11.1, 4.0, [1.0, 1.0])
+    assert all(
+        text in BY_ID["D-A25"]["evidence"] for text in ("$(0.9, 0.1)$", "$(0.5, 0.5)$", "11.1 to 4", "stays at 1")
+    )
 
 
 def test_statements_are_well_formed(subtests):

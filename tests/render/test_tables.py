@@ -173,10 +173,10 @@ class TestOtherTables:
             ["t", "r", "b − a", "+12.30 (+11.00 to +13.60)", "✓ reproduced", "–", "–"]
         ]
 
-    def test_a_gap_of_means_alone_says_so_and_ours_never_does(self) -> None:
-        exact = RowResult("r", Verdict.REPRODUCED, 4.1, (4.1, 4.1), None, "rule", "b − a")
-        ((*_, ours, _, its, _),) = cells(tables.claim_table([("t", exact, exact)], "c"))
-        assert (ours, its) == ("+4.10 (+4.10 to +4.10)", "+4.10 (means alone)")
+    def test_a_rule_that_was_put_to_means_alone_shows_no_interval(self) -> None:
+        ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), None, "rule", "b − a")
+        theirs = RowResult("r", Verdict.REPRODUCED, -0.001, None, None, "rule", "b − a")
+        assert cells(tables.claim_table([("t", ours, theirs)], "c"))[0][-2:] == ["+0.00 (means alone)", "✓ reproduced"]
 
     def test_summaries(self) -> None:
         lines: list[tuple[dict[str, str], Summary | str]] = [

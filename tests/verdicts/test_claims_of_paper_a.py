@@ -32,6 +32,7 @@ from support.claims import (
     SAME,
     TABLE,
     UNCLEAR,
+    WITHIN,
     frame_of,
     seen,
 )
@@ -69,12 +70,26 @@ class TestThePapersOwnNumbers:
         assert (sgd.verdict, sgd.difference) == (UNCLEAR, pytest.approx(78.52 - 63.06))
         assert (adam.verdict, adam.difference) == (FAILED, pytest.approx(66.42 - 64.86))
 
-    def test_a_mean_without_spread_or_number_decides_nothing(self, table: pd.DataFrame) -> None:
+    def test_of_means_without_spread_or_number_the_rule_knows_no_interval(self, table: pd.DataFrame) -> None:
         for missing in ("std", "n_runs"):
             holed = table.copy()
             holed.loc[holed["column"] == "FL", missing] = float("nan")
-            assert {r.verdict for r in self.results(holed, NEAR).values()} == {PENDING}
-            assert PENDING not in {r.verdict for r in self.results(holed, SAME).values()}
+            for found in self.results(holed, NEAR).values():
+                assert found.difference is not None
+                assert (found.interval, found.p) == (None, None)
+                assert found.verdict is (
+                    FAILED if found.difference > margin("mnist" if "MNIST" in found.row else "cifar10") else REPRODUCED
+                )
+                assert "by means that are printed without deviations" in found.rule
+            assert self.results(holed, SAME) == self.results(table, SAME)
+
+    def test_decoupled_learning_is_not_within_three_points_in_paper_as_own_table(self, table: pd.DataFrame) -> None:
+        """Papers B and C say less than three of their networks; of Paper A's convolutional ones it is not true."""
+        found = self.results(table, WITHIN)
+        assert [round(r.difference or 0, 2) for r in found.values()] == [-0.01, -0.08, 3.81, 2.98, 4.33, 3.20]
+        failed = {row for row, r in found.items() if r.verdict is FAILED}
+        assert failed == {"VCONV/SGD/CIFAR-10", "GCONV/SGD/CIFAR-10"}
+        assert {row for row, r in found.items() if r.verdict is REPRODUCED} == {"FC/SGD/MNIST", "FC/Adam/MNIST"}
 
 
 class TestPoolingGainsTen:
@@ -229,7 +244,8 @@ class TestTheList:
     def test_claims_speak_of_what_there_is(self) -> None:
         known = statements().keys()
         for claim in CLAIMS:
-            assert claim.statement is None or claim.statement in known
+            assert set(claim.statements) <= known
+            assert claim.decides is None or claim.decides in set(numbers()["id"])
             for profile in claim.profiles:
                 grid = [cell for cell in grid_of(claim.exhibit, profile) if not cell.variant]
                 assert all(margin(cell.spec.dataset) > 0 for cell in grid)
@@ -239,5 +255,5 @@ class TestTheList:
                 assert len(rows) > 0
                 assert all({column for pair in pairs_of(claim) for column in pair} <= columns for columns in rows)
 
-    def test_claims_about_the_table_as_it_is_printed_are_the_first_three(self) -> None:
+    def test_claims_about_the_table_as_it_is_printed(self) -> None:
         assert tuple(claim for claim in CLAIMS if claim.across is None and not over_models(claim)) == PRINTED

@@ -12,9 +12,10 @@ from companion.exhibits.c_t2_label_noise import CLAIMS
 from companion.exhibits.claim import At, Claim, Loss
 from companion.papers.numbers import numbers
 from companion.verdicts.along import along, pairs_of, placed
-from companion.verdicts.claims import own_differences, paper_differences
+from companion.verdicts.claims import own_differences
 from companion.verdicts.frames import places
-from companion.verdicts.scorecard import claim_results, number_entries
+from companion.verdicts.scorecard import number_entries
+from companion.verdicts.sentences import claim_results
 from companion.verdicts.stats import Verdict, paired_difference
 from support.synthetic import grid_of
 
@@ -63,7 +64,7 @@ PAPER = (
 @pytest.fixture(autouse=True)
 def _grids_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are slow to make while shapes are checked."""
-    monkeypatch.setattr("companion.verdicts.scorecard.cells", grid_of)
+    monkeypatch.setattr("companion.verdicts.sentences.cells", grid_of)
 
 
 FAILED_BY_THE_PAPER = {"two-points-of-noisy-gates", "gates-robust"}
@@ -150,18 +151,8 @@ class TestThePapersMeans:
             assert ours.row == ROWS[0]
             expected = Verdict.NOT_REPRODUCED if name in FAILED_BY_THE_PAPER else Verdict.REPRODUCED
             assert its.verdict is (Verdict.INCONCLUSIVE if name == "within-margin" else expected), name
-            assert its.interval == (its.difference, its.difference)
-
-    def test_means_count_alone_only_where_a_claim_says_so(self) -> None:
-        printed = placed(numbers().query("exhibit == 'C-T2'"), places(GRID))
-        seen = along(BY_NAME["M4-is-M5"], printed)
-        assert paper_differences(seen)(ROWS[0], "M5(75)", "M4(75)") is None
-        alone = paper_differences(seen, means_alone=True)(ROWS[0], "M5(75)", "M4(75)")
-        assert alone is not None
-        assert (alone.mean, alone.error) == (pytest.approx(0.4), 0.0)
-        known = paper_differences(seen.assign(n_runs=5), means_alone=True)(ROWS[0], "M5(75)", "M4(75)")
-        assert known is not None
-        assert known.error == pytest.approx((0.6**2 / 4 + 0.4**2 / 4) ** 0.5)
+            assert its.interval is None
+            assert its.difference is not None
 
 
 class TestVerdicts:

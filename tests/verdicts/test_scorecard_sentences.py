@@ -76,7 +76,7 @@ class TestStatements:
         found = by_id(scorecard(Shelf(GRID, score), {}))
         assert found[f"A-T2:gates-learn:{ROW}"].verdict is Verdict.NOT_REPRODUCED
         assert found["A-Claim2"].verdict is Verdict.PARTLY
-        assert found["A-Claim2"].rule == "all rows must be: 5 of 6 reproduced, 0 pending"
+        assert found["A-Claim2"].rule == "all rows must be: 5 of 6 reproduced, 1 not reproduced, 0 pending"
 
 
 class TestClaimsAboutViews:
@@ -102,16 +102,24 @@ class TestClaimsAboutViews:
         assert [e.n for e in mine] == [5, 5, 5]
         assert sum(e.verdict is Verdict.REPRODUCED for e in mine) == reproduced
         assert found["A-F2-stages"].verdict is verdict
-        assert found["A-F2-stages"].rule == f"all rows must be: {reproduced} of 3 reproduced, 0 pending"
+        assert found["A-F2-stages"].rule == (
+            f"all rows must be: {reproduced} of 3 reproduced, {3 - reproduced} not reproduced, 0 pending"
+        )
 
-    def test_a_paper_without_deviations_decides_nothing_itself(self, tmp_path: Path) -> None:
+    def test_to_a_paper_without_deviations_the_rules_are_put_by_its_means(self, tmp_path: Path) -> None:
         results = claim_results("A-F2-stages", runs(grid_of("A-F2-stages", "paper"), Store(tmp_path)))
         assert [claim.id for claim, _, _ in results] == [
             "A-F2-stages:rises",
             "A-F2-stages:never-falls",
             "A-F2-stages:crosses",
         ]
-        assert {theirs for _, _, theirs in results} == {None}
+        assert {theirs.verdict for _, _, theirs in results if theirs} == {Verdict.REPRODUCED}
+        assert [round(theirs.difference, 2) for _, _, theirs in results if theirs and theirs.difference] == [
+            12.34,  # 79.43 - 67.09
+            -0.3,  # 78.4 - 78.7: none falls
+            2.0,  # 79.43 - 77.43
+        ]
+        assert all("printed without deviations" in theirs.rule for _, _, theirs in results if theirs)
 
 
 class TestClaimsAboutDivergedRuns:
@@ -141,7 +149,7 @@ class TestOtherProfiles:
         means = {"FR-II": 60.0, "FR-DI": 60.0, "DL": 70.0, "FL": 70.0, "ReLU": 70.0}
         store = Shelf([c for c in grid if c.row == ROW], spread(means))
         results = claim_results("A-T2", runs(grid, store), "cpu")
-        assert len(results) == 3 * 6 + 2
+        assert len(results) == 4 * 6 + 2
         assert {theirs for _, _, theirs in results} == {None}
         assert {ours.verdict for _, ours, _ in results if ours.row == ROW} == {Verdict.REPRODUCED}
         assert {ours.verdict for _, ours, _ in results if ours.row != ROW} == {Verdict.PENDING}
@@ -179,7 +187,7 @@ class TestTheDataFiles:
 
     def test_claims_beside_what_the_same_rule_says_of_the_paper(self, tmp_path: Path) -> None:
         results = claim_results("A-T2", runs(GRID, Store(tmp_path)))
-        assert len(results) == 3 * 6 + 2
+        assert len(results) == 4 * 6 + 2
         for _, ours, theirs in results:
             assert theirs is not None
             assert ours.row == theirs.row

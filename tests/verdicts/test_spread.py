@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -11,30 +10,12 @@ from scipy import stats as distributions
 
 from companion.exhibits import Cell
 from companion.exhibits.b_f4_permutations import CIFAR_FIRST, CLAIMS, IDENTITY, ORDERS, REVERSE
-from companion.verdicts.claims import RowResult
 from companion.verdicts.frames import runs
 from companion.verdicts.scorecard import number_entries
-from companion.verdicts.spread import over_models, spread_results, worst
+from companion.verdicts.spread import over_models, worst
 from companion.verdicts.stats import Difference, Verdict, paired_difference
-from support.synthetic import Shelf, by_id, grid_of
-
-CNN, FC = "C4GAP/CIFAR-10", "FC/MNIST"
-LEARN, NEAR, MEAN, ORDER, ONES, SAME = CLAIMS
-BASE = {"ReLU": 80.0, "FR-II": 67.0, "FR-DI": 67.2, "DL": 77.0, "FL": 79.5}
-WOBBLE = (-0.1, 0.0, 0.1)
-GRID = [cell for cell in grid_of("C-E1", "paper") if cell.row == CNN]
-
-Score = Callable[[Cell], float | str | None]
-
-
-def known(cell: Cell) -> float:
-    """The regime's mean, ten points between one seed and the next, and nothing by order or input."""
-    return BASE[cell.column] + 10 * cell.spec.seed
-
-
-def results(claim, score: Score) -> dict[str, RowResult]:
-    """A claim in the rows of one network."""
-    return {result.row: result for result in spread_results(claim, runs(GRID, Shelf(GRID, score)), 3)}
+from support.models import CNN, GRID, LEARN, MEAN, NEAR, ONES, ORDER, SAME, WOBBLE, Score, known, results
+from support.synthetic import Shelf, by_id
 
 
 class TestWorst:
@@ -217,7 +198,7 @@ class TestColumns:
 
 
 class TestPrintedMeans:
-    """The sixth rule: a mean over 48 models is pending while one is missing; its n is that of seeds."""
+    """The last rule: a mean over 48 models is pending while one is missing; its n is that of seeds."""
 
     def entry(self, score: Score):
         return by_id(number_entries("C-E1", runs(GRID, Shelf(GRID, score))))[f"C-E1:{CNN}:FL"]

@@ -62,7 +62,12 @@ class ProbeChapter:
         """What the rules of :meth:`verdicts` say of the exhibit's controls, which the claims are not about."""
         variants = dict.fromkeys(cell.variant for cell in self.chapter.cells if cell.variant)
         lines = [
-            {"control": variant, "row": result.row, "the same rule": result.rule}
+            {
+                "control": variant,
+                "row": result.row,
+                "the same rule": result.rule,
+                "what it would say": result.verdict,
+            }
             for variant in variants
             for _, result in self._results(variant)
         ]
@@ -91,6 +96,18 @@ class ProbeChapter:
                 f"before training, and of at most {factor[~first].max():.1f} at any measurement after it."
             )
         return Findings(tuple(sentence.replace("_", " ") for sentence in sentences) or ("No run is recorded yet.",))
+
+    def growth(self, *columns: str) -> Findings:
+        """By what factor each quantity grew from the first measurement to the last, over seeds."""
+        sentences = []
+        for row, mine in self.probes[self.probes["variant"] == ""].sort_values("epoch").groupby("row", sort=False):
+            ends = mine.groupby("seed")[list(columns)].agg(["first", "last"])
+            parts = []
+            for column in columns:
+                factor = ends[column]["last"] / ends[column]["first"]
+                parts.append(f"{column.replace('_', ' ')} grew {factor.min():,.0f} to {factor.max():,.0f}-fold")
+            sentences.append(f"{row}: {' and '.join(parts)} between the first measurement and the last.")
+        return Findings(tuple(sentences) or ("No run is recorded yet.",))
 
     def figure(
         self, panels: Mapping[str, Sequence[str]], lines: Mapping[str, Mapping[str, float]] | None = None

@@ -78,6 +78,11 @@ class StageChapter:
                 f"{label}: {means[1]:.2f} at stage 1, {means[STAGES]:.2f} at stage {STAGES}, most at stage {best} "
                 f"({means[best]:.2f}); random gates have {random:.2f}."
             )
+            if column == "FL" and (behind := random - means[STAGES]) > 0:
+                sentences[-1] += (
+                    f" So at the last stage learnt gates are {behind:.2f} points behind random ones at this size, "
+                    "which is not what the paper reports of networks of its own."
+                )
         return Findings(tuple(sentences))
 
     def figure(self) -> Figure:

@@ -23,7 +23,7 @@ from companion.verdicts.along import along
 from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine, own_differences
 from companion.verdicts.frames import bands
-from companion.verdicts.scorecard import claim_results
+from companion.verdicts.sentences import claim_results
 from companion.verdicts.stats import Difference, Verdict, summarise
 
 __all__ = ["NoiseChapter"]
@@ -199,7 +199,7 @@ class NoiseChapter:
 
     def _how_sure(self, statement: str, row: str) -> str:
         """The verdicts of a statement's claims in a row, in words."""
-        found = [ours.verdict for claim, ours, _ in self._results if (claim.statement, ours.row) == (statement, row)]
+        found = [ours.verdict for claim, ours, _ in self._results if statement in claim.statements and ours.row == row]
         if not found:
             return "Nothing is decided by these runs."
         counts = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]

@@ -109,4 +109,13 @@ CLAIMS = (
         columns=(*RANDOM, *LEARNT),
         rows=("optimiser", "dataset"),
     ),
+    Claim(
+        "A-T2:DL-within-three",
+        "A-T2",
+        None,
+        "Decoupled learning (DL) loses less than three points to ReLU, as Papers B and C say of their own networks",
+        Relation.NEAR,
+        (("DL", "ReLU"),),
+        within=3.0,
+    ),
 )

@@ -151,7 +151,6 @@ def _claim(
         across=GAMMA.name,
         rows=rows,
         profiles=("paper",),
-        means_alone=True,
         **more,
     )
 

@@ -103,8 +103,9 @@ class Claim:
         statement: id of the numbered statement that it makes precise, if any.
         title: in our words.
         relation: of each pair.
-        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted; or places on that axis, each
-            with its column (:class:`At`), and what is lost between two of them (:class:`Loss`).
+        pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted, with which every model of the
+            other side is compared; or places on that axis, each with its column (:class:`At`), and what is lost
+            between two of them (:class:`Loss`).
         across: the axis along which it compares; ``None`` where it compares columns.
         columns: in which it compares values of an axis.
         rows: axes that tell its rows apart, where it compares along an axis.
@@ -113,9 +114,10 @@ class Claim:
         each: axes at each of whose values it is put, wherever all seeds are recorded.
         at: values on these axes, where it is put at some of them alone; runs that have nothing of an axis are at all.
         averaged: whether it is put to each seed's mean over these axes instead.
-        within: points that stand in the margin's place, where the paper names some itself.
-        means_alone: whether the rule is put to the paper's means as if they were exact, where it does not print over
-            how many runs they were taken.
+        also: other numbered statements that it makes precise.
+        within: points that the sentence itself allows, instead of the dataset's margin.
+        datasets: those it speaks of; empty for all.
+        decides: id of a bound that the papers print and that holds exactly if this does.
     """
 
     id: str
@@ -132,5 +134,12 @@ class Claim:
     each: tuple[str, ...] = ()
     at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     averaged: bool = False
+    also: tuple[str, ...] = ()
     within: float | None = None
-    means_alone: bool = False
+    datasets: tuple[str, ...] = ()
+    decides: str | None = None
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The numbered statements that it makes precise."""
+        return (*(() if self.statement is None else (self.statement,)), *self.also)

@@ -113,19 +113,17 @@ def _reach(half_width: float | None) -> str:
 def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], caption: str) -> Table:
     """Claims row by row: ours, and what the same rule says of the paper's own numbers, where it can.
 
-    Where the paper's means count as exact, its gap has no interval and says so.
-
     Args:
         results: ``(title, ours, paper's)``.
         caption: one sentence above the table.
     """
 
-    def gap(result: RowResult | None, alone: str = "") -> str:
-        if result is None or result.difference is None or result.interval is None:
+    def gap(result: RowResult | None) -> str:
+        if result is None or result.difference is None:
             return "–"
+        if result.interval is None:
+            return f"{round(result.difference, 2) + 0.0:+.2f} (means alone)"
         low, high = result.interval
-        if alone and low == high:
-            return f"{round(result.difference, 2) + 0.0:+.2f} ({alone})"
         return signed({"difference": result.difference, "low": low, "high": high})
 
     def pair(result: RowResult) -> str:
@@ -138,7 +136,7 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
             "least favourable pair": pair(ours),
             "gap in points (90% interval)": gap(ours),
             "verdict": ours.verdict,
-            "paper's gap": gap(paper, "means alone"),
+            "paper's gap": gap(paper),
             "rule on the paper's own numbers": "–" if paper is None else paper.verdict,
         }
         for title, ours, paper in results

@@ -6,6 +6,7 @@ values of the runs in whose place they stand.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ SCORES = ("best_test", "last_test")
 def pairs_of(claim: Claim) -> list[tuple[str, str]]:
     """What a claim compares, as columns of the table that :func:`along` makes for it."""
     if claim.across is None:
-        return list(claim.pairs)
+        return [(_side(a), _side(b)) for a, b in claim.pairs]
     axis = exhibit(claim.exhibit).axis(claim.across)
     if claim.each or not claim.columns:  # in each column by itself, whose name is that of the row; or in none at all
         return [(_name(claim, axis, a, ""), _name(claim, axis, b, "")) for a, b in claim.pairs]
@@ -49,8 +50,10 @@ def along(claim: Claim, frame: pd.DataFrame) -> pd.DataFrame:
     >>> list(dict.fromkeys(seen["row"])), list(seen["column"][:2])
     (['SGD/CIFAR-10', 'Adam/CIFAR-10'], ['VCONV ReLU', 'VCONV FR-II'])
     """
+    if claim.datasets:
+        frame = frame[frame["dataset"].isin(claim.datasets)]
     if claim.across is None:
-        return frame
+        return pd.concat([frame, *_quoted(claim, frame, "column", _side)], ignore_index=True)
     chosen = exhibit(claim.exhibit)
     axis = chosen.axis(claim.across)
     seen = _in_rows(frame, [chosen.axis(name) for name in claim.rows], claim.row)
@@ -60,7 +63,7 @@ def along(claim: Claim, frame: pd.DataFrame) -> pd.DataFrame:
     seen = seen[seen[axis.name].isin(values) & seen["column"].isin(claim.columns)]
     names = [_name(claim, axis, *place) for place in zip(seen[axis.name], seen["column"], strict=True)]
     seen = seen.assign(column=names)
-    return pd.concat([seen, *_quoted(claim, axis, seen)], ignore_index=True)
+    return pd.concat([seen, *_quoted(claim, seen, axis.name, lambda value: value)], ignore_index=True)
 
 
 def placed(printed: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
@@ -100,10 +103,7 @@ def _at_places(claim: Claim, axis: Axis, seen: pd.DataFrame) -> pd.DataFrame:
     """The lines of the places that a claim compares, and of what is lost between two."""
     sides = {side.name: side for pair in claim.pairs for side in pair}
     losses = {name: side for name, side in sides.items() if isinstance(side, Loss)}
-    places = [
-        one for side in sides.values() for one in ((side.better, side.worse) if isinstance(side, Loss) else [side])
-    ]
-    parts = {place.name: _at(place, axis, seen) for place in places}
+    parts = {place.name: _at(place, axis, seen) for side in sides.values() for place in side.places}
     lost = [_lost(name, parts[one.better.name], parts[one.worse.name]) for name, one in losses.items()]
     return pd.concat([*parts.values(), *lost], ignore_index=True)
 
@@ -135,12 +135,18 @@ def _lost(name: str, better: pd.DataFrame, worse: pd.DataFrame) -> pd.DataFrame:
     return both.assign(**new)[better.columns]
 
 
-def _quoted(claim: Claim, axis: Axis, seen: pd.DataFrame) -> list[pd.DataFrame]:
+def _side(value: Any) -> str:
+    return value.name if isinstance(value, Quoted) else str(value)
+
+
+def _quoted(claim: Claim, seen: pd.DataFrame, place: str, value: Callable[[Any], Any]) -> list[pd.DataFrame]:
+    """Lines with a quoted number for score, one for each line that it is compared with in the column ``place``."""
     found: dict[str, pd.DataFrame] = {}
     for pair in claim.pairs:
         for quoted, other in (pair, pair[::-1]):
             if isinstance(quoted, Quoted) and quoted.name not in found:
-                lines = seen[seen[axis.name] == other].assign(column=quoted.name)
+                lines = seen[seen[place] == value(other)].assign(column=quoted.name)
                 same = lines.columns.intersection([*SCORES, "mean"])
-                found[quoted.name] = lines.assign(**dict.fromkeys(same, number(quoted.number)))
+                alone = {name: value for name, value in {"std": 0.0, "n_runs": 1}.items() if name in lines}
+                found[quoted.name] = lines.assign(**dict.fromkeys(same, number(quoted.number)), **alone)
     return list(found.values())

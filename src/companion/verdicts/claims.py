@@ -17,7 +17,16 @@ from companion.verdicts.along import pairs_of
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
 
-__all__ = ["WORST_FIRST", "RowResult", "combine", "evaluate", "judged", "own_differences", "paper_differences"]
+__all__ = [
+    "WORST_FIRST",
+    "RowResult",
+    "allowed",
+    "combine",
+    "evaluate",
+    "judged",
+    "own_differences",
+    "paper_differences",
+]
 
 Differences = Callable[[str, str, str], Difference | None]
 """``(row, a, b)`` to the estimate of ``b - a`` in percentage points; ``None`` where scores are missing."""
@@ -31,7 +40,7 @@ class RowResult:
         row: the table's row.
         verdict: by :attr:`rule`.
         difference: ``b - a`` of the pair that is worst for the claim, in percentage points.
-        interval: its 90% interval, whose ends are the one-sided 95% bounds.
+        interval: its 90% interval, whose ends are the one-sided 95% bounds; none if the means were taken as exact.
         p: the largest Holm-adjusted p-value (``much less`` only).
         rule: the rule with its numbers, as a sentence.
         pair: what was taken from what, as ``b − a``; empty where there is no difference.
@@ -65,30 +74,31 @@ def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test
     return difference
 
 
-def paper_differences(numbers: pd.DataFrame, means_alone: bool = False) -> Differences:
+def paper_differences(numbers: pd.DataFrame) -> Differences:
     """Unpaired differences between the published means of one exhibit (rows of ``numbers.csv``).
 
-    Only where mean, deviation and number of runs are all published.
-
-    Args:
-        numbers: the rows.
-        means_alone: whether means of unknown error count too, as exact ones: a difference that has one of them has an
-            interval without width.
+    Where the deviation or the number of runs of either is not printed, both means count as exact: the rule is put to
+    them alone, and says so.
     """
-    complete = numbers.dropna(subset=["mean"] if means_alone else ["mean", "std", "n_runs"])
-    places = zip(complete["row"], complete["column"], strict=True)
-    figures = zip(complete["mean"], complete["std"], complete["n_runs"], strict=True)
-    table = dict(zip(places, figures, strict=True))
+    table = {
+        (row, column): (mean, std, n)
+        for row, column, mean, std, n in numbers[["row", "column", "mean", "std", "n_runs"]].itertuples(index=False)
+    }
 
     def difference(row: str, a: str, b: str) -> Difference | None:
         if (row, a) not in table or (row, b) not in table:
             return None
-        left, right = table[row, a], table[row, b]
-        if any(pd.isna(value) for value in (*left, *right)):
-            left, right = (left[0], None, None), (right[0], None, None)
-        return welch_difference(left, right)
+        sides = [table[row, a], table[row, b]]
+        if any(pd.isna(std) or pd.isna(n) for _, std, n in sides):
+            sides = [(mean, None, None) for mean, _, _ in sides]
+        return welch_difference(*sides)
 
     return difference
+
+
+def allowed(claim: Claim, dataset: str) -> float:
+    """The points within which a claim counts scores as the same: its own, or the dataset's margin."""
+    return margin(dataset) if claim.within is None else claim.within
 
 
 def evaluate(claim: Claim, rows: Sequence[tuple[str, str]], differences: Differences) -> list[RowResult]:
@@ -114,7 +124,7 @@ def judged(
     """
     adjusted: dict[tuple[str, str, str], float] = {}
     if claim.relation is Relation.MUCH_LESS:
-        bounds = {row: _within(claim, dataset) for row, dataset in rows}
+        bounds = {row: allowed(claim, dataset) for row, dataset in rows}
         known = {place: above(d, bounds[place[0]]) for place, d in found.items() if d is not None}
         adjusted = dict(zip(known, holm(list(known.values()), family=len(found)), strict=True))
     results = []
@@ -124,7 +134,7 @@ def judged(
         if len(present) < len(here):
             results.append(RowResult(row, Verdict.PENDING, None, None, None, "pending: not every run has a score yet"))
             continue
-        results.append(_row(claim, row, _within(claim, dataset), present, adjusted))
+        results.append(_row(claim, row, allowed(claim, dataset), present, adjusted))
     return results
 
 
@@ -157,7 +167,8 @@ def _row(
     rank, _, (_, a, b), worst = min(judged, key=lambda item: item[:2])
     low, high = worst.interval(confidence)
     p = None
-    rule = f"{b} - {a} = {worst.mean:.2f} points, 90% interval {low:.2f} to {high:.2f}, margin {within:g}"
+    known = "by means that are printed without deviations" if worst.exact else f"90% interval {low:.2f} to {high:.2f}"
+    rule = f"{b} - {a} = {worst.mean:.2f} points, {known}, margin {within:g}"
     if claim.relation is Relation.SAME:
         rule = f"equivalence: {rule}"
     elif claim.relation is Relation.NEAR:
@@ -165,17 +176,13 @@ def _row(
     elif claim.relation is Relation.ABOUT_TEN:
         rule = (
             f"{TEN[0]:g} to {TEN[1]:g} points in every regime; farthest from ten: {b} - {a} = {worst.mean:.2f} points, "
-            f"90% interval {low:.2f} to {high:.2f}"
+            f"{known}"
         )
     else:
-        p = max(adjusted[place] for place, _ in present)
-        rule = f"above the margin, Holm-adjusted p = {p:.2g} at worst; smallest gap {rule}"
-    return RowResult(row, WORST_FIRST[rank], worst.mean, (low, high), p, rule, f"{b} − {a}")
-
-
-def _within(claim: Claim, dataset: str) -> float:
-    """How many points a claim takes for none."""
-    return margin(dataset) if claim.within is None else claim.within
+        p = None if worst.exact else max(adjusted[place] for place, _ in present)
+        rule = f"above the margin{'' if p is None else f', Holm-adjusted p = {p:.2g} at worst'}; smallest gap {rule}"
+    interval = None if worst.exact else (low, high)
+    return RowResult(row, WORST_FIRST[rank], worst.mean, interval, p, rule, f"{b} − {a}")
 
 
 WORST_FIRST = (Verdict.NOT_REPRODUCED, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
@@ -187,12 +194,13 @@ def _three_way(holds: bool, fails: bool) -> Verdict:
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on "in every row": pending while a row is; ``partly`` if some rows hold and some fail."""
+    """The verdict on "in every row".
+
+    A row that fails refutes it, whatever others are still pending: ``partly`` if some rows hold, else not reproduced.
+    """
     kinds = set(verdicts)
+    if Verdict.NOT_REPRODUCED in kinds:
+        return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED
     if not kinds or Verdict.PENDING in kinds:
         return Verdict.PENDING
-    if len(kinds) == 1:
-        return kinds.pop()
-    if Verdict.NOT_REPRODUCED not in kinds:
-        return Verdict.INCONCLUSIVE
-    return Verdict.PARTLY if Verdict.REPRODUCED in kinds else Verdict.NOT_REPRODUCED
+    return kinds.pop() if len(kinds) == 1 else Verdict.INCONCLUSIVE

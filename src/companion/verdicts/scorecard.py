@@ -15,23 +15,21 @@ from companion.papers.margins import margin, rules
 from companion.papers.numbers import numbers
 from companion.papers.statements import Statement, statements
 from companion.records.store import Store
-from companion.runs.spec import RunSpec
 from companion.statements.outcomes import FOLDER, CheckStore, State
-from companion.verdicts.along import along, pairs_of, placed
+from companion.verdicts.along import along, pairs_of
 from companion.verdicts.cells import Completeness
-from companion.verdicts.claims import RowResult, combine, evaluate, own_differences, paper_differences
-from companion.verdicts.frames import by_seed, places, probes, runs, scores
-from companion.verdicts.spread import over_models, spread_results
+from companion.verdicts.claims import RowResult, combine
+from companion.verdicts.frames import by_seed, runs, scores
+from companion.verdicts.sentences import OLDER, claim_results, trend_results
+from companion.verdicts.spread import over_models
 from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
-from companion.verdicts.trends import TRENDS, Trend, evaluate_trend
+from companion.verdicts.trends import TRENDS, Trend
 
 __all__ = [
     "Entry",
-    "claim_results",
     "headline",
     "number_entries",
     "scorecard",
-    "trend_results",
 ]
 
 PROFILE = "paper"
@@ -41,7 +39,6 @@ CHECKED: Mapping[State, tuple[Verdict, str]] = {
     "stale": (Verdict.STALE, "stale: the code of its check has changed since, and it has not been repeated"),
 }
 """What the stored outcome of a check says to the verdict on its statement and the rule."""
-OLDER = "stale: {} of {} runs are of an older protocol"
 
 
 @dataclass(frozen=True)
@@ -105,6 +102,7 @@ def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[E
     counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
     claimed = [e for name in dict.fromkeys(c.exhibit for c in CLAIMS) for e in _claim_entries(name, frames[name])]
     claimed += [entry for trend in TRENDS for entry in _trend_entries(trend, store)]
+    counted = [_bound(entry, claimed) for entry in counted]
     stated = [_statement(s, counted, claimed, checks) for s in statements().values()]
     return [*counted, *claimed, *stated]
 
@@ -123,57 +121,6 @@ def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     """One entry per printed number of an exhibit and variant of its run; ``frame`` holds the paper profile's runs."""
     lines = numbers()[numbers()["exhibit"] == exhibit].to_dict("records")
     return [entry for line in lines for entry in _number(line, frame)]
-
-
-def claim_results(
-    exhibit: str, frame: pd.DataFrame, profile: str = PROFILE
-) -> list[tuple[Claim, RowResult, RowResult | None]]:
-    """Each claim about an exhibit row by row: our result, and what the same rule says of the paper's own numbers.
-
-    Args:
-        exhibit: its id.
-        frame: the profile's runs, of :func:`companion.verdicts.frames.runs`.
-        profile: rows that are not the paper's have no numbers of the paper beside them, nor do those for which it
-            prints no deviation, unless the claim takes its means alone.
-    """
-    grid = places(cell for cell in cells(exhibit, profile) if not cell.variant)
-    printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
-    results: list[tuple[Claim, RowResult, RowResult | None]] = []
-    for claim in CLAIMS:
-        if claim.exhibit != exhibit or profile not in claim.profiles:
-            continue
-        if over_models(claim):
-            spread = spread_results(claim, frame, EXHIBITS[exhibit].seeds[profile])
-            results += [(claim, result, None) for result in spread]
-            continue
-        mine = along(claim, grid)
-        rows = list(dict(zip(mine["row"], mine["dataset"], strict=True)).items())
-        seen = along(claim, frame)
-        ours = evaluate(claim, rows, own_differences(seen, EXHIBITS[exhibit].seeds[profile]))
-        ours = [_with_fates(claim, result, seen) for result in ours]
-        theirs = evaluate(claim, rows, paper_differences(along(claim, placed(printed, grid)), claim.means_alone))
-        known = profile == PROFILE
-        results += [
-            (claim, mine, its if known and its.verdict is not Verdict.PENDING else None)
-            for mine, its in zip(ours, theirs, strict=True)
-        ]
-    return results
-
-
-def _with_fates(claim: Claim, result: RowResult, frame: pd.DataFrame) -> RowResult:
-    """A row whose runs are all recorded, but not all finished, waits for nothing; one of an older protocol is stale."""
-    columns = {column for pair in pairs_of(claim) for column in pair}
-    mine = frame[(frame["row"] == result.row) & frame["column"].isin(columns) & (frame["variant"] == "")]
-    if mine["stale"].any():
-        return _stale(result, int(mine["stale"].sum()), len(mine))
-    there = Completeness.of(mine)
-    if result.verdict is not Verdict.PENDING or there.waiting or not there.diverged:
-        return result
-    return replace(result, verdict=Verdict.INCONCLUSIVE, rule=there.long)
-
-
-def _stale(result: RowResult, stale: int, of: int) -> RowResult:
-    return RowResult(result.row, Verdict.STALE, None, None, None, OLDER.format(stale, of))
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
@@ -232,6 +179,17 @@ def _number_entry(line: Mapping[Any, Any], variant: str, mine: pd.DataFrame | No
     )
 
 
+def _bound(entry: Entry, claimed: list[Entry]) -> Entry:
+    """A number that a claim decides, with that claim's verdict; any other as it is."""
+    for claim in CLAIMS:
+        if claim.decides == entry.id:
+            parts = [one for one in claimed if one.id.startswith(claim.id + ":")]
+            rule = f"holds if the claim {claim.id} does: {'; '.join(part.rule for part in parts)}"
+            verdict, n = combine([part.verdict for part in parts]), min(part.n for part in parts)
+            return replace(entry, exhibit=claim.exhibit, verdict=verdict, rule=rule, n=n)
+    return entry
+
+
 def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     def seeds(claim: Claim, result: RowResult) -> int:
         if over_models(claim):
@@ -263,18 +221,6 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     return [entry(claim, ours) for claim, ours, _ in claim_results(exhibit, frame)]
 
 
-def trend_results(trend: Trend, store: Store, profile: str = PROFILE, variant: str = "") -> list[RowResult]:
-    """A trend in each row of its exhibit, by its own runs or by those of a variant."""
-    grid = cells(trend.exhibit, profile)
-    specs: dict[str, list[RunSpec]] = {}
-    for cell in grid:
-        if cell.variant == variant:
-            specs.setdefault(cell.row, []).append(cell.spec)
-    stale = {row: sum(spec.stale and spec in store for spec in mine) for row, mine in specs.items()}
-    found = evaluate_trend(trend, list(specs), probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile], variant)
-    return [_stale(one, stale[one.row], len(specs[one.row])) if stale[one.row] else one for one in found]
-
-
 def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
     grid = [cell for cell in cells(trend.exhibit, PROFILE) if not cell.variant]
 
@@ -304,7 +250,7 @@ def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
 def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry], checks: Mapping[str, State]) -> Entry:
     name = statement.id
     sentences: list[Claim | Trend] = [*CLAIMS, *TRENDS]
-    prefixes = tuple(sentence.id + ":" for sentence in sentences if sentence.statement == name)
+    prefixes = tuple(sentence.id + ":" for sentence in sentences if name in sentence.statements)
     parts = [e for e in claimed if prefixes and e.id.startswith(prefixes)]
     kind = "rows"
     if statement.exhibit == name and not parts:  # the exhibit itself: all of its numbers
@@ -319,8 +265,9 @@ def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry],
     elif parts:
         verdict = combine([part.verdict for part in parts])
         done = sum(part.verdict is Verdict.REPRODUCED for part in parts)
+        failed = sum(part.verdict is Verdict.NOT_REPRODUCED for part in parts)
         waiting = sum(part.verdict is Verdict.PENDING for part in parts)
-        rule = f"all {kind} must be: {done} of {len(parts)} reproduced, {waiting} pending"
+        rule = f"all {kind} must be: {done} of {len(parts)} reproduced, {failed} not reproduced, {waiting} pending"
     else:
         verdict, rule = Verdict.PENDING, "pending: nothing decides it yet"
     return Entry(

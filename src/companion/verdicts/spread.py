@@ -16,10 +16,11 @@ import pandas as pd
 
 from companion.exhibits import exhibit
 from companion.exhibits.axes import Axis
-from companion.exhibits.claim import EVERY_OTHER, Claim, Relation
-from companion.papers.margins import margin, rules
+from companion.exhibits.claim import EVERY_OTHER, Claim, Quoted, Relation
+from companion.papers.margins import rules
+from companion.papers.numbers import number
 from companion.verdicts.cells import Completeness
-from companion.verdicts.claims import WORST_FIRST, RowResult, judged
+from companion.verdicts.claims import WORST_FIRST, RowResult, allowed, judged
 from companion.verdicts.stats import Difference, Verdict, paired_difference
 
 __all__ = ["Worst", "over_models", "spread_results", "worst"]
@@ -115,20 +116,29 @@ def spread_results(claim: Claim, frame: pd.DataFrame, seeds: int, statistic: str
         statistic: what is compared.
     """
     axes = exhibit(claim.exhibit).axes
-    models = _models(frame[frame["variant"] == ""], axes, max(seeds, 2), statistic)
+    frame = frame[frame["variant"] == ""]
+    if claim.datasets:
+        frame = frame[frame["dataset"].isin(claim.datasets)]
+    models = _models(frame, axes, max(seeds, 2), statistic)
+
+    def side(row: str, column: Any) -> tuple[str, Models]:
+        if isinstance(column, Quoted):
+            return column.name, {(None,) * len(axes): dict.fromkeys(frame["seed"], number(column.number))}
+        return column, _chosen(claim, axes, models.get((row, column), {}))
+
     places: dict[str, _Place] = {}
     for row, dataset in dict(zip(frame["row"], frame["dataset"], strict=True)).items():
         if claim.across is None:
             place = places[row] = _Place(dataset)
-            for a, b in claim.pairs:
-                left, right = (_chosen(claim, axes, models.get((row, column), {})) for column in (a, b))
+            for pair in claim.pairs:
+                (a, left), (b, right) = (side(row, column) for column in pair)
                 (_averages if claim.averaged else _columns)(place, axes, a, b, left, right)
         else:
             for column in claim.columns:
                 place = places[f"{row}:{column}"] = _Place(dataset)
                 _along(place, claim, axes, _chosen(claim, axes, models.get((row, column), {})))
     if claim.relation is Relation.ROBUST:
-        return [_robust(row, place) for row, place in places.items()]
+        return [_robust(claim, row, place) for row, place in places.items()]
     known = {(row, f"{a}{where}", b): gap for row, place in places.items() for a, b, where, gap in place.found}
     results = {r.row: r for r in judged(claim, [(row, p.dataset) for row, p in places.items() if p.found], known)}
     return [
@@ -207,14 +217,14 @@ def _pending(row: str, place: _Place) -> RowResult:
     return RowResult(row, Verdict.PENDING, None, None, None, there.long)
 
 
-def _robust(row: str, place: _Place) -> RowResult:
+def _robust(claim: Claim, row: str, place: _Place) -> RowResult:
     """The worst model of each group; the group that is worst for the claim is shown."""
     groups: dict[str, dict[str, Difference]] = {}
     for a, b, where, gap in place.found:
         groups.setdefault(where, {})[f"{b} - {a}{where}"] = gap
     if not groups:
         return _pending(row, place)
-    within = margin(place.dataset)
+    within = allowed(claim, place.dataset)
     found = [worst(gaps) for gaps in groups.values()]
     shown = min(found, key=lambda one: (WORST_FIRST.index(one.verdict(within)), -one.difference.mean))
     rule = (

@@ -67,11 +67,16 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """An estimated difference of two means, its standard error and degrees of freedom."""
+    """An estimated difference of two means, its standard error and degrees of freedom (infinite if taken as exact)."""
 
     mean: float
     error: float
     df: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether both means are taken as they are printed, without a spread."""
+        return math.isinf(self.df)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """The two-sided Student interval."""
@@ -105,12 +110,14 @@ Published = tuple[float, float | None, float | None]
 
 
 def welch_difference(a: Published, b: Published) -> Difference:
-    """Mean of ``b`` minus mean of ``a`` by Welch, from published figures; at least one of them has a spread."""
+    """Mean of ``b`` minus mean of ``a`` by Welch, from published figures; exact if neither has a spread."""
     errors = [std**2 / (n - 1) if std and n and n > 1 else 0.0 for _, std, n in (a, b)]  # std^2 n / (n - 1) / n
     total = sum(errors)
     parts = sum(e**2 / (n - 1) for e, (_, _, n) in zip(errors, (a, b), strict=True) if e and n)
-    runs = [n for _, _, n in (a, b) if n and n > 1]
-    return Difference(b[0] - a[0], math.sqrt(total), total**2 / parts if parts else max(runs, default=2) - 1)
+    runs = [n for _, std, n in (a, b) if std is not None and n and n > 1]
+    if not runs:
+        return Difference(b[0] - a[0], 0.0, math.inf)
+    return Difference(b[0] - a[0], math.sqrt(total), total**2 / parts if parts else max(runs) - 1)
 
 
 def equivalence(difference: Difference, within: float) -> Verdict:

@@ -42,6 +42,11 @@ class Trend:
     bound: float
     meaning: str
 
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The numbered statements that it makes precise."""
+        return (self.statement,)
+
 
 def _fall(run: pd.DataFrame) -> float:
     return math.log10(run["nu"].iloc[-1] / run["nu"].iloc[0])
