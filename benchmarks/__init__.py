@@ -1,6 +1,7 @@
 """The benchmarks of the book, each in a script of its own: ``companion bench NAME``."""
 
 from benchmarks.book import BOOK_AND_TEST
+from benchmarks.chain import CHAIN
 from benchmarks.conv_train import CONV_TRAIN
 from benchmarks.cost_model import COST_MODEL
 from benchmarks.fc_growth import FC_GROWTH
@@ -10,4 +11,16 @@ from benchmarks.npk import NPK
 from benchmarks.ntk import NTK
 from benchmarks.store import STORE
 
-BENCHMARKS = (FC_TRAIN, FC_TRAIN_SGD, FC_GROWTH, GATE_SHARING, CONV_TRAIN, COST_MODEL, NTK, NPK, STORE, BOOK_AND_TEST)
+BENCHMARKS = (
+    FC_TRAIN,
+    FC_TRAIN_SGD,
+    FC_GROWTH,
+    GATE_SHARING,
+    CONV_TRAIN,
+    COST_MODEL,
+    NTK,
+    NPK,
+    CHAIN,
+    STORE,
+    BOOK_AND_TEST,
+)

@@ -23,7 +23,7 @@ LEVELS: dict[str, int] = {
         (
             "notation project files",
             "networks data papers",
-            "kernels decouple",
+            "kernels decoupling",
             "runs",
             "measure records exhibits",
             "training",

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from companion.costs import speeds
 from companion.costs.flops import epoch_flops, run_flops, training_flops
@@ -12,7 +13,6 @@ from companion.exhibits import cells
 from companion.notation import Regime
 from companion.records.provenance import device_name
 from companion.records.store import Record
-from companion.runs.examples import Split
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
@@ -110,9 +110,9 @@ def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its
     sizes: list[int] = []
     real = speeds.measure
 
-    def watched(spec: RunSpec, model: Model, data: Split) -> dict[str, float]:
-        sizes.append(len(data.test))
-        return real(spec, model, data)
+    def watched(spec: RunSpec, model: Model, inputs: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+        sizes.append(len(inputs))
+        return real(spec, model, inputs, labels)
 
     monkeypatch.setattr(speeds, "measure", watched)
     clock = iter([10.0, 12.0])

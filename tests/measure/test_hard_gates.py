@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from companion.measure.hard_gates import hard_gates
+from companion.measure.hidden_layers import pictures
 from companion.networks.forward import forward, trace
 from companion.networks.gates import OpenGate
 from companion.runs.examples import split
@@ -48,3 +49,16 @@ def digits_test():
     from companion.data import load
 
     return split(RunSpec(dataset="digits", test_size=90), load("digits")).test
+
+
+def test_pictures_of_a_linear_narrow_feature_network_are_its_own_outputs(digits_test):
+    """What other probes look at is the feature network of the run too."""
+    spec = tiny("FR-II", feature_activation="linear", feature_width=3)
+    model = initial_model(spec)
+    x = digits_test.inputs[:3]
+    first = x.flatten(1) @ model.feature["weight.0"] + model.feature["bias.0"]
+    found = pictures(spec, model, x)["feature.1"]
+    assert found.shape == (3, 3)
+    largest = first.abs().amax(1, keepdim=True)
+    torch.testing.assert_close(found, first / largest, atol=1 / 127, rtol=0)
+    assert (found < 0).any()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.data import load
-from companion.measure import measure, pictures
+from companion.measure import ON_TEST, measure, pictures
 from companion.measure.hidden_layers import FILTERS, PICTURED, hidden_layers, like_images, like_maps
 from companion.networks.forward import forward, gate_stack
 from companion.networks.gates import HardGate
@@ -17,6 +17,8 @@ from companion.runs.examples import Split, split
 from companion.runs.fields import SpecError
 from companion.runs.regimes import Model, initial_model, value_input
 from companion.runs.spec import RunSpec
+from companion.training.state import TrainState
+from companion.training.workspace import Checkpoint
 from support.laboratory import Laboratory
 
 BLIND = {"gate_permutation": (3, 2, 1, 0), "value_input": "noise", "probe": "hidden-layers", "probe_every": 2}
@@ -90,6 +92,8 @@ def test_what_has_no_contrast_is_like_nothing() -> None:
     assert like_maps(torch.full((4, 2, 6, 6), 0.3), images).tolist() == [0.0] * 4
     assert like_maps(images, torch.full((4, 3, 6, 6), 0.3)).tolist() == [0.0] * 4
     assert like_images(torch.ones(4, 7), images) == 0.0
+    rounding = 0.7 + 1e-9 * torch.rand(4, 2, 6, 6, dtype=torch.float64)
+    assert like_maps(rounding, images).tolist() == [0.0] * 4
     half = torch.cat([images.mean(1, keepdim=True), torch.zeros(4, 1, 6, 6)], dim=1)
     assert like_maps(half, images) == pytest.approx(torch.full((4,), 0.5).numpy(), abs=1e-6)
 
@@ -103,7 +107,7 @@ def test_a_smaller_map_is_compared_with_the_image_in_windows() -> None:
 @pytest.mark.parametrize("spec", [CONV, DENSE])
 def test_pictures_are_the_layers_scaled(spec: RunSpec) -> None:
     model, data = seen(spec)
-    found = pictures(spec, model, data)
+    found = pictures(spec, model, data.test.inputs)
     x = data.test.inputs[:PICTURED]
     assert torch.equal(found["image"], x)
     assert torch.equal(found["input"], value_input(spec, x))
@@ -117,15 +121,16 @@ def test_pictures_are_the_layers_scaled(spec: RunSpec) -> None:
             largest = true.abs().amax(-1, keepdim=True)
             assert torch.allclose(flat * largest, true, atol=float(largest.max()) / 250)
             assert set(flat.abs().amax(-1).flatten().tolist()) <= {0.0, 1.0}
-    assert pictures(spec.replace(probe=None, probe_every=1), model, data) == {}
+    assert pictures(spec.replace(probe=None, probe_every=1), model, data.test.inputs) == {}
 
 
 def test_test_images_are_measured_and_the_weights_do_not_move() -> None:
     model, data = seen(CONV)
-    assert measure(CONV, model, data) == hidden_layers(CONV, model, data.test.inputs, data.test.labels)
-    before = forward(CONV.network, model.value, data.test.inputs[:2])
-    measure(CONV, model, data)
-    assert torch.equal(before, forward(CONV.network, model.value, data.test.inputs[:2]))
+    x, labels = data.test.inputs, data.test.labels
+    assert "hidden-layers" in ON_TEST
+    before = forward(CONV.network, model.value, x[:2])
+    assert measure(CONV, model, x, labels) == hidden_layers(CONV, model, x, labels)
+    assert torch.equal(before, forward(CONV.network, model.value, x[:2]))
 
 
 def test_it_needs_two_networks() -> None:
@@ -148,6 +153,16 @@ def test_a_run_leaves_its_pictures_and_its_record_vouches_for_them(lab: Laborato
         assert torch.equal(found[f"value.{5 - l}"] != 0, (found[f"value.{5 - l}"] != 0) & (gate > 0))
     assert [reason for _, reason in lab.store.verify()] == [None] * 3
     assert lab.store.pictures(spec.teacher.key) is None
+
+
+def test_pictures_outlive_a_kill_between_the_last_epoch_and_the_record(lab: Laboratory) -> None:
+    model, data = seen(DENSE)
+    before = Checkpoint(TrainState(model), {"test_accuracy": []}, pictures=pictures(DENSE, model, data.test.inputs))
+    lab.workspace.save_checkpoint(DENSE.key, before)
+    after = lab.workspace.load_checkpoint(DENSE.key)
+    assert after is not None
+    assert before.pictures.keys() == after.pictures.keys()
+    assert all(torch.equal(after.pictures[name], array) for name, array in before.pictures.items())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from companion.render import accuracy, curves, labels, strips, style, tables, variants
+from companion.render import accuracy, curves, labels, phases, strips, style, tables, variants
 from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
 from companion.verdicts.stats import Summary, Verdict
@@ -201,7 +201,7 @@ class TestOtherTables:
             assert {str(dtype) for dtype in table.frame.dtypes} == {"object"}
 
 
-@pytest.mark.parametrize("module", [tables, style, labels, accuracy, curves, strips, variants])
+@pytest.mark.parametrize("module", [tables, style, labels, accuracy, curves, phases, strips, variants])
 def test_neither_tables_nor_figures_compute_or_read(module: ModuleType) -> None:
     """They import nothing that trains, tests, loads or averages."""
     tree = ast.parse(Path(str(module.__file__)).read_text())

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+from hypothesis import given
 
 from companion.networks.gates import HardGate, OpenGate
 from companion.networks.routing import Routing
+from companion.notation import Regime
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
+from support.strategies import specs
 
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunSpec)}
 DAVID = {"regime": "FR-II", "architecture": "DAVIDNET", "dataset": "cifar10"}
 GATED_CONV = {"regime": "FL", "architecture": "C4GAP"}
 
@@ -109,3 +115,18 @@ def test_the_feature_network_is_as_wide_as_it_says():
     assert [layer.weight for layer in spec.feature_network.weight_shapes()][1] == (32, 32, 3, 3)
     assert [layer.weight for layer in spec.network.weight_shapes()][1] == (128, 128, 3, 3)
     assert RunSpec.from_dict(GATED_CONV).feature_network is RunSpec.from_dict(GATED_CONV).network
+
+
+@given(specs())
+def test_the_teacher_is_the_relu_run_of_the_same_seed_and_protocol(spec):
+    if spec.regime is not Regime.FL:
+        assert spec.teacher is None
+        return
+    teacher = spec.teacher
+    assert teacher is not None
+    assert teacher.regime is Regime.RELU
+    assert teacher.teacher is None
+    own = {"regime", "value_input", "gate_permutation", "gate_shifts", "teacher_checkpoint", "probe", "probe_every"}
+    assert teacher.width == (spec.feature_width or spec.width)
+    for name in DEFAULTS.keys() - own - {"width", "feature_width"}:
+        assert getattr(teacher, name) == getattr(spec, name)

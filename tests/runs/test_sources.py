@@ -179,6 +179,16 @@ def with_sources(draw: st.DrawFn) -> RunSpec:
         return run(start_from={"epochs": 2})
 
 
+@pytest.mark.parametrize("start", [{"teacher_checkpoint": "best_test"}, {"teacher_epochs": 3}])
+def test_the_start_of_a_start_keeps_what_it_says_of_its_gates(start):
+    """Though it is what the run itself has, and the run between them has something else."""
+    between = {"teacher_checkpoint": "last", "teacher_epochs": 5, "start_from": start}
+    spec = run(regime="FL", epochs=3, start_from=between)
+    first = spec.sources["start"].spec.sources["start"].spec
+    assert all(getattr(first, name) in (value, None) for name, value in start.items())
+    assert RunSpec.from_dict(spec.to_dict()) == spec
+
+
 @settings(max_examples=150, deadline=None)
 @given(with_sources())
 def test_the_canonical_form_is_one(spec):

@@ -284,21 +284,6 @@ def test_no_value_whatever_brings_anything_but_a_spec_error(fields, name, data):
     assert RunSpec.from_dict(spec.to_dict()) == spec
 
 
-@given(specs())
-def test_the_teacher_is_the_relu_run_of_the_same_seed_and_protocol(spec):
-    if spec.regime is not Regime.FL:
-        assert spec.teacher is None
-        return
-    teacher = spec.teacher
-    assert teacher is not None
-    assert teacher.regime is Regime.RELU
-    assert teacher.teacher is None
-    own = {"regime", "value_input", "gate_permutation", "gate_shifts", "teacher_checkpoint", "probe", "probe_every"}
-    assert teacher.width == (spec.feature_width or spec.width)
-    for name in DEFAULTS.keys() - own - {"width", "feature_width"}:
-        assert getattr(teacher, name) == getattr(spec, name)
-
-
 def test_students_of_one_teacher_share_it():
     student = RunSpec(regime=Regime.FL)
     others = (

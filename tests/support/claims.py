@@ -32,7 +32,10 @@ Score = Callable[[Cell], float | str | None]
 def frame_of(score: Score, grid: Sequence[Cell] = GRID) -> pd.DataFrame:
     """As :func:`companion.verdicts.frames.runs` gives it, without a store."""
     frame = pd.DataFrame(
-        {"row": c.row, "column": c.column, "variant": c.variant, **c.axes, "seed": c.spec.seed, "best_test": score(c)}
+        {
+            **{"row": c.row, "column": c.column, "variant": c.variant, **c.axes},
+            **{"dataset": c.spec.dataset, "seed": c.spec.seed, "best_test": score(c)},
+        }
         for c in grid
     )
     return frame.assign(best_test=pd.to_numeric(frame["best_test"], errors="coerce"))

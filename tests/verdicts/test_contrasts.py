@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from companion.verdicts.contrasts import complete, contrast, matched
+from companion.verdicts.contrasts import apart, complete, matched
 
 AXES = ["permutation", "value_input"]
 
@@ -39,7 +39,7 @@ def test_matched_models_are_compared_seed_by_seed() -> None:
 
 
 def test_groups_that_do_not_match_are_compared_by_their_means() -> None:
-    found = contrast(LEFT, RIGHT, AXES)
+    found = apart(LEFT, RIGHT, AXES)
     assert found is not None
     assert (found.models, found.of) == (5, 6)
     assert found.difference.mean == pytest.approx((91 + 92) / 2 - (199 + 205) / 6)
@@ -48,7 +48,7 @@ def test_groups_that_do_not_match_are_compared_by_their_means() -> None:
 def test_nothing_is_said_of_nothing() -> None:
     empty = frame_of((0, "image", [math.nan, math.nan]))
     single = frame_of((0, "image", [90.0]))
-    for compare in (matched, between):
+    for compare in (matched, apart):
         assert compare(LEFT, empty, AXES) is None
         assert compare(empty, LEFT, AXES) is None
         assert compare(single, single, AXES) is None

@@ -17,7 +17,7 @@ from companion.render.strips import strip_figure
 from companion.render.tables import Table, between, plus_minus
 from companion.runs.spec import FITTED
 from companion.verdicts.cells import Completeness
-from companion.verdicts.contrasts import Contrast, complete, contrast, matched
+from companion.verdicts.contrasts import Contrast, apart, complete, matched
 
 __all__ = ["PermutationChapter"]
 
@@ -170,7 +170,7 @@ class PermutationChapter:
         for (row, column), cell in cells.items():
             for value in INPUTS:
                 groups = dict(self._by_place(cell[cell[VALUE_INPUT.name] == value]))
-                gaps = {place: contrast(groups[place], groups[0], AXES) for place in groups if place}
+                gaps = {place: apart(groups[place], groups[0], AXES) for place in groups if place}
                 known = {place: gap for place, gap in gaps.items() if gap is not None}
                 if known:
                     worst = min(known, key=lambda place: known[place].difference.mean)

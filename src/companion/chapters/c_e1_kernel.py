@@ -138,7 +138,7 @@ class KernelChapter:
             return head + "the kernels are not measured in all seeds yet."
         low, high = found.change
         text = head + (
-            f"no order changes the kernel (relative change at most {_tiny(high)})"
+            f"no order changes the kernel (relative change: {_tiny(high)})"
             if high < UNCHANGED
             else f"the {found.measured} other orders change the kernel by {100 * low:.1f} to {100 * high:.1f}%"
         )
@@ -186,13 +186,13 @@ def _between(values: pd.Series, complete: bool) -> str:
     if not complete or values.isna().any():
         return "pending"
     if values.max() < UNCHANGED:
-        return f"at most {_tiny(values.max())}"
+        return _tiny(values.max())
     return f"{values.min():.2g} to {values.max():.2g}"
 
 
 def _tiny(value: float) -> str:
     """Rounding differs between processors: a bound says all that there is to say."""
-    return f"{UNCHANGED:.0e}" if value else "0"
+    return f"at most {UNCHANGED:.0e}" if value else "none"
 
 
 def _mean(values: pd.Series, digits: int) -> str:

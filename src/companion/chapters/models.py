@@ -53,17 +53,19 @@ def score_text(cell: pd.DataFrame) -> str:
 
 
 def claims_of_models(chapter: Chapter) -> Table:
-    """The exhibit's claims with their verdicts and the rules that gave them."""
+    """The exhibit's claims with their verdicts, what each rule says of the paper's own numbers, and the rules."""
     results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
+    printed = any(paper is not None for _, _, paper in results)
     lines = [
         {
             "claim": claim.title,
             "row": found.row,
             "gap in points (bounds)": gap_text(found.difference, found.interval),
             "verdict": found.verdict,
+            **({"on the paper's own means": "–" if paper is None else paper.verdict} if printed else {}),
             "rule": found.rule,
         }
-        for claim, found, _ in results
+        for claim, found, paper in results
     ]
     seeds = chapter.exhibit.seeds[chapter.profile]
     title = f"Claims about {chapter.place}, paired over n = {seeds} seeds, by the models that are recorded"

@@ -21,7 +21,7 @@ from companion.measure.hidden_layers import BATCH, EXAMPLES
 from companion.project import user_cache
 from companion.records.provenance import device_name
 from companion.records.store import Record
-from companion.runs.examples import Examples, Split
+from companion.runs.examples import Examples
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
@@ -156,11 +156,10 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     teacher = None if spec.teacher is None else initial_model(spec.ungated).value
     model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")), teacher)
     torch.set_num_threads(threads)
-    examples = Examples(inputs, torch.arange(len(inputs)) % classes)
-    data = Split(examples, None, examples)
-    measure(spec, model, data)  # the first time also pays for allocation and set-up
+    labels = torch.arange(len(inputs)) % classes
+    measure(spec, model, inputs, labels)  # the first time also pays for allocation and set-up
     start = time.perf_counter()
-    measure(spec, model, data)
+    measure(spec, model, inputs, labels)
     return max(times * (time.perf_counter() - start), 1e-9)
 
 

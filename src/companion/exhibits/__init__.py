@@ -13,6 +13,7 @@ from companion.exhibits import (
     b_f4_resnet,
     b_f5_hidden_layers,
     c_dlgn,
+    c_t2_label_noise,
     c_tiling,
 )
 from companion.exhibits.a_f2_probes import F2_K, F2_NU
@@ -25,6 +26,7 @@ from companion.exhibits.b_f5_hidden_layers import F5
 from companion.exhibits.c_dlgn import DLGN
 from companion.exhibits.c_e1_kernel import E1_KERNEL
 from companion.exhibits.c_s_width import S_WIDTH_E1
+from companion.exhibits.c_t2_label_noise import T2_NOISE
 from companion.exhibits.c_tiling import TILING
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import PROFILES, Cell, Exhibit
@@ -35,13 +37,22 @@ __all__ = ["CLAIMS", "EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibi
 PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH)
 """In the order of the book."""
 
-PAPERS_B_C: tuple[Exhibit, ...] = (E1, E1_KERNEL, S_WIDTH_E1, F5, RESNET, TILING, DLGN)
+PAPERS_B_C: tuple[Exhibit, ...] = (E1, E1_KERNEL, S_WIDTH_E1, F5, RESNET, T2_NOISE, TILING, DLGN)
 """The same."""
 
 EXHIBITS: Mapping[str, Exhibit] = MappingProxyType({e.id: e for e in (*PAPER_A, *PAPERS_B_C)})
 """By id, in the order of the book."""
 
-MODULES = (a_t2_accuracy, a_f2_stages, b_f4_permutations, b_f5_hidden_layers, b_f4_resnet, c_tiling, c_dlgn)
+MODULES = (
+    a_t2_accuracy,
+    a_f2_stages,
+    b_f4_permutations,
+    b_f5_hidden_layers,
+    b_f4_resnet,
+    c_t2_label_noise,
+    c_tiling,
+    c_dlgn,
+)
 CLAIMS: tuple[Claim, ...] = tuple(claim for module in MODULES for claim in module.CLAIMS)
 """What the papers say of these tables and figures as a whole."""
 

@@ -22,11 +22,14 @@ __all__ = [
     "DATASET",
     "DEPTH",
     "FEATURES",
+    "GAMMA",
     "GATE_BETA",
     "GATE_EPS",
     "LABEL_NOISE",
+    "NOISE",
     "OPTIMISER",
     "PERMUTATION",
+    "PHASE",
     "STAGE",
     "STEP",
     "UNMOVED",
@@ -136,6 +139,11 @@ VALUE_INPUT = Axis("value_input", str, "input of the value network", _value_inpu
 ARRANGEMENT = Axis("arrangement", str, "what is done to the gates of a layer", _arrangement)
 FEATURES = Axis("features", str, "features that the gates are of", _features)
 STAGE = Axis("stage", int, "stage of the teacher's training", words=lambda stage: f"stage-{stage}")
+GAMMA = Axis("gamma", int, "random labels upstream [%]", words=lambda gamma: f"gamma={gamma}")
+NOISE = Axis(
+    "noise", str, "noise of labels upstream", words=lambda kind: {"uniform": "any label", "wrong": "wrong label"}[kind]
+)
+PHASE = Axis("phase", str, "phase of training")
 WIDTH = Axis(
     "width", int, "width of the first layer [units or channels]", lambda spec: spec.network.gate_shapes()[0][0]
 )

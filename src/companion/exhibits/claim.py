@@ -1,6 +1,7 @@
 """Claims about a table as a whole, as data.
 
-A claim compares columns within each row of the table, or values of one of the exhibit's axes within each column.
+A claim compares columns within each row of the table, or values of one of the exhibit's axes within each column, or
+places in both directions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["EVERY_OTHER", "TEN", "Claim", "Quoted", "Relation"]
+__all__ = ["EVERY_OTHER", "TEN", "At", "Claim", "Loss", "Quoted", "Relation"]
 
 EVERY_OTHER = "every other"
 """In the place of a value of an axis: all but the one it is compared with."""
@@ -50,6 +51,49 @@ class Quoted:
 
 
 @dataclass(frozen=True)
+class At:
+    """One column at one value of an axis, by one statistic.
+
+    Args:
+        column: which.
+        value: on the axis.
+        statistic: ``best_test``, or ``last_test``, of which the name says ``-end``.
+    """
+
+    column: str
+    value: Any
+    statistic: str = "best_test"
+
+    @property
+    def name(self) -> str:
+        """``M2(50)``, ``M1-end(50)``."""
+        return f"{self.column}{'' if self.statistic == 'best_test' else '-end'}({self.value})"
+
+    @property
+    def places(self) -> tuple[At, ...]:
+        """Itself."""
+        return (self,)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is lost from one place to another, in points: ``better - worse``."""
+
+    better: At
+    worse: At
+
+    @property
+    def name(self) -> str:
+        """``(M2(0) - M3(0))``."""
+        return f"({self.better.name} - {self.worse.name})"
+
+    @property
+    def places(self) -> tuple[At, ...]:
+        """Both."""
+        return self.better, self.worse
+
+
+@dataclass(frozen=True)
 class Claim:
     """A sentence of a paper that a table can decide.
 
@@ -60,9 +104,10 @@ class Claim:
         title: in our words.
         relation: of each pair.
         pairs: ``(a, b)``: columns, or values of the axis ``across``, or numbers quoted, with which every model of the
-            other side is compared.
+            other side is compared; or places on that axis, each with its column (:class:`At`), and what is lost
+            between two of them (:class:`Loss`).
         across: the axis along which it compares; ``None`` where it compares columns.
-        columns: in which it compares along an axis.
+        columns: in which it compares values of an axis.
         rows: axes that tell its rows apart, where it compares along an axis.
         row: what its row is called, where there is but one.
         profiles: those whose runs can decide it.

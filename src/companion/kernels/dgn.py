@@ -85,6 +85,10 @@ class DeepGatedNetwork:
         """A pass of the value network under given gates."""
         return trace(self.architecture, self.theta_v, self.value_input(x), gates=gates)
 
+    def value(self, x: Float[Tensor, "N ..."], stack: Sequence[Tensor]) -> Float[Tensor, "N C"]:
+        """The outputs of the value network under given gates."""
+        return self.value_trace(x, stack).output
+
     def __call__(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N C"]:
         """The outputs at the examples ``x``."""
         return self.value_trace(x, self.gates(x)).output

@@ -1,8 +1,8 @@
 """Probes: what is measured of a network between two epochs, besides its accuracy.
 
-A probe sees the network and some examples, and returns a few named numbers.  Those of Paper A take the first examples
-of each class of the training set, as the official code does (it shuffles a temporary copy, so the first ones are what
-it takes); those of hidden layers and of hard gates take test images, and the former leaves pictures of them too.
+A probe sees the network and examples, and returns a few named numbers.  Those of Paper A take the first examples of
+each class of the training set, as the official code does (it shuffles a temporary copy, so the first ones are what it
+takes); that of hidden layers leaves pictures beside its numbers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from companion.measure import hidden_layers
 from companion.measure.hard_gates import hard_gates
 from companion.measure.kernel_norms import kernel_norms
 from companion.measure.label_alignment import label_probe
-from companion.notation import Tensor
-from companion.runs.examples import Split
+from companion.notation import Float, Int, Tensor
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 
@@ -42,14 +41,11 @@ ON_TEST = frozenset({"hard-gates", HIDDEN})
 """Probes that see the examples that the run is tested on, not those that it trains on."""
 
 
-def measure(spec: RunSpec, model: Model, data: Split) -> dict[str, float]:
+def measure(spec: RunSpec, model: Model, inputs: Float[Tensor, "N ..."], labels: Int[Tensor, "N"]) -> dict[str, float]:
     """What the probe of a run says of its network now; nothing for a run without probe."""
-    if spec.probe is None:
-        return {}
-    seen = data.test if spec.probe in ON_TEST else data.train
-    return PROBES[spec.probe](spec, model, seen.inputs, seen.labels)
+    return PROBES[spec.probe](spec, model, inputs, labels) if spec.probe is not None else {}
 
 
-def pictures(spec: RunSpec, model: Model, data: Split) -> dict[str, Tensor]:
+def pictures(spec: RunSpec, model: Model, inputs: Float[Tensor, "N ..."]) -> dict[str, Tensor]:
     """The arrays that the probe of a run leaves beside its numbers; none but of hidden layers."""
-    return hidden_layers.pictures(spec, model, data.test.inputs) if spec.probe == HIDDEN else {}
+    return hidden_layers.pictures(spec, model, inputs) if spec.probe == HIDDEN else {}

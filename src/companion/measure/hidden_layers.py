@@ -110,9 +110,9 @@ def pictures(spec: RunSpec, model: Model, inputs: Float[Tensor, "N ..."]) -> dic
 def _outputs(spec: RunSpec, model: Model, x: Float[Tensor, "n ..."]) -> Iterator[tuple[str, int, Tensor]]:
     """Network, layer and outputs ``[n, W, *positions]`` of every hidden layer."""
     assert model.feature is not None
-    network = spec.network
-    feature = trace(network, model.feature, x, layers=network.gated_layers).z
-    value = trace(network, model.value, value_input(spec, x), gates(spec, model.feature, x)).z
+    network = spec.feature_network
+    feature = trace(network, model.feature, x, gate=spec.inner_gate, layers=network.gated_layers).z
+    value = trace(spec.network, model.value, value_input(spec, x), gates(spec, model.feature, x)).z
     for name, layers in zip(NETWORKS, (feature, value), strict=True):
         for l, z in enumerate(layers, start=1):
             yield name, l, z

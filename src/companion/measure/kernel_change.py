@@ -11,7 +11,7 @@ from companion.kernels.orders import npk_of_orders
 from companion.measure.chosen import double, first_of_each_class
 from companion.networks.forward import Params
 from companion.notation import Float, Int, Tensor, ValueInput
-from companion.runs.regimes import feature_gates, value_input
+from companion.runs.regimes import moved_gates, value_input
 from companion.runs.spec import RunSpec
 
 __all__ = ["CONVOLVED_EXAMPLES", "DENSE_EXAMPLES", "INPUTS", "all_orders", "kernel_changes"]
@@ -56,7 +56,7 @@ def kernel_changes(
         per_class = CONVOLVED_EXAMPLES if spec.network.convolutional else DENSE_EXAMPLES
     x = images[first_of_each_class(labels, per_class)].double()
     with torch.no_grad():
-        stack = [G.double() for G in feature_gates(spec, double(feature), x)]
+        stack = [G.double() for G in moved_gates(spec, double(feature), x)]
         inputs = [value_input(spec.replace(value_input=one), x) for one in INPUTS]
         H = npk_of_orders(replace(spec.network, bias=False), inputs, stack, all_orders(spec)).flatten(2)
     own = H[:, :1]

@@ -160,8 +160,8 @@ class Measurement:
     """What else is measured while training; it moves no weight.
 
     Args:
-        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` (DL), ``hard-gates`` (DL) or ``hidden-layers``
-            (not ReLU).
+        probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` or ``hard-gates`` (DL), ``hidden-layers``
+            (all but ReLU).
         probe_every: epochs from one measurement to the next; the first is before the first epoch, the last at the end.
     """
 

@@ -41,6 +41,8 @@ FEATURE = "feature/"
 """Before the name of a checkpoint: its feature network."""
 GATES = ("gates_from", "teacher_epochs")
 """The fields that say which run the gates of FL come from."""
+STARTS = ("start_from", "start_checkpoint")
+"""The fields that say which run a run begins from."""
 
 
 class Run(Protocol):
@@ -109,8 +111,8 @@ def start_source(spec: S) -> S | None:
     plain, gates = _startless(spec), gates_source(spec)
     if gates is None or "gates_from" in changes or changes.get("regime", Regime.FL) != Regime.FL:
         return changed(plain.replace(**_defaults(plain, GATES)) if "gates_from" in changes else plain, changes)
-    own = ("teacher_epochs", "teacher_checkpoint")
-    others = {name: value for name, value in changes.items() if name not in own}
+    later = ("teacher_epochs", "teacher_checkpoint", *STARTS)
+    others = {name: value for name, value in changes.items() if name not in later}
     start = changed(plain.replace(**_defaults(plain, (*GATES, "teacher_checkpoint"))), others)
     if "teacher_epochs" in changes:
         gates = gates.replace(epochs=changes["teacher_epochs"] or start.epochs)
@@ -118,6 +120,7 @@ def start_source(spec: S) -> S | None:
         gates_from=difference(_lasting(start, gates.epochs), gates),
         teacher_epochs=gates.epochs,
         teacher_checkpoint=changes.get("teacher_checkpoint", spec.teacher_checkpoint),
+        **{name: changes[name] for name in STARTS if name in changes},  # they are changes of a run whose gates stand
     )
 
 

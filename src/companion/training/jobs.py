@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from companion.measure import measure, pictures
+from companion.measure import ON_TEST, measure, pictures
 from companion.networks.forward import Params
 from companion.notation import Regime
 from companion.records.provenance import provenance
@@ -112,9 +112,10 @@ class Job:
         due = c.epoch % spec.probe_every == 0 or self.done
         if spec.probe is None or c.diverged or not due or c.epoch in measured:
             return
-        values = {"epoch": c.epoch, **measure(spec, c.state.model, data)}
+        seen = data.test if spec.probe in ON_TEST else data.train
+        values = {"epoch": c.epoch, **measure(spec, c.state.model, seen.inputs, seen.labels)}
         probes = {name: [*c.probes.get(name, []), value] for name, value in values.items()}
-        self.checkpoint = replace(c, probes=probes, pictures=pictures(spec, c.state.model, data))
+        self.checkpoint = replace(c, probes=probes, pictures=pictures(spec, c.state.model, seen.inputs))
 
     def record(self, device: str, threads: int) -> Record:
         """The finished run as a record; beside it a source of others leaves its weights, and a probe its pictures."""

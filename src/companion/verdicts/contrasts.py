@@ -10,7 +10,7 @@ import pandas as pd
 from companion.papers.margins import rules
 from companion.verdicts.stats import Difference, paired_difference
 
-__all__ = ["Contrast", "complete", "contrast", "matched"]
+__all__ = ["Contrast", "apart", "complete", "matched"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def matched(
     return Contrast(paired_difference([0.0] * len(gaps), gaps.to_list()), len(common), of)
 
 
-def contrast(
+def apart(
     left: pd.DataFrame, right: pd.DataFrame, axes: Sequence[str], statistic: str = "best_test"
 ) -> Contrast | None:
     """``left - right`` of two groups that are not matched: their means, seed by seed; ``None`` if one is empty.

@@ -122,7 +122,13 @@ def near(found: Sequence[float], printed: float, within: float) -> str:
     Raises:
         ValueError: fewer than two scores.
     """
-    low, high = paired_difference([printed] * len(found), found).interval(rules()["interval_confidence"])
-    if -within < low and high < within:
-        return "within the margin"
-    return "outside" if low >= within or high <= -within else "open"
+    gap = paired_difference([printed] * len(found), found)
+    return NEAR[equivalence(gap, within, rules()["interval_confidence"])]
+
+
+NEAR = {
+    Verdict.REPRODUCED: "within the margin",
+    Verdict.NOT_REPRODUCED: "outside",
+    Verdict.INCONCLUSIVE: "open",
+}
+"""The three outcomes of a sensitivity, which is no claim of a paper."""

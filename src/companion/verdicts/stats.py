@@ -120,9 +120,15 @@ def welch_difference(a: Published, b: Published) -> Difference:
     return Difference(b[0] - a[0], math.sqrt(total), total**2 / parts if parts else max(runs) - 1)
 
 
-def equivalence(difference: Difference, within: float) -> Verdict:
-    """Two one-sided tests: the 90% interval inside ``+-within``, outside it, or across its edge."""
-    low, high = difference.interval(rules()["equivalence_confidence"])
+def equivalence(difference: Difference, within: float, confidence: float | None = None) -> Verdict:
+    """Two one-sided tests: the 90% interval inside ``+-within``, outside it, or across its edge.
+
+    Args:
+        difference: estimated.
+        within: the margin.
+        confidence: of the interval, where it is another.
+    """
+    low, high = difference.interval(rules()["equivalence_confidence"] if confidence is None else confidence)
     if -within < low and high < within:
         return Verdict.REPRODUCED
     return Verdict.NOT_REPRODUCED if low >= within or high <= -within else Verdict.INCONCLUSIVE

@@ -94,22 +94,22 @@ def kernel_changes(draws: int = 3) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["network", "move", "input", "draw", "change"])
 
 
-def _changes(tiny: Tiny, routing: Routing, draw: int) -> dict[str, float]:
+def _changes(tiny: Tiny, move: Routing, draw: int) -> dict[str, float]:
     """Input of the value network to change."""
     generator = torch.Generator().manual_seed(draw)
     x = torch.randn(EXAMPLES, *tiny.narrow.input_shape, generator=generator, dtype=torch.float64)
     params = initialise(tiny.narrow, generator, "normal", 1.0, torch.float64)
     gates = trace(tiny.narrow, params, x).G
-    value = tiny.wide if routing.tiles > 1 else tiny.narrow
-    moved = routing.apply(gates)
+    value = tiny.wide if move.tiles > 1 else tiny.narrow
+    moved = move.apply(gates)
     inputs = {"image": x, "ones": torch.ones_like(x)}
     positioned = x.dim() > 2
-    if positioned and routing.tiles == 1 and len(routing.shifts or routing.turns) == 1:
-        inputs["image, moved along"] = routing.apply([x])[0]
+    if positioned and move.tiles == 1 and len(move.shifts or move.turns) == 1:
+        inputs["image, moved along"] = move.apply([x])[0]
     found = {}
     for name, entering in inputs.items():
         own = x if name == "image, moved along" else entering
-        before = npk_from_gates(tiny.narrow, own, gates) * routing.tiles**tiny.narrow.gated_layers
+        before = npk_from_gates(tiny.narrow, own, gates) * move.tiles**tiny.narrow.gated_layers
         found[name] = _relative(npk_from_gates(value, entering, moved), before)
     return found
 

@@ -1,0 +1,283 @@
+"""A module as a deep gated network: one copy makes gates, the other is linear and is multiplied by them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from companion.decoupling.operations import SITE_MODULES
+from companion.decoupling.plan import Plan, plan_of
+from companion.decoupling.sites import DROPOUTS, GATES, POOLS, Site
+from companion.notation import Tensor
+
+__all__ = ["DecoupledNetwork", "decouple"]
+
+TOLERANCE = 1e-4
+"""How far outputs and derivatives of the two ways may lie apart, relative to the largest of them."""
+
+
+class DecoupledNetwork(nn.Module):
+    """Two copies of a network: the feature network makes gates, the value network is linear under them.
+
+    Both have the modules of the original, with its names.  The feature network computes what the original computes; the
+    value network takes its gates, choices of pools and, in training mode, masks of dropout from a *stack* instead of
+    its own activations.  They share no weights and no statistics of batch norm: train either, or load other weights.
+
+    Args:
+        feature_network: makes the gates.
+        value_network: takes them; of the same shapes.
+
+    Raises:
+        NotDecouplableError: with every place that is in the way.
+    """
+
+    feature_network: nn.Module
+    value_network: nn.Module
+
+    def __init__(self, feature_network: nn.Module, value_network: nn.Module) -> None:
+        super().__init__()
+        self.feature_network = feature_network
+        self.value_network = value_network
+        self.training = feature_network.training
+        self._plans: dict[tuple[str, tuple[bool, ...]], Plan] = {}
+        self.plan("feature_network")
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """What the entries of a stack belong to, in their order, in the feature network's present mode."""
+        return tuple(self.plan("feature_network").sites.values())
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        """Names of the sites that are gates, in their order."""
+        return tuple(site.name for site in self.sites if site.kind == "gate")
+
+    def gates(self, x: Tensor) -> list[Tensor]:
+        """The stack at the examples ``x [N, ...]``: one entry for each of :attr:`sites`, in their order, no gradient.
+
+        A gate is shaped like its pre-activations ``[N, ...]``: bool for ReLU, else ``z / q`` in their type.  A max pool
+        has the flat positions of its maxima, int64, shaped as what it gives.  In training mode dropout has its mask,
+        in evaluation it has no entry.  Batch norm in training mode updates the feature network's running statistics.
+        """
+        return self._features(x)[0]
+
+    def value(self, x: Tensor, stack: Sequence[Tensor]) -> Any:
+        """What the value network makes of ``x [N, ...]`` under a stack, in the form of the original's output.
+
+        Args:
+            x: what enters the value network: the examples themselves, or ones, or noise.
+            stack: as :attr:`sites` says, gates bool or of any numbers.  Without masks of dropout the value network
+                drops out by itself, in its own mode.
+
+        Raises:
+            ValueError: wrong number of entries, or one of another shape than what it multiplies.
+        """
+        plan = self.plan("value_network")
+        sites = list(plan.sites.values())
+        masked = len(stack) == len(sites)
+        if not masked and len(stack) != sum(site.kind != "dropout" for site in sites):
+            raise ValueError(
+                f"the value network in its present mode takes {len(sites)} entries, not {len(stack)}: "
+                + ", ".join(site.name for site in sites)
+            )
+        entries = iter(stack)
+
+        def visit(site: Site, call: Call) -> Tensor:
+            return site.apply(call.operand, call.mask() if site.kind == "dropout" and not masked else next(entries))
+
+        return walk(plan, self.value_network, x, visit)
+
+    def forward(self, x: Tensor) -> Any:
+        """The value network under the feature network's gates, both at ``x [N, ...]``."""
+        return self.value(x, self.gates(x))
+
+    def _features(self, x: Tensor) -> tuple[list[Tensor], Any]:
+        """The stack, and the feature network's own output."""
+        stack: list[Tensor] = []
+
+        def visit(site: Site, call: Call) -> Tensor:
+            if site.kind == "pool":
+                z, chosen = POOLS[site.operation](call.operand, *call.args, **call.kwargs)
+                stack.append(chosen)
+                return z
+            if site.kind == "dropout":
+                stack.append(call.mask())
+                return site.apply(call.operand, stack[-1])
+            stack.append(GATES[site.operation](call.operand, *call.args, **call.kwargs))
+            return call.original()
+
+        with torch.no_grad():
+            output = walk(self.plan("feature_network"), self.feature_network, x, visit)
+        return stack, output
+
+    def plan(self, role: str) -> Plan:
+        """How ``feature_network`` or ``value_network`` is run in its present mode; traced when first needed."""
+        network: nn.Module = getattr(self, role)
+        key = role, tuple(module.training for module in network.modules())
+        if key not in self._plans:
+            self._plans[key] = plan_of(network)
+        return self._plans[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_plans": {}}  # plans are made anew where they are needed
+
+
+def decouple(model: nn.Module, example_input: Any, *, check: bool = True) -> DecoupledNetwork:
+    """A ReLU network as a deep gated network: one copy of it makes gates, another, linear one takes them.
+
+    With the weights and the gates that it begins with, its output is the model's to rounding.  The model is not
+    touched.  Its nonlinearities may be ReLU, LeakyReLU, PReLU, ReLU6, Hardtanh and ``clamp``, as modules, functions or
+    methods, in place or not; max pools and dropout.  All else must be linear or affine: convolutions, linear layers,
+    batch norm, average pools, sums, concatenations, reshaping, padding, resizing.
+
+    Args:
+        model: ``torch.fx`` must be able to trace it; its forward takes one tensor.
+        example_input: a tensor ``[N, ...]``, one or two examples, on the model's device.
+        check: run the example through and compare with the model, in its present mode; and that the value network's
+            derivative under fixed gates is the same at another input.
+
+    Raises:
+        NotDecouplableError: with the name of every node in the way, the reason, and what would do.
+        TypeError: the example is not a tensor.
+        RuntimeError: the comparison failed, which would be an error of this package.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import companion
+        >>> model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+        >>> x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+        >>> network = companion.decouple(model, x)
+        >>> [(site.name, site.kind, tuple(G.shape)) for site, G in zip(network.sites, network.gates(x))]
+        [('1', 'gate', (4, 5))]
+        >>> torch.equal(network(x), model(x))
+        True
+        >>> network.value(torch.ones_like(x), network.gates(x)).shape
+        torch.Size([4, 2])
+    """
+    if not isinstance(example_input, torch.Tensor):
+        raise TypeError(f"the example must be one tensor [N, ...], not {type(example_input).__name__}")
+    network = DecoupledNetwork(copy.deepcopy(model), copy.deepcopy(model))
+    if check:
+        _check(model, network, example_input)
+    return network
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a site's node calls: its operand, the other arguments, and the call as the original makes it."""
+
+    site: Site
+    operand: Tensor
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    original: Callable[[], Any]
+
+    def mask(self) -> Tensor:
+        """A fresh mask of dropout: what it makes of ones, with the random numbers that it would use."""
+        p = self.kwargs.get("p", self.args[0] if self.args else 0.5)
+        return DROPOUTS[self.site.operation](torch.ones_like(self.operand), p, True)
+
+
+def walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], Any]) -> Any:
+    """Run a graph node by node; a site gives whatever ``visit`` makes of its call."""
+    values: dict[fx.Node, Any] = {}
+    for node in plan.graph.nodes:
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
+        if node.op == "output":
+            return args[0]
+        if node.op == "placeholder":
+            first = x.clone() if plan.writes_to_input else x
+            values[node] = args[0] if values else first
+        elif node.op == "get_attr":
+            owner, _, name = str(node.target).rpartition(".")
+            values[node] = getattr(root.get_submodule(owner), name)
+        else:
+            site = plan.sites.get(node.name)
+            values[node] = (
+                run_node(node, root, args, kwargs)
+                if site is None
+                else visit(site, _call(site, node, root, args, dict(kwargs)))
+            )
+        for dead in plan.last[node.name]:
+            del values[dead]
+    raise AssertionError("a traced graph ends with its output")
+
+
+def run_node(node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if node.op == "call_module":
+        return root.get_submodule(str(node.target))(*args, **kwargs)
+    if node.op == "call_method":
+        return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+    return node.target(*args, **kwargs)  # type: ignore[operator]
+
+
+def _call(site: Site, node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    original = partial(run_node, node, root, args, kwargs)
+    operand, *rest = args or (kwargs["input" if "input" in kwargs else "self"],)
+    others = {name: value for name, value in kwargs.items() if name not in ("input", "self")}
+    if node.op == "call_module":
+        module = root.get_submodule(str(node.target))
+        others = {name: getattr(module, name) for name in SITE_MODULES[type(module)][1]}
+    return Call(site, operand, tuple(rest), others, original)
+
+
+def _check(model: nn.Module, network: DecoupledNetwork, x: Tensor) -> None:
+    """Compare with the model at an example, and that the value network is linear; leaves all as it was."""
+    with _as_it_was(model, network, x), torch.no_grad():
+        torch.manual_seed(0)
+        expected = _tensors(model(x.clone()))
+        torch.manual_seed(0)
+        stack = network.gates(x)
+        found = _tensors(network.value(x, stack))
+        for a, b in zip(expected, found, strict=True):
+            _require_close(a, b, "the output differs from the model's")
+        normed = (nn.modules.batchnorm._BatchNorm,)
+        if any(m.training for m in network.value_network.modules() if isinstance(m, normed)):
+            return  # its own statistics make it depend on the batch
+        here, there = _slope(network, x, stack), _slope(network, torch.randn_like(x), stack)
+        _require_close(here, there, "the value network is not linear")
+
+
+def _slope(network: DecoupledNetwork, x: Tensor, stack: Sequence[Tensor]) -> Tensor:
+    with torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
+        outputs = [y for y in _tensors(network.value(x, stack)) if y.requires_grad]
+        along = [torch.cos(torch.arange(y.numel(), device=y.device, dtype=y.dtype)).view_as(y) for y in outputs]
+        slope = torch.autograd.grad(outputs, x, along, allow_unused=True)[0] if outputs else None
+        return torch.zeros_like(x) if slope is None else slope
+
+
+def _require_close(a: Tensor, b: Tensor, message: str) -> None:
+    largest = a.abs().max().clamp(min=torch.finfo(a.dtype).tiny)
+    if not (a - b).abs().max() <= TOLERANCE * largest:
+        raise RuntimeError(f"{message} by {float((a - b).abs().max() / largest):.1e} of its size: please report this")
+
+
+@contextmanager
+def _as_it_was(model: nn.Module, network: nn.Module, x: Tensor) -> Iterator[None]:
+    """Buffers and random numbers as before."""
+    buffers = [buffer for module in (model, network) for buffer in module.buffers()]
+    before = [buffer.clone() for buffer in buffers]
+    devices = [x.device] if x.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        yield
+    with torch.no_grad():
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    """The tensors of an output, in order."""
+    if isinstance(output, torch.Tensor):
+        return [output]
+    if isinstance(output, dict):
+        output = output.values()
+    return [tensor for part in output or () for tensor in _tensors(part)]
