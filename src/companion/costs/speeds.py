@@ -76,7 +76,7 @@ class Speeds:
         training = run_flops(spec) / self[spec]
         if spec.probe is None:
             return training
-        return training + (-(-spec.epochs // spec.probe_every) + 1) * self._probe_seconds(spec)
+        return training + (spec.epochs // spec.probe_every + 1) * self._probe_seconds(spec)
 
     def total(self, specs: Iterable[RunSpec]) -> float:
         """How long some runs take here; those that differ only in their number of epochs are trained once."""

@@ -162,7 +162,7 @@ class Measurement:
     Args:
         probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` or ``hard-gates`` (DL), ``hidden-layers``
             (all but ReLU).
-        probe_every: epochs from one measurement to the next; the first is before the first epoch, the last at the end.
+        probe_every: epochs from one measurement to the next; the first is before the first epoch.
     """
 
     probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates", "hidden-layers"))

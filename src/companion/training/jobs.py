@@ -109,8 +109,7 @@ class Job:
         """Measure what the spec asks for, if this is the epoch for it and it has not been done."""
         c, spec = self.checkpoint, self.spec
         measured = c.probes.get("epoch", [])
-        due = c.epoch % spec.probe_every == 0 or self.done
-        if spec.probe is None or c.diverged or not due or c.epoch in measured:
+        if spec.probe is None or c.diverged or c.epoch % spec.probe_every or c.epoch in measured:
             return
         seen = data.test if spec.probe in ON_TEST else data.train
         values = {"epoch": c.epoch, **measure(spec, c.state.model, seen.inputs, seen.labels)}
