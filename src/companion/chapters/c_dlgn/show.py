@@ -59,7 +59,9 @@ class LinearChapter:
                     + ", ".join(f"{name} {mean:.2f}%" for name, mean in found.items())
                 )
             if not parts:
-                lines.append(f"{row}: pending, no network with linear features is recorded with all its seeds yet.")
+                lines.append(
+                    f"{row}: pending, not all of the networks that are compared are recorded with all their seeds yet."
+                )
                 continue
             lines.append(f"{row}: ReLU {relu.mean():.2f}%; {'; '.join(parts)} (means over {len(relu)} seeds).")
         return Findings(tuple(lines))
