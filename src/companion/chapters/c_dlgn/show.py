@@ -60,7 +60,7 @@ class LinearChapter:
                 )
             if not parts:
                 lines.append(
-                    f"{row}: pending, not all of the networks that are compared are recorded with all their seeds yet."
+                    f"{row}: pending, not all of the networks compared are recorded with all their seeds yet."
                 )
                 continue
             lines.append(f"{row}: ReLU {relu.mean():.2f}%; {'; '.join(parts)} (means over {len(relu)} seeds).")
