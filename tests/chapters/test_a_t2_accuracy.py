@@ -31,7 +31,7 @@ class TestThePaperBesideOurs:
         near = "Fixed learnt gates do almost as well as ReLU"
         assert claims[near, MNIST[1]] is Verdict.PENDING
         assert claims[near, ROW] is Verdict.NOT_REPRODUCED
-        assert len(claims) == 3 * 6 + 2
+        assert len(claims) == 4 * 6 + 2
         gains = {row: verdict for (claim, row), verdict in claims.items() if claim.startswith("Global average pooling")}
         assert gains == {"SGD/CIFAR-10": Verdict.PENDING, "Adam/CIFAR-10": Verdict.PENDING}
 

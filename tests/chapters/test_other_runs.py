@@ -10,7 +10,7 @@ import pytest
 
 from companion.chapters import open_chapter
 from companion.chapters.a_t2_accuracy import AccuracyChapter
-from companion.exhibits import Cell, cells
+from companion.exhibits import CLAIMS, Cell, cells
 from companion.runs.fields import SpecError
 from companion.verdicts.stats import Verdict
 from support.chapters import ROW, lines
@@ -128,10 +128,11 @@ class TestTheProfileForTwoCores:
         assert {title: line["verdict"] for title, line in found.items()} == {
             "Random gates are outperformed by gates that learn": Verdict.REPRODUCED,
             "Independent and dependent initialisation do not differ": Verdict.REPRODUCED,
+            next(claim.title for claim in CLAIMS if claim.id == "A-T2:DL-within-three"): Verdict.REPRODUCED,
             "Fixed learnt gates do almost as well as ReLU": Verdict.NOT_REPRODUCED,
         }
         others = table.frame[table.frame["row"] != ROW]
-        assert (len(others), set(others["verdict"])) == (3 * 5 + 2, {Verdict.PENDING})
+        assert (len(others), set(others["verdict"])) == (4 * 5 + 2, {Verdict.PENDING})
 
     def test_nothing_of_the_paper_stands_beside_them(self, small: AccuracyChapter) -> None:
         assert small.entries == []

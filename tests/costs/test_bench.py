@@ -15,7 +15,18 @@ from companion.costs.bench import Benchmark, Options, Unavailable, Variant, keep
 from companion.site import performance
 
 ROOT = Path(__file__).parents[2]
-QUICK = ["fc-train", "fc-train-sgd", "fc-growth", "gate-sharing", "conv-train", "cost-model", "ntk", "npk", "chain", "store"]
+QUICK = [
+    "fc-train",
+    "fc-train-sgd",
+    "fc-growth",
+    "gate-sharing",
+    "conv-train",
+    "cost-model",
+    "ntk",
+    "npk",
+    "chain",
+    "store",
+]
 KEYS = {"variant", "value", "unit", "ratio", "seconds", "spread", "gflops", "of_peak", "reason"}
 
 

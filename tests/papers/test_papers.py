@@ -70,7 +70,10 @@ def test_numbers_are_well_formed(subtests):
             assert tuple(row) == COLUMNS
             assert None not in row.values(), "a field too few, or too many"
             assert row["exhibit"] in EXHIBITS | OTHER_SOURCES
-            assert row["id"].removesuffix(":README") == f"{row['exhibit']}:{row['row']}:{row['column']}"
+            place = f"{row['exhibit']}:{row['row']}:{row['column']}"
+            two = [one["statistic"] for one in NUMBERS if place == f"{one['exhibit']}:{one['row']}:{one['column']}"]
+            both = {"best_test": "-best", "last_test": "-end"}[row["statistic"]] if "last_test" in two else ""
+            assert row["id"].removesuffix(":README") == place + both
             assert row["unit"] in {"% test accuracy", "percentage points", "% of the DNN's accuracy"}
             assert 0 < float(row["mean"]) <= 100
             assert row["std"] == "" or 0 < float(row["std"]) < 5

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from companion.records.store import Record, RecordError, Store
 from companion.records.weights import load, save, weights_digest
 from companion.runs.regimes import initial_model
+from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, epochs=3)
@@ -149,9 +150,9 @@ def test_the_committed_weights_are_those_of_their_records() -> None:
     if not files:
         pytest.skip("no weights here")
     for path in files:
-        kept = COMMITTED.weights(path.stem, "best_test")
-        assert kept is not None
+        found = {name: COMMITTED.weights(path.stem, name) for name in ("best_test", f"{FEATURE}best_test")}
+        ((name, kept),) = ((name, kept) for name, kept in found.items() if kept is not None)
         record = COMMITTED.read(COMMITTED.path(path.stem, kept.take)).content
-        assert weights_digest(kept.params) == record["weights"]["best_test"]
+        assert weights_digest(kept.params) == record["weights"][name]
         assert kept.epoch == record["best_epoch"]
         assert path.stat().st_size < 4 * 2**20

@@ -38,7 +38,8 @@ def frame_of(score: Score, grid: Sequence[Cell] = GRID) -> pd.DataFrame:
         }
         for c in grid
     )
-    return frame.assign(best_test=pd.to_numeric(frame["best_test"], errors="coerce"))
+    best = pd.to_numeric(frame["best_test"], errors="coerce")
+    return frame.assign(best_test=best, last_test=best)
 
 
 def seen(claim: Claim, score: Score, order: int | None = None) -> list[RowResult]:

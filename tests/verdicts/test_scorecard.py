@@ -198,7 +198,7 @@ class TestTheWhole:
         assert found["A-Claim2"].verdict is Verdict.PENDING
         assert found["A-Claim2"].rule == "all rows must be: 2 of 6 reproduced, 0 not reproduced, 4 pending"
         assert found["A-T2"].verdict is Verdict.PENDING
-        assert found["A-T2"].rule == "all numbers must be: 10 of 30 reproduced, 20 pending"
+        assert found["A-T2"].rule == "all numbers must be: 10 of 30 reproduced, 0 not reproduced, 20 pending"
 
     def test_a_whole_table_like_the_papers(self, full: list[Entry]) -> None:
         found = by_id(full)

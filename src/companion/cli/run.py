@@ -151,6 +151,7 @@ def keep_weights(
     store: StoreOption = None,
 ) -> None:
     """Keep the best weights of a run beside its record, so that FL runs need not train it again: of DL its gates."""
+    from companion.notation import Regime
     from companion.project import workspace_folder
     from companion.runs.sources import FEATURE
     from companion.training.workspace import Workspace
@@ -158,7 +159,9 @@ def keep_weights(
     records = store_of(store)
     trained = Workspace(workspace or workspace_folder(records.folder), records)
     for key in keys:
-        weights = trained.load_weights(key, f"{FEATURE}best_test") or trained.load_weights(key, "best_test")
+        made = records.path(key, 1)
+        gates = made.exists() and records.read(made).spec.regime is Regime.DL
+        weights = trained.load_weights(key, f"{FEATURE}best_test" if gates else "best_test")
         if weights is None:
             raise UsageError(f"there are no weights of a run {key} in {trained.folder}")
         print(records.keep_weights(key, weights.params))
