@@ -71,7 +71,7 @@ def parse(path: Path) -> Iterator[Mutation]:
 
 def sources(root: Path = ROOT) -> list[Path]:
     """The files that may be broken."""
-    return sorted(p for p in (root / "src" / "companion").rglob("*") if p.suffix in (".py", ".c", ".json"))
+    return sorted(p for p in (root / "src" / "companion").rglob("*") if p.suffix in (".py", ".c", ".h", ".json"))
 
 
 def place(mutation: Mutation, root: Path = ROOT) -> Path:

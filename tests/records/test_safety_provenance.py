@@ -40,7 +40,7 @@ from companion.runs.spec import RunSpec
 
 package = Path(companion.__file__).parent
 loaded = [Path(m.__file__) for n, m in list(sys.modules.items()) if n.split(".")[0] == "companion" and m.__file__]
-files = sorted({*loaded, *package.rglob("*.c"), *(package / "data").rglob("*.py")})
+files = sorted({*loaded, *package.rglob("*.[ch]"), *(package / "data").rglob("*.py")})
 
 def digest():
     provenance.sources_digest.cache_clear()
@@ -102,7 +102,7 @@ def test_every_source_that_training_reads_is_in_the_digest(found):
     assert [name for name, counted in files.items() if not counted] == []
     stems = {Path(name).stem for name in files}
     assert {"objectives", "fused", "regimes", "forward", "labels", "gate_cache", "stacked", "ntk", "spec"} <= stems
-    assert any(name.endswith(".c") for name in files)
+    assert {".c", ".h"} <= {Path(name).suffix for name in files}
     assert sum(name.startswith("data/") for name in files) > 5
     assert found["length"] == 16
 

@@ -17,9 +17,10 @@ from companion.runs.spec import RunSpec
 from companion.training.backends import LanesBackend
 from companion.training.backends.choose import choose_backend
 from companion.training.backends.planes import kernel
+from companion.training.backends.planes.run import Run
 from support.backends import advance, difference, initial, order
 from support.laboratory import tiny
-from support.planes import PLANES, SMALL, images, run
+from support.planes import PLANES, SMALL, begun, images, run
 
 pytestmark = pytest.mark.skipif(PLANES.refusal(SMALL) is not None, reason="no C compiler")
 
@@ -108,6 +109,38 @@ def test_what_does_not_fit_is_refused_before_c_sees_it():
         PLANES.start([SMALL], [state], Examples(data.inputs, data.labels + 10), "cpu", 1)
     with pytest.raises(ValueError, match=r"shape \(1, 8, 8\)"):
         PLANES.start([SMALL], [state], Examples(data.inputs[..., :7], data.labels), "cpu", 1)
+
+
+def test_images_may_lie_in_memory_in_any_order():
+    spec = run((3, 8, 8), architecture="C4GAP", width=4, batch_size=5, learning_rate=0.1)
+    data = images(spec, 20)
+    last = Examples(data.inputs.contiguous(memory_format=torch.channels_last), data.labels)
+    engines = [PLANES.start([spec], [begun(spec)], own, "cpu", 1) for own in (data, last)]
+    first, second = (engine.epoch([torch.arange(20)]) for engine in engines)
+    assert first == second
+    assert difference(engines[0].states()[0], engines[1].states()[0]) == 0
+
+
+@pytest.mark.parametrize("call", ["gates", "epoch"])
+def test_denormal_flushing_ends_with_every_call(call):
+    """In this very thread: the setting is the thread's own."""
+    spec = SMALL.replace(regime="FR-II")
+    one = Run(spec, initial(spec), images(run((1, 8, 8)), 20))
+    one.gates() if call == "gates" else one.epoch(torch.arange(20))
+    try:
+        assert (torch.tensor([1e-40]) * 0.5).item() > 0
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_results_come_back_in_the_order_of_the_runs():
+    """The longest is trained first: here the second."""
+    specs = [SMALL.replace(regime=regime) for regime in (Regime.RELU, Regime.DL, Regime.FR_II)]
+    states, data, own = [initial(s) for s in specs], images(run((1, 8, 8)), 20), torch.arange(20)
+    together = PLANES.start(specs, states, data, "cpu", 2).epoch([own] * 3)
+    alone = [PLANES.start([s], [state], data, "cpu", 1).epoch([own])[0] for s, state in zip(specs, states, strict=True)]
+    assert together == alone
+    assert len({result.loss for result in alone}) == 3
 
 
 # Who trains what
