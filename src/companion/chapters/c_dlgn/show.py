@@ -59,9 +59,7 @@ class LinearChapter:
                     + ", ".join(f"{name} {mean:.2f}%" for name, mean in found.items())
                 )
             if not parts:
-                lines.append(
-                    f"{row}: pending, not all of the networks compared are recorded with all their seeds yet."
-                )
+                lines.append(f"{row}: pending, not all of the networks compared are recorded with all their seeds yet.")
                 continue
             lines.append(f"{row}: ReLU {relu.mean():.2f}%; {'; '.join(parts)} (means over {len(relu)} seeds).")
         return Findings(tuple(lines))
