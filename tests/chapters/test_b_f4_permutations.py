@@ -113,9 +113,12 @@ def test_how_far_training_went_is_told_of_recorded_runs_alone() -> None:
 
 def test_claims_come_with_their_rules() -> None:
     table = made().claims().frame
-    assert list(table.columns) == ["claim", "row", "gap in points (bounds)", "verdict", "rule"]
+    own = "on the paper's own means"
+    assert list(table.columns) == ["claim", "row", "gap in points (bounds)", "verdict", own, "rule"]
     found = {(line["claim"].split()[0], line["row"]): line for line in table.to_dict("records")}
     order = found["The", f"{CNN}:FL"]
+    assert order[own] == "–"  # of single orders nothing is printed
+    assert found["Decoupled", CNN][own] is Verdict.REPRODUCED
     assert order["verdict"] is Verdict.PENDING
     assert order["rule"].startswith("so far reproduced: ")
     assert order["rule"].endswith("corrected for the largest of 2, margin 1; 4 of 46 comparisons recorded")
