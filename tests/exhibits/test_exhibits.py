@@ -35,6 +35,7 @@ def test_the_paper_grid_of_a_t2_is_the_papers():
         assert s.holdout == (5000 if cell.variant == "holdout" else 0)
         assert s.early_stop == (10 if s.dataset == "cifar10" and s.seed and not s.holdout else 0)
         assert (s.gate_beta, s.gate_eps) == (4.0, 0.1)
+        assert s.precision == ("bfloat16" if s.dataset == "cifar10" else "float32")
         assert s.width is s.depth is None
     variants = {(c.row, c.variant, c.spec.learning_rate) for c in grid if c.variant}
     held_out = [(row, "holdout", ROWS[row][3]) for row in ("FC/SGD/MNIST", "FC/Adam/MNIST", "GCONV/Adam/CIFAR-10")]
