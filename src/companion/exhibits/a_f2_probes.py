@@ -42,7 +42,6 @@ F2_NU = make(
     "a_f2_nu_alignment",
     {
         "quick": alignment(QUICK_NU, (("d = 4", 4),)),
-        "cpu": alignment({**NU, "train_size": 4000, "epochs": 20}, (CODE,)),
         "paper": alignment(NU, (CODE, TEXT)),
     },
     axes=(DEPTH, LABEL_NOISE),
@@ -55,7 +54,6 @@ F2_K = make(
     "a_f2_k_norms",
     {
         "quick": (Row("FC/SGD/digits", {**QUICK, **NORMS, "epochs": 20}, regimes=(DL,)),),
-        "cpu": (Row("FC/SGD/MNIST", {**NORMS, "train_size": 10_000}, regimes=(DL,)),),
         "paper": (Row("FC/SGD/MNIST", NORMS, regimes=(DL,)),),
     },
 )

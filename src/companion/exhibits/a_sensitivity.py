@@ -69,7 +69,7 @@ S_TEACHER = make(
     "a_s_teacher",
     {
         "quick": checkpoints("FC/Adam/digits", held_out(QUICK_ADAM, 200)),
-        "cpu": checkpoints("GCONV/Adam/CIFAR-10", held_out(CPU_GCONV_ADAM, 500)),
+        "cpu": checkpoints("GCONV/Adam/CIFAR-10", held_out(CPU_GCONV_ADAM, 5000)),
         "paper": checkpoints("FC/Adam/MNIST", held_out(FC_ADAM, 5000)),
     },
     axes=(CHECKPOINT,),
@@ -127,7 +127,7 @@ S_WIDTH = make(
     "a_s_width",
     {
         "quick": against("FC/Adam/digits", QUICK_ADAM, widths(8, 16, 64), (RELU, FR_II)),
-        "cpu": against("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM, widths(2, 4), (RELU, FR_II)),
+        "cpu": against("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM, widths(4, 8), (RELU, FR_II)),
         "paper": against("FC/Adam/MNIST", FC_ADAM, widths(32, 64, 256, 512), (RELU, FR_II)),
     },
     seeds={"paper": 3},

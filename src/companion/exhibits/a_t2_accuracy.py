@@ -6,10 +6,10 @@ from companion.exhibits.axes import ARCHITECTURE, DATASET, OPTIMISER
 from companion.exhibits.claim import Claim, Relation
 from companion.exhibits.grid import HOLDOUT, Row, make
 from companion.exhibits.settings import (
-    CPU_CONV,
-    CPU_FC,
     CPU_GCONV_ADAM,
     CPU_GCONV_SGD,
+    CPU_VCONV_ADAM,
+    CPU_VCONV_SGD,
     DL,
     FC_ADAM,
     FC_SGD,
@@ -49,10 +49,8 @@ T2 = make(
             Row("GCONV/Adam/digits", QUICK_CONV),
         ),
         "cpu": (
-            Row("FC/SGD/MNIST", {**FC_SGD, **CPU_FC}),
-            Row("FC/Adam/MNIST", {**FC_ADAM, **CPU_FC}),
-            Row("VCONV/SGD/CIFAR-10", {**conv("VCONV", "sgd", 1e-2, 0), **CPU_CONV}),
-            Row("VCONV/Adam/CIFAR-10", {**conv("VCONV", "adam", 1e-3, 0), **CPU_CONV}),
+            Row("VCONV/SGD/CIFAR-10", CPU_VCONV_SGD),
+            Row("VCONV/Adam/CIFAR-10", CPU_VCONV_ADAM),
             Row("GCONV/SGD/CIFAR-10", CPU_GCONV_SGD),
             Row("GCONV/Adam/CIFAR-10", CPU_GCONV_ADAM),
         ),
