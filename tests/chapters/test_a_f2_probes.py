@@ -25,19 +25,19 @@ def opened(name: str, profile: str = "paper") -> ProbeChapter:
 
 
 def test_controls_are_put_to_the_rule() -> None:
-    made = opened("A-F2-nu", "cpu")
+    made = opened("A-F2-nu")
     (line,) = made.controls().frame.to_dict("records")
     assert (line["control"], line["row"]) == ("random labels", "d = 6 (code)")
     random = made.probes[made.probes["variant"] == "random labels"]
     ends = random.sort_values("epoch").groupby("seed")["nu"].agg(["first", "last"])
     fallen = float((ends["last"] / ends["first"]).apply("log10").mean()) if len(ends) else None
     assert re.search(rf"below 0: {fallen:.2f}, 90% interval", line["the same rule"])
-    assert line["what it would say"] == trend_results(TRENDS[0], made.chapter.store, "cpu", "random labels")[0].verdict
+    assert line["what it would say"] == trend_results(TRENDS[0], made.chapter.store, variant="random labels")[0].verdict
     assert "n = 3 seeds" in made.controls().caption
 
 
 def test_growth_is_told_from_the_first_measurement_to_the_last() -> None:
-    made = opened("A-F2-K", "cpu")
+    made = opened("A-F2-K")
     (sentence,) = made.growth("trace_v", "norm_f").lines
     by_seed = [run.sort_values("epoch")["trace_v"] for _, run in made.probes.groupby("seed")]
     factors = [run.iloc[-1] / run.iloc[0] for run in by_seed]
@@ -46,11 +46,11 @@ def test_growth_is_told_from_the_first_measurement_to_the_last() -> None:
 
 
 def test_an_exhibit_without_controls_has_none() -> None:
-    assert opened("A-F2-K", "cpu").controls().frame.empty
+    assert opened("A-F2-K").controls().frame.empty
 
 
 def test_the_largest_ratio_is_told_before_training_and_after() -> None:
-    made = opened("A-F2-K", "cpu")
+    made = opened("A-F2-K")
     (sentence,) = made.largest_ratio("norm_v", "norm_f").lines
     ratio = made.probes["norm_v"] / made.probes["norm_f"]
     factor = ratio.where(ratio > 1, 1 / ratio)

@@ -229,7 +229,7 @@ class TestFigures:
         assert {ax.get_title().split("(")[1] for ax in panels} == {"n = 0)"}
 
     @pytest.mark.parametrize(
-        ("profile", "widths"), [("paper", [32, 64, 128, 256, 512]), ("cpu", [2, 4, 8]), ("quick", [8, 16, 32, 64])]
+        ("profile", "widths"), [("paper", [32, 64, 128, 256, 512]), ("cpu", [4, 8, 16]), ("quick", [8, 16, 32, 64])]
     )
     def test_accuracy_by_width_in_order(self, downloads: Path, profile: str, widths: list[int]) -> None:
         made = made_of(lambda c: 50 + c.spec.network.gate_shapes()[0][0] / 16, "A-S-width", profile, "own width")

@@ -28,7 +28,7 @@ def test_status_counts_what_is_there_and_estimates_the_rest(
     lines = {line["profile"]: line for line in say("status --json").json if line["exhibit"] == "A-T2"}
     assert list(lines["quick"]) == ["exhibit", "profile", "expected", "recorded", "missing", "seconds"]
     assert (lines["quick"]["expected"], lines["quick"]["recorded"], lines["quick"]["missing"]) == (75, 7, 68)
-    assert (lines["cpu"]["expected"], lines["cpu"]["missing"]) == (6 * 5 * 3, 90)
+    assert (lines["cpu"]["expected"], lines["cpu"]["missing"]) == (4 * 5 * 3, 60)
     assert (lines["paper"]["expected"], lines["paper"]["missing"]) == (10 * 5 * 5, 250)
     assert 0 < lines["quick"]["seconds"] < lines["cpu"]["seconds"] < lines["paper"]["seconds"]
     assert "paper" in say("status").out

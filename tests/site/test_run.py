@@ -101,7 +101,7 @@ def test_a_set_that_is_not_here_is_named_before_training(
     checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMPANION_DATA", str(tmp_path / "empty"))
-    with pytest.raises(DataError, match="run: companion data fetch mnist"):
+    with pytest.raises(DataError, match="run: companion data fetch cifar10"):
         plan(checkout, "A-T2", {"profile": "cpu"})
     assert plan(checkout, "A-T2", {"profile": "cpu", "train": False}).missing  # to show needs no data
 

@@ -52,9 +52,9 @@ def test_one_stale_run_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_trend_of_stale_runs_is_stale(newer: None) -> None:
-    store = Shelf(grid_of("A-F2-nu", "cpu"), lambda cell: 99.0)
+    store = Shelf(grid_of("A-F2-nu", "quick"), lambda cell: 99.0)
     falls = next(trend for trend in TRENDS if trend.exhibit == "A-F2-nu")
-    assert [result.verdict for result in trend_results(falls, store, "cpu")] == [Verdict.STALE]
+    assert [result.verdict for result in trend_results(falls, store, "quick")] == [Verdict.STALE]
     assert {result.verdict for result in trend_results(falls, store)} == {Verdict.PENDING}
 
 
