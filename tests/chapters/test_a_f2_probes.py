@@ -26,14 +26,19 @@ def opened(name: str, profile: str = "paper") -> ProbeChapter:
 
 def test_controls_are_put_to_the_rule() -> None:
     made = opened("A-F2-nu")
-    (line,) = made.controls().frame.to_dict("records")
-    assert (line["control"], line["row"]) == ("random labels", "d = 6 (code)")
-    random = made.probes[made.probes["variant"] == "random labels"]
-    ends = random.sort_values("epoch").groupby("seed")["nu"].agg(["first", "last"])
-    fallen = float((ends["last"] / ends["first"]).apply("log10").mean()) if len(ends) else None
-    assert re.search(rf"below 0: {fallen:.2f}, 90% interval", line["the same rule"])
-    assert line["what it would say"] == trend_results(TRENDS[0], made.chapter.store, variant="random labels")[0].verdict
-    assert "n = 3 seeds" in made.controls().caption
+    lines = made.controls().frame.to_dict("records")
+    assert [(line["control"], line["row"]) for line in lines] == [
+        ("random labels", "d = 6 (code)"),
+        ("random labels", "d = 5 (text)"),
+    ]
+    random = made.probes[made.probes["variant"] == "random labels"].sort_values("epoch")
+    results = trend_results(TRENDS[0], made.chapter.store, variant="random labels")
+    for line, result in zip(lines, results, strict=True):
+        ends = random[random["row"] == line["row"]].groupby("seed")["nu"].agg(["first", "last"])
+        fallen = float((ends["last"] / ends["first"]).apply("log10").mean())
+        assert re.search(rf"below 0: {fallen:.2f}, 90% interval", line["the same rule"])
+        assert line["what it would say"] == result.verdict
+    assert "n = 5 seeds" in made.controls().caption
 
 
 def test_growth_is_told_from_the_first_measurement_to_the_last() -> None:

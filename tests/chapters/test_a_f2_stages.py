@@ -23,7 +23,7 @@ TEXT, TEACHER = "FL, weights at the stage's end (text)", "the teacher itself"
 LINES = ["CNTK, quoted by the paper", "ReLU, as the paper prints it"]
 
 Score = Callable[[Cell], float | str | None]
-usual = stairs(STAIRS, std=0.5)
+usual = stairs(STAIRS, std=0.1)
 
 
 def known(cell: Cell) -> float:
@@ -80,10 +80,10 @@ class TestTable:
         found = block(stage_chapter())
         assert found[PAPER]["stage-0"] == "67.09"
         assert [float(found[PAPER][stage]) for stage in STAGES] == list(STAIRS)
-        assert [found[CODE][stage] for stage in STAGES] == [f"{mean:.2f} ± 0.50 (n = 5)" for mean in STAIRS]
-        assert [found[TEXT][stage] for stage in STAGES[1:]] == [f"{mean - 2:.2f} ± 0.50 (n = 5)" for mean in STAIRS[1:]]
+        assert [found[CODE][stage] for stage in STAGES] == [f"{mean:.2f} ± 0.10 (n = 3)" for mean in STAIRS]
+        assert [found[TEXT][stage] for stage in STAGES[1:]] == [f"{mean - 2:.2f} ± 0.10 (n = 3)" for mean in STAIRS[1:]]
         assert [found[TEACHER][stage] for stage in STAGES[1:]] == [
-            f"{mean + 1:.2f} ± 0.50 (n = 5)" for mean in STAIRS[1:]
+            f"{mean + 1:.2f} ± 0.10 (n = 3)" for mean in STAIRS[1:]
         ]
 
     def test_at_stage_0_there_is_neither_a_teacher_nor_a_checkpoint_to_choose(self) -> None:
@@ -92,23 +92,23 @@ class TestTable:
             assert (found[TEXT]["stage-0"], found[TEACHER]["stage-0"]) == ("", "")
 
     def test_a_cell_with_gaps_is_pending_and_no_other(self) -> None:
-        gaps = {("stage-3", "FL", ""): 2, ("stage-3", "FL", AT_STAGE_END): 0, ("stage-4", "ReLU", ""): 4}
+        gaps = {("stage-3", "FL", ""): 2, ("stage-3", "FL", AT_STAGE_END): 0, ("stage-4", "ReLU", ""): 1}
 
         def score(cell: Cell) -> float | None:
-            recorded = gaps.get((cell.row, cell.column, cell.variant), 5)
+            recorded = gaps.get((cell.row, cell.column, cell.variant), 3)
             return known(cell) if cell.spec.seed < recorded else None
 
         found, whole = block(stage_chapter(score)), block(stage_chapter())
         assert found[CODE]["stage-3"] == "pending: 2 of 3"
         assert found[TEXT]["stage-3"] == "pending: 0 of 3"
-        assert found[TEACHER]["stage-4"] == "pending: 2 of 3"
+        assert found[TEACHER]["stage-4"] == "pending: 1 of 3"
         changed = {(label, stage) for label in whole for stage in STAGES if found[label][stage] != whole[label][stage]}
         assert changed == {(CODE, "stage-3"), (TEXT, "stage-3"), (TEACHER, "stage-4")}
 
     @pytest.mark.parametrize(("profile", "own"), [("paper", False), ("cpu", True), ("quick", True), ("cpu", False)])
     def test_the_papers_curve_stands_only_beside_its_own_runs(self, profile: str, own: bool) -> None:
         found = block(stage_chapter(profile=profile, own=own))
-        assert list(found) == [CODE, TEXT, TEACHER]
+        assert list(found) == ([CODE, TEACHER] if profile == "cpu" else [CODE, TEXT, TEACHER])
         seeds = 5 if profile == "quick" else 3
         assert all(cell.endswith(f"(n = {seeds})") for cell in found[CODE].values())
 
@@ -150,7 +150,7 @@ class TestFigure:
     @pytest.mark.parametrize(("profile", "own"), [("paper", False), ("cpu", True), ("quick", True)])
     def test_they_stand_only_beside_the_papers_own_runs(self, profile: str, own: bool) -> None:
         (ax,) = stage_chapter(profile=profile, own=own).figure().axes
-        assert set(self.lines(ax)) == {CODE, TEXT, TEACHER}
+        assert set(self.lines(ax)) == {CODE, TEACHER} | (set() if profile == "cpu" else {TEXT})
 
     @pytest.mark.filterwarnings("error")
     def test_a_store_without_records_shows_the_paper_alone(self, downloads: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -18,7 +20,7 @@ from companion.verdicts.stats import summarise
 
 __all__ = ["StageChapter"]
 
-LABELS = {
+LABELS: Mapping[tuple[str, str], str] = {
     ("FL", ""): "FL, best test checkpoint so far (code)",
     ("FL", AT_STAGE_END): "FL, weights at the stage's end (text)",
     ("ReLU", ""): "the teacher itself",
@@ -35,6 +37,8 @@ class StageChapter:
 
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter
+        asked = set(zip(chapter.runs["column"], chapter.runs["variant"], strict=True))
+        self.labels = {kind: label for kind, label in LABELS.items() if kind in asked}
 
     def table(self) -> Table:
         """Stages across: the paper's accuracy, ours by code and by text, and that of the teacher."""
@@ -44,7 +48,7 @@ class StageChapter:
         if len(printed):
             known = printed.set_index(STAGE.name)["mean"]
             lines.append({"": "paper, FL"} | {head: plus_minus(known.get(i), None) for i, head in heads.items()})
-        for (column, variant), label in LABELS.items():
+        for (column, variant), label in self.labels.items():
             lines.append({"": label} | {head: self._cell(i, column, variant) for i, head in heads.items()})
         title = f"{self.chapter.place}: best test accuracy in percent, mean ± std; stage 0 has random gates (FR-II)"
         table = Table(pd.DataFrame(lines, dtype=object), title)
@@ -68,7 +72,7 @@ class StageChapter:
         """How accuracy goes from stage to stage, by code and by text, in one sentence each."""
         sentences = []
         random = self._runs(0, "FL", "")["best_test"].mean()
-        for (column, variant), label in LABELS.items():
+        for (column, variant), label in self.labels.items():
             means = {i: self._runs(i, column, variant)["best_test"].mean() for i in range(1, STAGES + 1)}
             if pd.isna(random) or any(pd.isna(mean) for mean in means.values()):
                 sentences.append(f"{label}: pending.")

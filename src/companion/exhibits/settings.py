@@ -79,7 +79,7 @@ Adam's step is larger than the papers', as narrow networks allow; SGD's is their
 CPU_GCONV_ADAM = {**conv("GCONV", "adam", 1e-3, 40), **SMALL}
 CPU_GCONV_SGD = {**conv("GCONV", "sgd", 1e-1, 40), **SMALL}
 CPU_VCONV_ADAM = {**conv("VCONV", "adam", 1e-3, 8), **SMALL}
-CPU_VCONV_SGD = {**conv("VCONV", "sgd", 1e-2, 40), **SMALL}
+CPU_VCONV_SGD = {**conv("VCONV", "sgd", 1e-2, 16), **SMALL}
 
 
 def held_out(fields: Fields, images: int) -> dict[str, Any]:
