@@ -19,6 +19,7 @@ from companion.training.workspace import Workspace
 FC = {"dataset": "mnist", "optimiser": "adam", "epochs": 2}
 CONVOLUTIONAL = {"dataset": "cifar10", "optimiser": "adam"}
 PAPER_WIDTH = {"train_size": 128, "test_size": 32, "epochs": 2}
+PART = {"train_size": 10_000, "test_size": 2_000}
 REGIMES = (Regime.RELU, Regime.FR_II, Regime.DL)
 
 
@@ -27,12 +28,14 @@ def kinds() -> dict[str, RunSpec]:
     named: dict[str, dict[str, Any]] = {f"FC, {regime}": {**FC, "regime": regime} for regime in REGIMES}
     named["FC, 512 wide, ReLU"] = {**FC, "width": 512, "train_size": 10_000}
     for architecture in ("GCONV", "VCONV"):
-        narrow = next(c.spec for c in cells("A-T2", "cpu", rows=[f"{architecture}/Adam/CIFAR-10"])).replace(epochs=2)
+        narrow = next(c.spec for c in cells("A-T2", "cpu", rows=[f"{architecture}/Adam/CIFAR-10"])).replace(
+            epochs=2, **PART
+        )
         for regime in REGIMES:
-            named[f"{architecture}, 8 filters, {regime}"] = {**narrow.to_dict(), "regime": regime}
+            named[f"{architecture}, 16 filters, {regime}"] = {**narrow.to_dict(), "regime": regime}
         named[f"{architecture}, own filters, ReLU"] = {**CONVOLUTIONAL, **PAPER_WIDTH, "architecture": architecture}
     for exhibit, name in (("A-F2-nu", "alignment"), ("A-F2-K", "norms")):
-        probed = next(cell.spec for cell in cells(exhibit, "cpu"))
+        probed = next(cell.spec for cell in cells(exhibit, "paper")).replace(**PART)
         named[f"FC with probe of {name}"] = probed.replace(epochs=2 * probed.probe_every).to_dict()
     return {name: RunSpec.from_dict({**fields, "seed": 0}) for name, fields in named.items()}
 

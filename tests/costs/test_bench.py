@@ -147,6 +147,14 @@ def test_the_list_names_every_benchmark(capsys, monkeypatch) -> None:
     assert [line["benchmark"] for line in json.loads(capsys.readouterr().out)] == [*QUICK, "book"]
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in (*QUICK, "book") if name != "store"]
+)  # it writes thousands of records
+def test_every_script_knows_what_it_would_time_at_full_size(name: str) -> None:
+    variants = list(load(ROOT)[name].variants(Options()))
+    assert len({variant.name for variant in variants}) == len(variants) >= 1
+
+
 def test_an_unknown_benchmark_is_a_usage_error(capsys, monkeypatch) -> None:
     monkeypatch.setenv("COMPANION_ROOT", str(ROOT))
     assert main(["bench", "fc"]) == 2
