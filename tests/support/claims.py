@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from companion.exhibits import CLAIMS, Cell
+from companion.exhibits import CLAIMS, EXHIBITS, Cell
 from companion.exhibits.claim import Claim
 from companion.verdicts.along import along
 from companion.verdicts.claims import RowResult, evaluate, own_differences
@@ -48,4 +48,6 @@ def seen(claim: Claim, score: Score, order: int | None = None) -> list[RowResult
     frame = frame_of(score, grid)
     view = along(claim, frame if order is None else frame.sample(frac=1, random_state=order))
     rows = sorted(set(view["row"]))
-    return evaluate(claim, [(row, "cifar10") for row in rows], own_differences(view, 5))
+    return evaluate(
+        claim, [(row, "cifar10") for row in rows], own_differences(view, EXHIBITS[claim.exhibit].seeds["paper"])
+    )

@@ -36,7 +36,7 @@ from support.claims import (
     frame_of,
     seen,
 )
-from support.synthetic import OFFSETS, STAIRS, grid_of, main_cells, stairs
+from support.synthetic import OFFSETS, STAGE_OFFSETS, STAIRS, grid_of, main_cells, stairs
 
 PLACES = places(main_cells())
 
@@ -176,7 +176,7 @@ class TestStages:
 
     def test_seeds_that_disagree_leave_the_rise_open(self) -> None:
         def score(cell: Cell) -> float:
-            return 70.0 + (3 + 4 * OFFSETS[cell.spec.seed]) * (cell.row == "stage-6")
+            return 70.0 + (3 + 4 * STAGE_OFFSETS[cell.spec.seed]) * (cell.row == "stage-6")
 
         (result,) = seen(RISES, score)
         assert result.verdict is UNCLEAR
@@ -196,7 +196,7 @@ class TestStages:
 
     def test_seeds_that_disagree_about_a_fall_leave_it_open(self) -> None:
         def score(cell: Cell) -> float:
-            return 70.0 + 3 * OFFSETS[cell.spec.seed] * (cell.row == "stage-4")
+            return 70.0 + 3 * STAGE_OFFSETS[cell.spec.seed] * (cell.row == "stage-4")
 
         (result,) = seen(NEVER_FALLS, score)
         assert result.verdict is UNCLEAR

@@ -30,6 +30,7 @@ __all__ = [
     "OPTIMISER",
     "PERMUTATION",
     "PHASE",
+    "SIDE",
     "STAGE",
     "STEP",
     "UNMOVED",
@@ -147,6 +148,7 @@ PHASE = Axis("phase", str, "phase of training")
 WIDTH = Axis(
     "width", int, "width of the first layer [units or channels]", lambda spec: spec.network.gate_shapes()[0][0]
 )
+SIDE = Axis("side", int, "side of the image [pixels]", lambda spec: spec.input_shape[-1])
 ARCHITECTURE = of_field("architecture", str, "network")
 OPTIMISER = of_field("optimiser", str, "optimiser", words={"sgd": "SGD", "adam": "Adam"})
 DATASET = of_field("dataset", str, "dataset", words={"mnist": "MNIST", "cifar10": "CIFAR-10"})

@@ -59,6 +59,8 @@ def band_figure(
     paper: pd.DataFrame | None = None,
     lines: Mapping[str, float] | None = None,
     doubling: bool = False,
+    ends: Mapping[str, tuple[float, float]] | None = None,
+    y: str = "test accuracy [%]",
 ) -> Figure:
     """Accuracy against a number: mean over seeds, with the range between the lowest and the highest.
 
@@ -69,6 +71,8 @@ def band_figure(
         paper: ``x`` and ``mean`` of what the paper prints.
         lines: label to height of a horizontal line.
         doubling: whether ``x`` doubles from point to point, so that its axis is logarithmic.
+        ends: label of a line to ``x`` and height of what the paper prints of it.
+        y: what is drawn, with its unit.
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.4, 4.2))
@@ -77,15 +81,17 @@ def band_figure(
             colour = COLOURS.get(label, own)
             ax.plot(mine["x"], mine["mean"], "o-", color=colour, label=f"{label} ({range_of(mine['n'])})")
             ax.fill_between(mine["x"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
+            if label in (ends or {}):
+                ax.plot(*(ends or {})[label], "D", color=colour, markeredgecolor="black", markersize=6, zorder=3)
         if paper is not None and len(paper):
             ax.plot(paper["x"], paper["mean"], "D--", color="black", markersize=4, linewidth=1, label="paper")
         for (label, height), style in zip((lines or {}).items(), ("--", ":", "-."), strict=False):
             ax.axhline(height, color="black", linestyle=style, linewidth=1, label=label)
         if doubling:
             ax.set_xscale("log", base=2)
-            numbers = sorted(set(frame["x"]))
+            numbers = sorted({*frame["x"], *(x for x, _ in (ends or {}).values())})
             ax.set_xticks(numbers, [str(number) for number in numbers])
-        ax.set(xlabel=x, ylabel="test accuracy [%]")
+        ax.set(xlabel=x, ylabel=y)
         ax.grid(alpha=0.3)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=8, frameon=False)

@@ -64,7 +64,13 @@ def chapter_parameters(name: str) -> dict[str, Any]:
     Raises:
         SpecError: unknown exhibit.
     """
-    return {**COMMON, **exhibit(name).parameters}
+    return _defaults(exhibit(name))
+
+
+def _defaults(chosen: Exhibit) -> dict[str, Any]:
+    """Every parameter of a chapter; where there is nothing of the paper's size, its profile is the largest there is."""
+    profile = COMMON["profile"] if COMMON["profile"] in chosen.profiles else list(chosen.profiles)[-1]
+    return {**COMMON, "profile": profile, **chosen.parameters}
 
 
 def plan(
@@ -132,7 +138,7 @@ def plan(
 
 def _values(chosen: Exhibit, given: Mapping[str, Any]) -> dict[str, Any]:
     """Every parameter of the chapter, those given and the defaults; fields of runs become overrides."""
-    values: dict[str, Any] = {**COMMON, "train": True, **chosen.parameters}
+    values: dict[str, Any] = {**_defaults(chosen), "train": True}
     fields = RunSpec.__dataclass_fields__
     overrides: dict[str, Any] = {}
     for name, value in given.items():

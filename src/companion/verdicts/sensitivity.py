@@ -12,7 +12,7 @@ from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, equivalence, paired_difference, summarise
 
-__all__ = ["Shift", "gap", "lines", "near", "shift"]
+__all__ = ["Shift", "change_of_gap", "gap", "lines", "near", "shift"]
 
 Shift = Mapping[str, Any]
 """One line: labels, ``mean, std, n``, the difference in points with its interval, and what the rule makes of it."""
@@ -74,6 +74,33 @@ def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: 
     if found is None:
         return {"verdict": _waiting(mine[mine["column"].isin([a, b])], statistic)}
     return _judged(found, mine["dataset"].iloc[0])
+
+
+def change_of_gap(frame: pd.DataFrame, axis: str, a: str, b: str, statistic: str = "best_test") -> Shift:
+    """What ``b - a`` in points is more at the largest value of an axis than at the smallest, seed by seed.
+
+    Args:
+        frame: of :func:`companion.verdicts.frames.runs`; one run for each value of the axis, column and seed.
+        axis: a column of numbers, at least two.
+        a: a column of the exhibit.
+        b: another.
+        statistic: what is compared.
+
+    Returns:
+        ``difference, low, high`` and ``verdict`` as in :func:`shift`, with the words ``the same`` (the 90% interval is
+        inside the margin), else ``rises`` or ``falls`` (it is above or below 0), else ``open``.
+    """
+    mine = frame[frame["column"].isin([a, b])]
+    ends = mine[mine[axis].isin([mine[axis].min(), mine[axis].max()])]
+    wide = ends.pivot(index="seed", columns=[axis, "column"], values=statistic)
+    small, large = (wide[end, b] - wide[end, a] for end in (mine[axis].min(), mine[axis].max()))
+    found = _paired(small.dropna(), large.dropna(), len(wide))
+    if found is None:
+        return {"verdict": _waiting(ends, statistic)}
+    low, high = found.interval(rules()["equivalence_confidence"])
+    same = equivalence(found, margin(mine["dataset"].iloc[0])) is Verdict.REPRODUCED
+    word = "the same" if same else "rises" if low > 0 else "falls" if high < 0 else "open"
+    return {"difference": found.mean, "low": low, "high": high, "verdict": word}
 
 
 def _paired(a: pd.Series, b: pd.Series, expected: int) -> Difference | None:
