@@ -103,9 +103,12 @@ def test_the_probe_that_is_timed_is_the_runs_own() -> None:
     assert 0 < seconds < 60
 
 
-@pytest.mark.parametrize("regime", ["FL", "FR-II"])
+@pytest.mark.parametrize(
+    ("probe", "regime", "images"),
+    [("hidden-layers", "FL", 500), ("hidden-layers", "FR-II", 500), ("hard-gates", "DL", 90)],
+)
 def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its_images(
-    regime: str, monkeypatch: pytest.MonkeyPatch
+    probe: str, regime: str, images: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
     real = speeds.measure
@@ -117,9 +120,10 @@ def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its
     monkeypatch.setattr(speeds, "measure", watched)
     clock = iter([10.0, 12.0])
     monkeypatch.setattr(speeds.time, "perf_counter", lambda: next(clock))
-    spec = TINY.replace(regime=regime, probe="hidden-layers", value_input="noise")
-    assert speeds._calibrate_probe(spec, 1) == pytest.approx(2.0 * 500 / 100)
-    assert sizes == [100, 100]
+    noise = {"value_input": "noise"} if probe == "hidden-layers" else {}
+    spec = TINY.replace(regime=regime, probe=probe, probe_every=TINY.epochs, test_size=90, **noise)
+    assert speeds._calibrate_probe(spec, 1) == pytest.approx(2.0 * images / 20)
+    assert sizes == [20, 20]
 
 
 def _record(spec: RunSpec, seconds: float, device: str, backend: str = "fused", threads: int = 1) -> Record:

@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 from companion.costs.flops import run_flops, training_flops
+from companion.data import DATASETS
 from companion.files.whole import write
-from companion.measure import HIDDEN, measure
-from companion.measure.hidden_layers import BATCH, EXAMPLES
+from companion.measure import HIDDEN, ON_TEST, measure
+from companion.measure.hidden_layers import EXAMPLES
 from companion.project import user_cache
 from companion.records.provenance import device_name
 from companion.records.store import Record
@@ -32,6 +33,10 @@ __all__ = ["Speeds", "estimate_seconds"]
 
 WORK = {"cpu": 1.5e10, "cuda": 2e12}
 """Operations in one calibration, by type of device: a fraction of a second."""
+
+
+PROBED = 20
+"""Examples in the calibration of a probe that takes them one after the other."""
 
 
 class Speeds:
@@ -151,7 +156,10 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
     classes = len(spec.class_names)
     generator = torch.Generator().manual_seed(0)
-    size, times = (BATCH, EXAMPLES / BATCH) if spec.probe == HIDDEN else (100 * classes, 1.0)
+    size, times = 100 * classes, 1.0
+    if spec.probe in ON_TEST:  # examples one after the other, so that a few tell what all of them take
+        size = PROBED
+        times = (EXAMPLES if spec.probe == HIDDEN else spec.test_size or DATASETS[spec.dataset].test_size) / size
     inputs = torch.rand((size, *spec.input_shape), generator=generator)
     teacher = None if spec.teacher is None else initial_model(spec.ungated).value
     model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")), teacher)
