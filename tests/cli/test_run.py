@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.cli.run import joined, parse
+from companion.exhibits import EXHIBITS
 from companion.project import Project
 from companion.records.store import Store
+from companion.site.run import Plan
 from support.projects import tree
 
 
@@ -33,6 +37,58 @@ def test_run_trains_executes_and_then_skips(say: Any, checkout: Project, tmp_pat
     assert len(Store(tmp_path / "store").files()) == 5
     assert "All 5 runs are recorded" in say(line, *more).err
     assert tree(checkout.root) == before
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(say: Any, checkout: Project, tmp_path: Path) -> None:
+    before = tree(checkout.root)
+    said = say("run A-T2 --dry-run --store", str(tmp_path / "store"))
+    assert (said.code, said.out) == (0, "")
+    assert "75 of 75 runs to train on cpu: about " in said.err
+    assert " of its memory at the least, " in said.err
+    assert " of disk (" in said.err
+    assert tree(checkout.root) == before
+    assert not (tmp_path / "store").exists()
+
+
+def test_what_the_disk_cannot_hold_is_refused_before_training(
+    say: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    said = say("run A-T2 --store", str(tmp_path / "store"))
+    assert said.code == 2
+    assert f"too little room in {tmp_path}: --store DIR takes a folder elsewhere" in said.err
+    assert not (tmp_path / "store").exists()
+
+
+class TestAll:
+    @pytest.fixture(autouse=True)
+    def two(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two exhibits that share runs, with one chapter."""
+        table = EXHIBITS["A-T2"]
+        rows = {"quick": table.profiles["quick"][:1]}
+        again = replace(table, id="A-T3", profiles=rows, seeds={"quick": 1})
+        both = {"A-T2": replace(table, profiles=rows, seeds={"quick": 2}), "A-T3": again}
+        monkeypatch.setattr("companion.exhibits.EXHIBITS", both)
+
+    def test_every_exhibit_of_the_profile_runs_once_over_one_grid(
+        self, say: Any, checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grids: list[Plan] = []
+        monkeypatch.setattr("companion.site.run.train_missing", lambda made, **_: grids.append(made) or 0)
+        said = say("run all --store", str(tmp_path / "store"))
+        assert said.code == 0, said.err
+        assert len(said.out.splitlines()) == 2
+        (grid,) = grids
+        assert len(grid.specs) == len(set(grid.specs)) == 10
+        assert "A-T2: 10 of 10 runs, about" in said.err
+        assert "A-T3: 5 of 5 runs, about" in said.err
+        assert "10 of 10 runs to train on cpu" in said.err
+
+    def test_it_takes_them_as_they_are(self, say: Any) -> None:
+        for line in ("run all -p seeds 2", "run all --output x.ipynb"):
+            said = say(line)
+            assert (said.code, said.out) == (2, "")
+            assert "--output and -p are for one exhibit alone" in said.err
 
 
 def test_interrupted_training_ends_with_130_and_says_how_to_go_on(

@@ -8,7 +8,7 @@ import torch
 
 from companion.costs import speeds
 from companion.costs.flops import epoch_flops, run_flops, training_flops
-from companion.costs.speeds import Speeds, estimate_seconds
+from companion.costs.speeds import Speeds
 from companion.exhibits import cells
 from companion.notation import Regime
 from companion.records.provenance import device_name
@@ -126,6 +126,36 @@ def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its
     assert sizes == [20, 20]
 
 
+def test_a_calibration_takes_the_seconds_it_is_given_over_all_kinds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def calibrate(spec: RunSpec, backend: object, device: str, threads: int, seconds: float) -> float:
+        asked.append((spec.width, seconds))
+        return 1e6 * spec.width
+
+    monkeypatch.setattr("companion.costs.speeds._calibrate", calibrate)
+    wider = TINY.replace(width=16)
+    record = _record(TINY, 8.0, device_name("cpu"), choose_backend(TINY).name)
+    known = Speeds(records=[record], cache=tmp_path / "speeds.json")
+    known.calibrate([TINY, TINY.replace(seed=1), wider], 120)
+    assert asked == [(8, 60.0), (16, 60.0)]
+    assert (known[TINY], known[wider]) == (8e6, 16e6)  # what was just measured, not what an old record says
+    assert Speeds(cache=tmp_path / "speeds.json")[wider] == 16e6
+
+
+def test_a_calibration_goes_on_for_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 2.0, 3.0, 3.0])  # begun, asked twice in between and once at the end
+    monkeypatch.setattr(speeds.time, "perf_counter", lambda: next(clock))
+    backend = choose_backend(TINY, "reference")
+    once = speeds._calibrate(TINY, backend, "cpu", 1, 2.5)
+    clock = iter([0.0, 1.0, 1.0])
+    assert once == pytest.approx(
+        speeds._calibrate(TINY, backend, "cpu", 1)
+    )  # three epochs in three seconds, one in one
+
+
 def _record(spec: RunSpec, seconds: float, device: str, backend: str = "fused", threads: int = 1) -> Record:
     curve = [50.0] * spec.epochs
     return Record.build(
@@ -172,7 +202,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_no_runs_take_no_time() -> None:
-    assert estimate_seconds([]) == 0
+    assert Speeds().total([]) == 0
 
 
 def test_a_run_on_two_classes_sees_about_a_fifth_of_the_examples() -> None:

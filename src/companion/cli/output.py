@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["UsageError", "duration", "facts", "json_only", "jsonable", "say", "table"]
+__all__ = ["UsageError", "duration", "facts", "json_only", "jsonable", "say", "size", "table"]
 
 
 class UsageError(ValueError):
@@ -76,3 +76,13 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / size:.1f} {unit}" if unit == "h" else f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:,.0f} days"
+
+
+def size(count: int) -> str:
+    """``12 KiB``, ``3.4 GiB``: bytes in the unit that keeps the number below 1,024."""
+    amount, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}" if amount < 10 and unit != "bytes" else f"{amount:,.0f} {unit}"

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from companion.cli.options import StoreOption, store_of
-from companion.cli.output import UsageError, duration, say
+from companion.cli.output import UsageError, duration, say, size
 
 if TYPE_CHECKING:
     from companion.site.run import Plan
 
-__all__ = ["joined", "keep_weights", "kernels", "run"]
+__all__ = ["ALL", "joined", "keep_weights", "kernels", "run"]
+
+ALL = "all"
+"""In the place of an exhibit: all that have the profile."""
+CALIBRATION = 120
+"""Seconds for which a GPU is measured before all of a profile is run on it."""
 
 FLAGS = ("-p", "--parameter")
 
@@ -52,7 +57,7 @@ def parse(pairs: list[str]) -> dict[str, Any]:
 
 
 def run(
-    exhibit: Annotated[str, typer.Argument(help="Such as A-T2; see `companion list`.")],
+    exhibit: Annotated[str, typer.Argument(help="Such as A-T2, or all of the profile; see `companion list`.")],
     profile: Annotated[str, typer.Option(help="quick, cpu or paper.")] = "quick",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     parameter: Annotated[
@@ -74,20 +79,43 @@ def run(
     ] = None,
     backend: Annotated[str, typer.Option(help="auto, fused, stacked or reference.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it takes: time, memory and disk, and do nothing.")
+    ] = False,
+    calibrate: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long to measure the device for that.",
+            show_default=f"{CALIBRATION} for all on a GPU, else a moment where nothing is known",
+        ),
+    ] = None,
 ) -> int:
     """Train what is missing and execute the chapter.  What is recorded already is skipped."""
     given = {"profile": profile, "device": device, **parse(parameter or [])}
+    from companion.exhibits import EXHIBITS
     from companion.project import find
-    from companion.site.run import execute_chapter, plan
+    from companion.site.run import execute_chapter, joint, plan
     from companion.training.machine import threads_here
 
     project = find()
-    made = plan(project, exhibit, given, store=store, output=output, backend=backend)
+    if exhibit == ALL and (output or parameter):
+        raise UsageError("all runs every exhibit as it is: --output and -p are for one exhibit alone")
+    names = [n for n, e in EXHIBITS.items() if profile in e.profiles] if exhibit == ALL else []
+    plans = [plan(project, n, given, store=store, output=output, backend=backend) for n in names or [exhibit]]
+    made, threads = joint(plans), threads or threads_here()
     try:
+        if made.values["train"] or dry_run:
+            on_gpu = CALIBRATION if exhibit == ALL and made.device != "cpu" else 0
+            _estimate(plans, backend, threads, on_gpu if calibrate is None else calibrate)
+        if dry_run:
+            return 0
         if made.values["train"]:
-            _train(made, backend, threads or threads_here())
-        say(f"Executing the chapter {made.exhibit.chapter}")
-        path = execute_chapter(project, made)
+            _train(made, backend, threads)
+        for one in plans:
+            say(f"Executing the chapter {one.exhibit.chapter}")
+            print(execute_chapter(project, one), flush=True)
     except KeyboardInterrupt:
         recorded = len(made.specs) - len(made.missing)
         say(
@@ -96,8 +124,43 @@ def run(
             "when the same command is given again."
         )
         return 130
-    print(path)
     return 0
+
+
+def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> None:
+    """Say what training takes, exhibit by exhibit where there are several, and refuse what the disk cannot hold."""
+    import shutil
+
+    from companion.costs.needs import needs
+    from companion.costs.speeds import Speeds
+    from companion.records.store import Store
+    from companion.site.run import joint
+
+    made = joint(plans)
+    missing = made.missing
+    if not missing:
+        return say(f"All {len(made.specs)} runs are recorded in {made.store}")
+    store = Store(made.store)
+    speeds = Speeds(made.device, threads, list(store), backend)
+    if calibrate:
+        say(f"Measuring {made.device} for {duration(calibrate)}")
+        speeds.calibrate(missing, calibrate)
+    if len(plans) > 1:
+        for one in plans:
+            if one.missing:
+                say(
+                    f"{one.exhibit.id}: {len(one.missing)} of {len(one.specs)} runs, "
+                    f"about {duration(speeds.total(one.missing))}"
+                )
+    found = needs(missing, store, speeds)
+    folder = next(parent for parent in (made.store, *made.store.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    say(
+        f"{found.runs} of {len(made.specs)} runs to train on {made.device}: about {duration(found.seconds)}, "
+        f"{size(found.memory)} of its memory at the least, {size(found.disk)} of disk ({size(free)} free)"
+    )
+    if found.disk > free:
+        raise UsageError(f"there is too little room in {folder}: --store DIR takes a folder elsewhere")
 
 
 def _train(made: Plan, backend: str, threads: int) -> None:
@@ -105,16 +168,12 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from companion.costs.speeds import estimate_seconds
-    from companion.records.store import Store
     from companion.site.run import Meter, train_missing
     from companion.training.loop import Progress as Epoch
 
     missing = made.missing
     if not missing:
-        return say(f"All {len(made.specs)} runs are recorded in {made.store}")
-    seconds = estimate_seconds(missing, made.device, threads, list(Store(made.store)), backend)
-    say(f"{len(missing)} of {len(made.specs)} runs to train on {made.device}: about {duration(seconds)}")
+        return
     meter, console = Meter(missing), Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

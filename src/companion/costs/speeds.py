@@ -29,7 +29,7 @@ from companion.training.backends import Backend
 from companion.training.backends.choose import choose_backend
 from companion.training.state import TrainState
 
-__all__ = ["Speeds", "estimate_seconds"]
+__all__ = ["Speeds"]
 
 WORK = {"cpu": 1.5e10, "cuda": 2e12}
 """Operations in one calibration, by type of device: a fraction of a second."""
@@ -90,6 +90,22 @@ class Speeds:
             longest[spec.course] = spec
         return sum(self.seconds(spec) for spec in longest.values())
 
+    def calibrate(self, specs: Iterable[RunSpec], seconds: float) -> None:
+        """Measure every kind of run anew, so many seconds in all, and prefer that to what is known from before.
+
+        Args:
+            specs: the runs.
+            seconds: for all kinds together; each is trained for one epoch of a few thousand examples at the least.
+        """
+        kinds: dict[str, tuple[RunSpec, Backend]] = {}
+        for spec in specs:
+            backend = choose_backend(spec, self.backend, self.device)
+            kinds.setdefault(self._name(spec, backend.name, self.threads), (spec, backend))
+        for name, (spec, backend) in kinds.items():
+            self.measured.pop(name, None)
+            speed = _calibrate(spec, backend, self.device, self.threads, seconds / len(kinds))
+            _write(self.cache, {**_read(self.cache), name: speed})
+
     def _probe_seconds(self, spec: RunSpec) -> float:
         """How long the probe of a run takes once, by calibration: the seconds of a record leave it out."""
         name = f"{spec.probe}: {self._name(spec, spec.regime.value, self.threads)}"
@@ -109,27 +125,8 @@ class Speeds:
         return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
 
 
-def estimate_seconds(
-    specs: Iterable[RunSpec],
-    device: str = "cpu",
-    threads: int = 1,
-    records: Iterable[Record] = (),
-    backend: str = "auto",
-) -> float:
-    """Seconds that some runs would take here, one after the other or side by side, whichever the backend does.
-
-    Args:
-        specs: the runs; none take no time.
-        device: a torch device.
-        threads: CPU threads.
-        records: finished runs; those of this device give the best estimate.
-        backend: as in :func:`companion.training.backends.choose.choose_backend`.
-    """
-    return Speeds(device, threads, records, backend).total(specs)
-
-
-def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> float:
-    """Train ReLU networks of this kind on random numbers for a moment; operations per second over all of them."""
+def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int, seconds: float = 0.0) -> float:
+    """Train ReLU networks of this kind on random numbers, a moment or so long; operations per second over all."""
     plain = spec.ungated.replace(learning_rate=1e-6)
     models = threads if backend.name in ("fused", "planes", "lanes") else 4  # one model a thread, or a small stack
     each = training_flops(plain)
@@ -146,10 +143,12 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int) -> fl
     order = torch.arange(size)
     engine.epoch([order[: max(1, size // 8)]] * models)  # the first steps also pay for allocation and set-up
     engine.states()
-    start = time.perf_counter()
-    engine.epoch([order] * models)
-    engine.states()  # waits for the device
-    return models * size * each / max(time.perf_counter() - start, 1e-9)
+    start, epochs = time.perf_counter(), 0
+    while not epochs or time.perf_counter() - start < seconds:
+        engine.epoch([order] * models)
+        engine.states()  # waits for the device
+        epochs += 1
+    return epochs * models * size * each / max(time.perf_counter() - start, 1e-9)
 
 
 def _calibrate_probe(spec: RunSpec, threads: int) -> float:

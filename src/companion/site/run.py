@@ -6,8 +6,8 @@ its progress; the chapter, executed afterwards with ``train=True``, then finds t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from companion.training.machine import device_of
 from companion.training.queue import run_missing, with_sources
 from companion.training.workspace import Workspace
 
-__all__ = ["Meter", "Plan", "chapter_parameters", "execute_chapter", "plan", "train_missing"]
+__all__ = ["Meter", "Plan", "chapter_parameters", "execute_chapter", "joint", "plan", "train_missing"]
 
 COMMON = {"profile": "paper", "device": "auto", "train": False}
 """Parameters that every chapter has, with their defaults."""
@@ -157,6 +157,12 @@ def _values(chosen: Exhibit, given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(values["overrides"], Mapping):
         raise SpecError("overrides must map fields of RunSpec to values")
     return {**values, "overrides": {**values["overrides"], **overrides}}
+
+
+def joint(plans: Sequence[Plan]) -> Plan:
+    """One plan for the training of several that have device and store in common: each run once, sources first."""
+    specs = dict.fromkeys(spec for made in plans for spec in made.specs)
+    return replace(plans[0], specs=tuple(sorted(specs, key=lambda spec: spec.generation)))
 
 
 @dataclass
