@@ -1,7 +1,7 @@
 """One thread, shape checking of the whole package, and hypothesis without deadlines.
 
 On a bare image with torch and pytest alone, shapes are not checked, and tests that need more are not found: enough for
-``pytest -m gpu tests/training/backends``.
+``pytest -m gpu tests/training/backends/test_chains.py``.
 """
 
 from __future__ import annotations
