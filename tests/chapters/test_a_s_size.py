@@ -106,6 +106,11 @@ def test_the_papers_values_stand_at_the_papers_size_and_never_as_ours() -> None:
         assert ax.get_ylabel() == "difference in test accuracy [points]"
 
 
+def test_without_records_the_papers_values_stand_alone() -> None:
+    (ax,) = made_of(lambda cell: None).figure("by width").axes
+    assert [str(line.get_label()) for line in ax.lines] == [f"{gap}, paper" for gap in GAPS]
+
+
 def test_digits_have_no_paper_beside_them(downloads: Path) -> None:
     made = made_of(lambda cell: 50.0 + cell.spec.seed, "quick")
     assert "paper" not in made.gaps().frame.columns

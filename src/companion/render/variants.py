@@ -76,13 +76,15 @@ def band_figure(
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.4, 4.2))
-        for own, label in zip(COLOURS.values(), dict.fromkeys(frame["label"]), strict=False):
+        for own, label in zip(COLOURS.values(), dict.fromkeys([*(ends or {}), *frame["label"]]), strict=False):
             mine = frame[frame["label"] == label].sort_values("x")
             colour = COLOURS.get(label, own)
-            ax.plot(mine["x"], mine["mean"], "o-", color=colour, label=f"{label} ({range_of(mine['n'])})")
-            ax.fill_between(mine["x"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
+            if len(mine):
+                ax.plot(mine["x"], mine["mean"], "o-", color=colour, label=f"{label} ({range_of(mine['n'])})")
+                ax.fill_between(mine["x"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
             if label in (ends or {}):
-                ax.plot(*(ends or {})[label], "D", color=colour, markeredgecolor="black", markersize=6, zorder=3)
+                alone = None if len(mine) else f"{label}, paper"
+                ax.plot(*(ends or {})[label], "D", color=colour, markeredgecolor="black", zorder=3, label=alone)
         if paper is not None and len(paper):
             ax.plot(paper["x"], paper["mean"], "D--", color="black", markersize=4, linewidth=1, label="paper")
         for (label, height), style in zip((lines or {}).items(), ("--", ":", "-."), strict=False):
