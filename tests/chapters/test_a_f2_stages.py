@@ -13,7 +13,7 @@ from companion.chapters.a_f2_stages import StageChapter
 from companion.chapters.chapter import Chapter
 from companion.exhibits import Cell, exhibit
 from companion.exhibits.a_f2_stages import AT_STAGE_END
-from companion.verdicts.stats import Verdict
+from companion.verdicts.stats import Shade, Verdict
 from support.synthetic import STAIRS, Shelf, grid_of, spread, stairs
 
 NAME = "A-F2-stages"
@@ -169,5 +169,5 @@ def test_claims_of_the_small_runs_leave_the_quoted_line_alone() -> None:
     assert list(found["verdict"]) == [Verdict.NOT_REPRODUCED, Verdict.REPRODUCED]  # it does not rise, nor does it fall
     paper = stage_chapter().chapter.claims().frame
     assert list(paper["verdict"]) == [Verdict.REPRODUCED] * 3
-    assert set(paper["rule on the paper's own numbers"]) == {Verdict.REPRODUCED}  # by its means, without deviations
+    assert set(paper["rule on the paper's own numbers"]) == {Shade.HOLDS}  # by its means, without deviations
     assert set(found["rule on the paper's own numbers"]) == {"–"}

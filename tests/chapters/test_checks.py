@@ -11,7 +11,7 @@ import pytest
 from companion.chapters.checks import CHAPTER_OF, CHAPTERS, check_table, table_of
 from companion.site.notebooks import parameters, read
 from companion.statements import CHECKS, Check, run_checks, statements
-from companion.verdicts.stats import Verdict
+from companion.verdicts.stats import Shade, Verdict
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 MINE = ("paths_and_gates", "dgn_and_gradients", "ntk_npk")
@@ -58,7 +58,7 @@ def test_the_table_links_every_id_to_its_entry():
 def test_both_forms_of_a_wrong_print_are_shown():
     frame = check_table(["A-Eq8"]).frame
     assert list(frame["form"]) == ["corrected", "printed"]
-    assert list(frame["verdict"]) == [Verdict.REPRODUCED, Verdict.NOT_REPRODUCED]
+    assert list(frame["verdict"]) == [Verdict.REPRODUCED, Shade.AS_IT_MUST]
     assert frame["error"].iloc[0] == "< 1e-10"
 
 

@@ -15,6 +15,18 @@ from companion.training.workspace import Workspace
 from support.commands import some_records
 
 
+def test_the_scorecard_as_a_tree(say: Any) -> None:
+    grown = say("scorecard --tree --json").json
+    assert list(grown) == ["paper", "cpu"]
+    root = grown["paper"]
+    assert list(root) == ["name", "weight", "coverage", "agreement", "children"]
+    assert [paper["name"] for paper in root["children"]] == ["A", "B", "C"]
+    said = say("scorecard --tree")
+    assert said.code == 0
+    assert "experiments" in said.out
+    assert "A-P2.1" not in said.out  # theory is one line: its statements weigh alike
+
+
 def test_verify_names_the_first_damaged_record(say: Any, checkout: Project) -> None:
     store = some_records(checkout.results, 3)
     assert say("verify").code == 0

@@ -14,7 +14,7 @@ import pytest
 from companion.render import accuracy, curves, labels, phases, strips, style, tables, variants
 from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
-from companion.verdicts.stats import Summary, Verdict
+from companion.verdicts.stats import Shade, Summary, Verdict
 
 ENTRY = Entry(
     id="A-T2:FC/SGD/MNIST:FL",
@@ -102,8 +102,8 @@ class TestText:
         assert cell.text == f"{tables.MARKS[verdict]} {verdict}"
 
     def test_no_two_verdicts_share_a_mark(self) -> None:
-        assert set(tables.MARKS) == set(Verdict)
-        assert len(set(tables.MARKS.values())) == len(Verdict)
+        assert set(tables.MARKS) == {*Verdict, Shade.NOR_THEIRS, Shade.AS_IT_MUST}
+        assert len(set(tables.MARKS.values())) == len(tables.MARKS)
 
 
 class TestNumberTable:
@@ -155,7 +155,7 @@ class TestOtherTables:
         theirs = RowResult("FC/SGD/MNIST", Verdict.INCONCLUSIVE, -0.004, (-0.194, 1.186), 0.2, "rule", "DI − II")
         table = tables.claim_table([("II = DI", ours, theirs), ("a < b", theirs, ours)], "c")
         assert cells(table) == [
-            ["II = DI", "FC/SGD/MNIST", "–", "–", "… pending", "+0.00 (-0.19 to +1.19)", "? inconclusive"],
+            ["II = DI", "FC/SGD/MNIST", "–", "–", "… pending", "+0.00 (-0.19 to +1.19)", "open"],
             [
                 "a < b",
                 "FC/SGD/MNIST",
@@ -176,7 +176,17 @@ class TestOtherTables:
     def test_a_rule_that_was_put_to_means_alone_shows_no_interval(self) -> None:
         ours = RowResult("r", Verdict.REPRODUCED, 12.3, (11.0, 13.6), None, "rule", "b − a")
         theirs = RowResult("r", Verdict.REPRODUCED, -0.001, None, None, "rule", "b − a")
-        assert cells(tables.claim_table([("t", ours, theirs)], "c"))[0][-2:] == ["+0.00 (means alone)", "✓ reproduced"]
+        assert cells(tables.claim_table([("t", ours, theirs)], "c"))[0][-2:] == ["+0.00 (means alone)", "holds"]
+
+    def test_a_claim_that_fails_on_the_papers_numbers_too_is_no_word_against_the_paper(self) -> None:
+        fails = RowResult("r", Verdict.NOT_REPRODUCED, 0.7, (0.6, 0.8), None, "rule", "b − a")
+        holds = replace(fails, verdict=Verdict.REPRODUCED)
+        lines = cells(tables.claim_table([("t", fails, fails), ("t", fails, holds), ("t", holds, fails)], "c"))
+        assert [(line[4], line[6]) for line in lines] == [
+            ("≠ not in the paper's numbers either", "fails"),
+            ("✗ not reproduced", "holds"),
+            ("✓ reproduced", "fails"),
+        ]
 
     def test_summaries(self) -> None:
         lines: list[tuple[dict[str, str], Summary | str]] = [

@@ -8,9 +8,11 @@ import pytest
 
 from companion.records.store import Store
 from companion.render import markdown
+from companion.render.tables import MARKS
 from companion.site import pages
 from companion.verdicts.scorecard import headline, scorecard
 from companion.verdicts.stats import Verdict
+from companion.verdicts.tree import tree
 
 
 def _data(name: str) -> list[dict]:
@@ -69,9 +71,31 @@ def test_cells_are_escaped_and_rules_do_not_repeat_their_verdict(lines: list[dic
     assert "pending</span>: pending" not in pages.statements(lines, {})
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
+def test_the_landing_page_says_how_much_of_each_paper_is_measured_and_agrees(entries: list) -> None:
+    grown = {"paper": tree(entries).to_dict()}
+    first, second = pages.headline(headline(entries), grown).split("\n\n")
+    rows = [line.strip("| ").split(" | ") for line in first.splitlines()[2:]]
+    assert [row[:2] for row in rows if row[0] == "Paper A"] == [["Paper A", "experiments"], ["Paper A", "theory"]]
+    assert all(re.fullmatch(r"\d+%", row[2]) for row in rows)
+    assert second == pages.headline(headline(entries))
+
+
+def test_the_scorecard_shows_its_tree_exhibit_by_exhibit(entries: list, lines: list[dict]) -> None:
+    page = pages.scorecard(lines, {}, {"paper": tree(entries).to_dict()})
+    section = page[page.index("## How much of it") : page.index("## Numbers")]
+    assert "{download}`tree.json <tree.json>`" in section
+    assert re.search(r"\| `paper` \| Paper A \| A-T2 \| \d+ \| \d+\.\d+% \| \d+% \|", section)
+
+
+def test_a_claim_that_fails_on_the_papers_numbers_too_is_shown_so(lines: list[dict]) -> None:
+    line = next(line for line in lines if line["kind"] == "claim")
+    page = pages.scorecard([line | {"verdict": "not reproduced", "word": "not in the paper's numbers either"}], {})
+    assert "verdict-not-in-the-papers-numbers-either\">≠&nbsp;not in the paper's numbers either</span>" in page
+
+
+@pytest.mark.parametrize("verdict", list(MARKS))
 def test_every_verdict_can_be_shown(verdict: Verdict) -> None:
-    assert f"verdict-{str(verdict).replace(' ', '-')}" in pages.headline({"number": {str(verdict): 3}})
+    assert f"{MARKS[verdict]}&nbsp;{verdict}</span>" in pages.headline({"number": {str(verdict): 3}})
 
 
 def test_no_page_names_another_host(lines: list[dict]) -> None:

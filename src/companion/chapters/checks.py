@@ -12,7 +12,7 @@ import pandas as pd
 from companion.render.markdown import anchor
 from companion.render.tables import Table
 from companion.statements import Check, run_checks, statements
-from companion.verdicts.stats import Verdict
+from companion.verdicts.stats import Shade, Verdict
 
 __all__ = ["CHAPTERS", "CHAPTER_OF", "CheckTable", "check_table", "table_of"]
 
@@ -137,8 +137,10 @@ def _strain(check: Check) -> float:
     return check.error / check.tolerance if check.tolerance else inf
 
 
-def _verdict(group: Sequence[Check]) -> Verdict:
+def _verdict(group: Sequence[Check]) -> Verdict | Shade:
     holding = sum(check.holds for check in group)
+    if group[0].form == "printed" and not holding:
+        return Shade.AS_IT_MUST
     if holding == len(group):
         return Verdict.REPRODUCED
     return Verdict.PARTLY if holding and group[0].form != "printed" else Verdict.NOT_REPRODUCED

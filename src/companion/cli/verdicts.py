@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from companion.cli.options import Json, StoreOption, store_of
 from companion.cli.output import UsageError, facts, json_only, say, table
 
+if TYPE_CHECKING:
+    from companion.verdicts.tree import Node
+
 __all__ = ["check", "scorecard", "verify"]
 
 
-def scorecard(json: Json = False, store: StoreOption = None) -> None:
+def scorecard(
+    json: Json = False,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="As a tree: how much of each paper is measured, and how much agrees.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
     """Set every number, claim and statement of the papers beside what was measured."""
     from companion.verdicts.scorecard import scorecard as entries_of
+    from companion.verdicts.tree import trees
 
     records = store_of(store)
     with json_only(json):
-        lines = [entry.to_dict() for entry in entries_of(records)]
+        entries = entries_of(records)
+        grown = trees(entries, records) if tree else {}
+    if tree:
+        return facts({name: root.to_dict() for name, root in grown.items()}) if json else _show(grown)
+    lines = [entry.to_dict() for entry in entries]
     if json:
         return facts(lines)
-    columns = ("id", "kind", "paper_mean", "mean", "n", "verdict", "rule")
+    columns = ("id", "kind", "paper_mean", "mean", "n", "word", "rule")
     return table("", columns, [[line[name] for name in columns] for line in lines])
+
+
+def _show(grown: Mapping[str, Node]) -> None:
+    """Every inner node of the trees, a line each, those below it set in."""
+
+    def lines(node: Node, depth: int) -> Iterator[list[str]]:
+        agrees = "–" if node.agreement is None else f"{node.agreement:.0%}"
+        count = str(sum(1 for _ in leaves(node)))
+        yield ["  " * depth + node.name, f"{node.weight:.2%}", count, f"{node.coverage:.0%}", agrees]
+        for child in node.children if node.name != THEORY else ():  # each of these is a statement of its own
+            if child.entry is None:
+                yield from lines(child, depth + 1)
+
+    from companion.verdicts.tree import THEORY, leaves
+
+    for profile, root in grown.items():
+        table(f"profile {profile}", ("part", "weight", "leaves", "measured", "agrees"), list(lines(root, 0)))
 
 
 def check(

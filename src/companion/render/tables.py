@@ -5,6 +5,7 @@ Tables are HTML with plain text inside, rounded to what is stable across machine
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,11 +14,21 @@ import pandas as pd
 
 from companion.verdicts.claims import RowResult
 from companion.verdicts.scorecard import Entry
-from companion.verdicts.stats import Summary, Verdict
+from companion.verdicts.stats import Shade, Summary, Verdict, shade
 
-__all__ = ["MARKS", "Table", "between", "claim_table", "number_table", "plus_minus", "signed", "summary_table"]
+__all__ = [
+    "MARKS",
+    "Table",
+    "between",
+    "claim_table",
+    "css_class",
+    "number_table",
+    "plus_minus",
+    "signed",
+    "summary_table",
+]
 
-MARKS = {
+MARKS: Mapping[Verdict | Shade, str] = {
     Verdict.REPRODUCED: "✓",
     Verdict.NOT_REPRODUCED: "✗",
     Verdict.PARTLY: "◐",
@@ -26,7 +37,25 @@ MARKS = {
     Verdict.STALE: "↻",
     Verdict.CITED: "❝",
     Verdict.NOT_CHECKABLE: "–",
+    Shade.NOR_THEIRS: "≠",
+    Shade.AS_IT_MUST: "⊘",
 }
+"""A mark for every word that is a verdict of ours."""
+PAPERS_OWN = {
+    Verdict.REPRODUCED: Shade.HOLDS,
+    Verdict.NOT_REPRODUCED: Shade.FAILS,
+    Verdict.INCONCLUSIVE: Shade.OPEN,
+}
+"""What a rule says of the paper's own numbers, in words that do not sound like a measurement of ours."""
+
+
+def css_class(word: str) -> str:
+    """The classes of the element that shows the word of a verdict.
+
+    >>> css_class("fails, as it must")
+    'verdict verdict-fails-as-it-must'
+    """
+    return f"verdict verdict-{re.sub('[^a-z]+', '-', word.replace(chr(39), ''))}"
 
 
 class Table:
@@ -55,9 +84,8 @@ class Table:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, Verdict):
-        name = str(value).replace(" ", "-")
-        return f'<td class="verdict verdict-{name}">{MARKS[value]} {escape(str(value))}</td>'
+    if isinstance(value, (Verdict, Shade)):
+        return f'<td class="{css_class(value)}">{MARKS.get(value, "")} {escape(str(value))}</td>'.replace("> ", ">")
     return f"<td>{escape(str(value))}</td>"
 
 
@@ -141,9 +169,9 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
             "row": ours.row,
             "least favourable pair": pair(ours),
             "gap in points (90% interval)": gap(ours),
-            "verdict": ours.verdict,
+            "verdict": shade(ours.verdict, paper.verdict if paper else None),
             "paper's gap": gap(paper),
-            "rule on the paper's own numbers": "–" if paper is None else paper.verdict,
+            "rule on the paper's own numbers": "–" if paper is None else PAPERS_OWN.get(paper.verdict, paper.verdict),
         }
         for title, ours, paper in results
     ]

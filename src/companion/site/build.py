@@ -9,6 +9,7 @@ compares these outputs with an execution of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -104,8 +105,11 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.site import pages, performance
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard
+    from companion.verdicts.tree import trees
 
-    entries = scorecard(Store(project.results))
+    store = Store(project.results)
+    entries = scorecard(store)
+    grown = {profile: root.to_dict() for profile, root in trees(entries, store).items()}
     lines = [entry.to_dict() for entry in entries]
     outcomes = CheckStore(project.results / FOLDER).outcomes()
     checks = {name: [asdict(check) for check in one.checks] for name, one in outcomes.items() if one.current}
@@ -114,10 +118,11 @@ def generated_pages(project: Project) -> dict[str, str]:
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
     page = project.root / "book" / "performance.md"
     return {
-        "headline.md": pages.headline(headline(entries)),
-        "scorecard.md": pages.scorecard(lines, places),
+        "headline.md": pages.headline(headline(entries), grown),
+        "scorecard.md": pages.scorecard(lines, places, grown),
         "statements.md": pages.statements(lines, places, checks, shown),
         "errata.md": pages.errata(),
+        "tree.json": json.dumps(grown, indent=1) + "\n",
         **performance.pages(
             performance.results(project.root / BENCHMARKS / "results"),
             performance.targets(project.root / BENCHMARKS / "targets.json"),

@@ -7,6 +7,7 @@ of statements and errata of the package.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -14,10 +15,9 @@ from companion.papers import errata as printed_errata
 from companion.papers.statements import Statement
 from companion.papers.statements import statements as printed_statements
 from companion.render.markdown import anchor, table
-from companion.render.tables import MARKS
-from companion.verdicts.stats import Verdict
+from companion.render.tables import MARKS, css_class
 
-__all__ = ["errata", "headline", "scorecard", "statements"]
+__all__ = ["errata", "figures", "headline", "scorecard", "statements"]
 
 Line = Mapping[str, Any]
 """One entry of the scorecard, as ``Entry.to_dict`` gives it."""
@@ -31,25 +31,92 @@ PAPERS = {
 }
 
 
-def headline(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """The table of the landing page: kinds down, verdicts across.
+def headline(
+    counts: Mapping[str, Mapping[str, int]], trees: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> str:
+    """The tables of the landing page: what is measured of each paper, and kinds by their verdicts.
 
     Args:
-        counts: kind to verdict to count, as :func:`companion.verdicts.scorecard.headline` gives it.
+        counts: kind to word to count, as :func:`companion.verdicts.scorecard.headline` gives it.
+        trees: profile to its tree, as :meth:`companion.verdicts.tree.Node.to_dict` gives it.
     """
-    shown = [v for v in Verdict if any(str(v) in row for row in counts.values())]
+    shown = [v for v in MARKS if any(str(v) in row for row in counts.values())]
     rows = [
         [KINDS.get(kind, kind), sum(row.values()), *(row.get(str(v), 0) for v in shown)] for kind, row in counts.items()
     ]
-    return table(["", "all", *(_verdict(str(v)) for v in shown)], rows)
+    parts = [figures(trees), table(["", "all", *(_verdict(str(v)) for v in shown)], rows)]
+    return "\n\n".join(filter(None, parts))
 
 
-def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
+def _tree(trees: Mapping[str, Mapping[str, Any]], places: Mapping[str, str]) -> list[str]:
+    """The section of the tree: figures of its papers, and of the exhibits below them."""
+    if not trees:
+        return []
+    rows = [
+        [
+            f"`{profile}`",
+            PAPERS[paper["name"]],
+            _chapter(part["name"], places),
+            len(part["children"]),
+            f"{part['weight']:.2%}",
+            *_figures(part),
+        ]
+        for profile, root in trees.items()
+        for paper in root["children"]
+        for section in paper["children"]
+        if section["name"] == "experiments"
+        for part in section["children"]
+    ]
+    return [
+        "## How much of it, and how it came out",
+        "*Measured* is the share that has been measured or checked at all, *agrees* the share that came out as printed "
+        "of what is decided; half of a thing that holds *partly* counts. Every part of a paper weighs as much as its "
+        "neighbours: theory as much as experiments, each exhibit as much as the next, and within it each number or "
+        "claim. Cited numbers, variants of a run, and what code cannot check are no part of it. The whole tree with "
+        "its weights is in {download}`tree.json <tree.json>`; `companion scorecard --tree` prints it.",
+        figures(trees),
+        table(["profile", "paper", "exhibit", "numbers and claims", "weight", "measured", "agrees"], rows),
+    ]
+
+
+def figures(trees: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of coverage and agreement: papers and their parts down, profiles across.
+
+    Args:
+        trees: as in :func:`headline`.
+    """
+    found = {
+        (paper["name"], section["name"], profile): section
+        for profile, root in trees.items()
+        for paper in root["children"]
+        for section in paper["children"]
+    }
+    rows = []
+    for paper, section in dict.fromkeys(place[:2] for place in found):
+        shown = [_figures(found.get((paper, section, profile))) for profile in trees]
+        rows.append([PAPERS[paper], section, *chain.from_iterable(shown)])
+    head = [f"{word}, `{profile}`" for profile in trees for word in ("measured", "agrees")]
+    return table(["", "", *head], rows) if rows else ""
+
+
+def _figures(part: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
+    if part is None:
+        return None, None
+    agreement = part["agreement"]
+    return f"{part['coverage']:.0%}", "–" if agreement is None else f"{agreement:.0%}"
+
+
+def scorecard(
+    lines: Sequence[Line],
+    places: Mapping[str, str],
+    trees: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> str:
     """Every entry with its verdict and the rule that gave it.
 
     Args:
         lines: the entries.
         places: exhibit to the document of its chapter, relative to the page; exhibits without one get no link.
+        trees: profile to its tree, as in :func:`headline`.
     """
     by_kind = {kind: [line for line in lines if line["kind"] == kind] for kind in KINDS}
     parts = [
@@ -57,6 +124,7 @@ def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
         "Every number, claim and numbered statement of the three papers, with what was measured and the verdict of a "
         "rule. [How to read this book](../how_to_read.md) explains the words; `companion scorecard --json` prints the "
         "same list.",
+        *_tree(trees, places),
         "## Numbers",
         "Accuracies in percent as mean ± standard deviation over runs, all of the profile `paper`; *n* counts the "
         "seeds recorded. Devices are named in each chapter.",
@@ -69,7 +137,7 @@ def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
                 _value(line["paper_mean"], line["paper_std"]),
                 _value(line["mean"], line["std"]),
                 line["n"],
-                _verdict(line["verdict"]),
+                _verdict(line["word"]),
                 line["rule"],
                 line["source"],
             ]
@@ -86,16 +154,14 @@ def scorecard(lines: Sequence[Line], places: Mapping[str, str]) -> str:
             line["column"],
             _value(line["mean"], None),
             line["n"],
-            _verdict(line["verdict"]),
+            _verdict(line["word"]),
             line["rule"],
         ]
         for line in by_kind["claim"]
     ]
     head = ["exhibit", "claim", "row", "columns", "difference", "n", "verdict", "rule"]
     parts += ["## Claims about tables", table(head, rows)]
-    rows = [
-        [_link(line["id"]), line["source"], _verdict(line["verdict"]), line["rule"]] for line in by_kind["statement"]
-    ]
+    rows = [[_link(line["id"]), line["source"], _verdict(line["word"]), line["rule"]] for line in by_kind["statement"]]
     parts += ["## Numbered statements", table(["id", "statement", "verdict", "rule"], rows)]
     return _page(parts)
 
@@ -161,7 +227,7 @@ def errata() -> str:
 def _statement(one: Statement, line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
     facts = [f"*{one.kind}*"]
     if line is not None:
-        facts.append(f"{_verdict(line['verdict'])}: {line['rule'].removeprefix(line['verdict'] + ': ')}")
+        facts.append(f"{_verdict(line['word'])}: {line['rule'].removeprefix(line['verdict'] + ': ')}")
     if one.exhibit:
         facts.append(f"decided by the records of {_chapter(one.exhibit, places)}")
     elif not one.not_checkable:
@@ -203,9 +269,12 @@ def _value(mean: float | None, std: float | None) -> str | None:
     return f"{mean:.2f}" + ("" if std is None else f" ± {std:.2f}")
 
 
-def _verdict(verdict: str) -> str:
-    name = verdict.replace(" ", "-")
-    return f'<span class="verdict verdict-{name}">{MARKS[Verdict(verdict)]}&nbsp;{verdict}</span>'
+WORDS = {str(word): mark for word, mark in MARKS.items()}
+"""Every word of a verdict, and its mark."""
+
+
+def _verdict(word: str) -> str:
+    return f'<span class="{css_class(word)}">{WORDS[word]}&nbsp;{word}</span>'
 
 
 def _link(name: str) -> str:

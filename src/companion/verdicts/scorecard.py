@@ -22,11 +22,12 @@ from companion.verdicts.claims import RowResult, combine
 from companion.verdicts.frames import by_seed, runs, scores
 from companion.verdicts.sentences import OLDER, claim_results, trend_results
 from companion.verdicts.spread import over_models
-from companion.verdicts.stats import Verdict, equivalence, summarise, welch_difference
+from companion.verdicts.stats import Shade, Verdict, equivalence, shade, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend
 
 __all__ = [
     "Entry",
+    "claim_entries",
     "headline",
     "number_entries",
     "scorecard",
@@ -62,6 +63,7 @@ class Entry:
         profile: of the records.
         verdict: by :attr:`rule`.
         rule: the rule with its numbers.
+        papers_own: what the same rule says of the numbers that the paper prints, where it can.
     """
 
     id: str
@@ -80,10 +82,22 @@ class Entry:
     profile: str
     verdict: Verdict
     rule: str
+    papers_own: Verdict | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a result of the paper's own: no cited number, and no variant of a run."""
+        return self.verdict is not Verdict.CITED and not self.variant
+
+    @property
+    def word(self) -> Verdict | Shade:
+        """How the verdict is shown: where the rule fails on the paper's own numbers too, it is no word against ours."""
+        return shade(self.verdict, self.papers_own)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values."""
-        return asdict(self) | {"verdict": str(self.verdict)}
+        """All fields as JSON values, and :attr:`word`."""
+        own = None if self.papers_own is None else str(self.papers_own)
+        return asdict(self) | {"verdict": str(self.verdict), "papers_own": own, "word": str(self.word)}
 
 
 def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[Entry]:
@@ -100,20 +114,33 @@ def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[E
     checks = CheckStore(store.folder / FOLDER).states() if checks is None else checks
     frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
     counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
-    claimed = [e for name in dict.fromkeys(c.exhibit for c in CLAIMS) for e in _claim_entries(name, frames[name])]
-    claimed += [entry for trend in TRENDS for entry in _trend_entries(trend, store)]
+    claimed = claim_entries(frames, store)
     counted = [_bound(entry, claimed) for entry in counted]
     stated = [_statement(s, counted, claimed, checks) for s in statements().values()]
     return [*counted, *claimed, *stated]
 
 
+def claim_entries(frames: Mapping[str, pd.DataFrame], store: Store, profile: str = PROFILE) -> list[Entry]:
+    """One entry for each claim about a table, row by row, and for each trend, as the runs of a profile decide it.
+
+    Args:
+        frames: exhibit to its runs in the profile; claims about others are left out.
+        store: the records.
+        profile: where it is not ``paper``, no number of the paper stands beside them.
+    """
+    exhibits = dict.fromkeys(claim.exhibit for claim in CLAIMS if claim.exhibit in frames)
+    found = [entry for name in exhibits for entry in _claim_entries(name, frames[name], profile)]
+    trends = [trend for trend in TRENDS if trend.exhibit in frames]
+    return found + [entry for trend in trends for entry in _trend_entries(trend, store, profile)]
+
+
 def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
-    """Kind to verdict to count; cited numbers and variants of a run are left out."""
+    """Kind to word to count; cited numbers and variants of a run are left out."""
     table: dict[str, dict[str, int]] = {}
     for entry in entries:
-        if entry.verdict is not Verdict.CITED and not entry.variant:
-            counts = table.setdefault(entry.kind, {})
-            counts[str(entry.verdict)] = counts.get(str(entry.verdict), 0) + 1
+        if entry.counts:
+            words = table.setdefault(entry.kind, {})
+            words[str(entry.word)] = words.get(str(entry.word), 0) + 1
     return table
 
 
@@ -189,17 +216,23 @@ def _bound(entry: Entry, claimed: list[Entry]) -> Entry:
     said = f"the claim {names} does" if len(claims) == 1 else f"the claims {names} do"
     rule = f"holds if {said}: {'; '.join(part.rule for part in parts)}"
     verdict, n = combine([part.verdict for part in parts]), min(part.n for part in parts)
-    return replace(entry, exhibit=claims[0].exhibit, verdict=verdict, rule=rule, n=n)
+    return replace(entry, exhibit=claims[0].exhibit, verdict=verdict, rule=rule, n=n, papers_own=_nor_theirs(parts))
 
 
-def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
+def _nor_theirs(parts: list[Entry]) -> Verdict | None:
+    """Whether every claim that fails fails on the paper's own numbers too, so that what they make up does."""
+    failed = [part for part in parts if part.verdict is Verdict.NOT_REPRODUCED]
+    return Verdict.NOT_REPRODUCED if failed and all(part.word is Shade.NOR_THEIRS for part in failed) else None
+
+
+def _claim_entries(exhibit: str, frame: pd.DataFrame, profile: str) -> list[Entry]:
     def seeds(claim: Claim, result: RowResult) -> int:
         if over_models(claim):
-            return 0 if result.difference is None else EXHIBITS[exhibit].seeds[PROFILE]
+            return 0 if result.difference is None else EXHIBITS[exhibit].seeds[profile]
         seen = along(claim, frame)
         return min(len(scores(seen, result.row, column)) for pair in pairs_of(claim) for column in pair)
 
-    def entry(claim: Claim, result: RowResult) -> Entry:
+    def entry(claim: Claim, result: RowResult, theirs: RowResult | None) -> Entry:
         left, right = (", ".join(dict.fromkeys(pair[side] for pair in pairs_of(claim))) for side in (0, 1))
         return Entry(
             id=f"{claim.id}:{result.row}",
@@ -215,16 +248,17 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
             mean=result.difference,
             std=None,
             n=seeds(claim, result),
-            profile=PROFILE,
+            profile=profile,
             verdict=result.verdict,
             rule=result.rule,
+            papers_own=theirs.verdict if theirs else None,
         )
 
-    return [entry(claim, ours) for claim, ours, _ in claim_results(exhibit, frame)]
+    return [entry(*found) for found in claim_results(exhibit, frame, profile)]
 
 
-def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
-    grid = [cell for cell in cells(trend.exhibit, PROFILE) if not cell.variant]
+def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:
+    grid = [cell for cell in cells(trend.exhibit, profile) if not cell.variant]
 
     def entry(result: RowResult) -> Entry:
         return Entry(
@@ -241,12 +275,12 @@ def _trend_entries(trend: Trend, store: Store) -> list[Entry]:
             mean=result.difference,
             std=None,
             n=sum(cell.spec in store for cell in grid if cell.row == result.row),
-            profile=PROFILE,
+            profile=profile,
             verdict=result.verdict,
             rule=result.rule,
         )
 
-    return [entry(result) for result in trend_results(trend, store)]
+    return [entry(result) for result in trend_results(trend, store, profile)]
 
 
 def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry], checks: Mapping[str, State]) -> Entry:
@@ -269,7 +303,9 @@ def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry],
         done = sum(part.verdict is Verdict.REPRODUCED for part in parts)
         failed = sum(part.verdict is Verdict.NOT_REPRODUCED for part in parts)
         waiting = sum(part.verdict is Verdict.PENDING for part in parts)
+        theirs = sum(part.word is Shade.NOR_THEIRS for part in parts)
         rule = f"all {kind} must be: {done} of {len(parts)} reproduced, {failed} not reproduced, {waiting} pending"
+        rule += f"; {theirs} of those that are not fail on the paper's own numbers too" if theirs else ""
     else:
         verdict, rule = Verdict.PENDING, "pending: nothing decides it yet"
     return Entry(
@@ -289,4 +325,5 @@ def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry],
         profile=PROFILE,
         verdict=verdict,
         rule=rule,
+        papers_own=_nor_theirs(parts),
     )

@@ -18,12 +18,14 @@ from companion.papers.margins import rules
 
 __all__ = [
     "Difference",
+    "Shade",
     "Summary",
     "Verdict",
     "above",
     "equivalence",
     "holm",
     "paired_difference",
+    "shade",
     "summarise",
     "welch_difference",
 ]
@@ -46,6 +48,31 @@ class Verdict(StrEnum):
     """A number that the paper only quotes."""
     NOT_CHECKABLE = "not checkable"
     """Nothing that code could decide."""
+
+
+class Shade(StrEnum):
+    """Words that are shown where a verdict's own would say too little or too much; they are never stored."""
+
+    NOR_THEIRS = "not in the paper's numbers either"
+    """*Not reproduced*, and the same rule, put to the numbers that the paper prints, fails too."""
+    AS_IT_MUST = "fails, as it must"
+    """A formula that is printed wrongly, whose corrected form is checked beside it."""
+    HOLDS = "holds"
+    """Of a rule put to the paper's own numbers, which are not measured anew: it is met."""
+    FAILS = "fails"
+    """It is not met."""
+    OPEN = "open"
+    """The paper's deviations leave it open."""
+
+
+def shade(ours: Verdict, papers_own: Verdict | None) -> Verdict | Shade:
+    """How a verdict is shown that stands beside what the same rule says of the paper's own numbers.
+
+    >>> str(shade(Verdict.NOT_REPRODUCED, Verdict.NOT_REPRODUCED))
+    "not in the paper's numbers either"
+    """
+    both = ours is papers_own is Verdict.NOT_REPRODUCED
+    return Shade.NOR_THEIRS if both else ours
 
 
 @dataclass(frozen=True)
