@@ -84,9 +84,8 @@ def gates(
     import torch
 
     from companion.data.own import own_data
-    from companion.decoupling.kept import KeptError
+    from companion.decoupling.kept import DamagedError
     from companion.decoupling.named import load_weights, model_named
-    from companion.decoupling.refusal import NotDecouplableError
     from companion.decoupling.rows import rows_of
     from companion.training.machine import device_of, threads_here
     from companion.verdicts.information import gate_information
@@ -122,7 +121,10 @@ def gates(
                 "a network under way from its last checkpoint, at most an epoch or a minute old."
             )
             return 130
-        except (KeptError, NotDecouplableError, ValueError) as error:
+        except DamagedError as error:
+            say(str(error))
+            return 1
+        except ValueError as error:
             raise UsageError(str(error)) from error
     asked = {
         "model": model,
@@ -189,7 +191,7 @@ def _watched(ask: Callable[..., GateInformation], networks: int) -> GateInformat
                 return
             if not here:
                 kept += 1
-                bar.reset(task, total=networks, completed=done)
+                bar.reset(task, total=networks, completed=epoch.place + 1)
                 return
             here, trained = False, trained + 1
             left = (time.monotonic() - started) / trained * (networks - epoch.place - 1)

@@ -25,8 +25,8 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 """The arrays of an ``.npz``."""
 
 VALID = (
-    f"valid are {', '.join(DATASETS)}, a folder with train/ and test/ (or val/) that have one folder of images for each "
-    f"class, or an .npz with {', '.join(ARRAYS)}"
+    f"valid are {', '.join(DATASETS)}, a folder with train/ and test/ (or val/) that have one folder of images for "
+    f"each class, or an .npz with {', '.join(ARRAYS)}"
 )
 
 
@@ -101,10 +101,10 @@ def _arrays(name: str, place: Path) -> OwnData:
     (x, _), (x_test, _) = halves
     if x.shape[1:] != x_test.shape[1:] or x.dtype != x_test.dtype:
         raise ValueError(
-            f"x_train and x_test of {place} must have examples of one shape and type, not {list(x.shape[1:])} {x.dtype} "
-            f"and {list(x_test.shape[1:])} {x_test.dtype}"
+            f"x_train and x_test of {place} must have examples of one shape and type, not {list(x.shape[1:])} "
+            f"{x.dtype} and {list(x_test.shape[1:])} {x_test.dtype}"
         )
-    return OwnData(name, *halves)
+    return OwnData(name, halves[0], halves[1])
 
 
 def _half(place: Path, arrays: dict[str, Any], half: str) -> tuple[Tensor, Tensor]:
@@ -150,8 +150,8 @@ def _folder(name: str, place: Path, size: int | None, grey: bool) -> OwnData:
                 shape = tuple(image.shape)
             if tuple(image.shape) != shape:
                 raise ValueError(
-                    f"{path} has {image.shape[1]} x {image.shape[2]} pixels, and the first image {shape[1]} x {shape[2]}: "
-                    "give the size that all should have"
+                    f"{path} has {image.shape[1]} x {image.shape[2]} pixels, and the first image {shape[1]} x "
+                    f"{shape[2]}: give the size that all should have"
                 )
             if not i:
                 images = _space(place, (len(folder.samples), *shape))

@@ -11,7 +11,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -93,8 +93,8 @@ def train_rows(
         seeds: of weights and orders; the random feature network of ``FR-II`` has a seed of its own.
         epochs: passes over the training examples.
         batch: examples of a step.
-        early_stop: a network is done once it got at least 99.9% of the training examples right, as they were trained on,
-            for so many epochs in a row; 0 is never.
+        early_stop: a network is done once it got at least 99.9% of the training examples right, as they were trained
+            on, for so many epochs in a row; 0 is never.
         device: to train on.
         optimiser: from parameters to an optimiser, for instance ``partial(torch.optim.SGD, lr=0.1)``.
         initialise: draws the weights of a model anew, in place.
@@ -128,18 +128,15 @@ def train_rows(
     networks = list(itertools.product(seeds, rows))
     for place, (seed, row) in enumerate(networks):
         score = kept.score(row, seed) if kept else None
-
-        def told(epoch: int, fitted: float, score: Score | None = None, row=row, seed=seed, place=place) -> None:
-            tell(Epoch(row, seed, epoch, epochs, place, len(networks), fitted, score))
-
+        here = Epoch(row, seed, 0, epochs, place, len(networks), math.nan)
         if score is None:
             network = _start(model, row, seed, train[0], batch, initialise, device)
-            done = _train(network, row, train, seed, protocol, kept, told)
-            halves = [accuracy(network, split, batch, row) if done else math.nan for split in (train, test)]
-            score = Score(row, seed, *halves, done or epochs)
+            last, diverged = _train(network, row, train, seed, protocol, kept, here, tell)
+            halves = [math.nan if diverged else accuracy(network, split, batch, row) for split in (train, test)]
+            score = Score(row, seed, halves[0], halves[1], last)
             if kept:
                 kept.keep(score)
-        told(score.epochs or epochs, math.nan, score)
+        tell(replace(here, epoch=score.epochs or epochs, score=score))
         yield score
 
 
@@ -205,9 +202,10 @@ def _train(
     seed: int,
     protocol: Protocol,
     kept: Kept | None,
-    told: Callable[[int, float], None],
-) -> int:
-    """Train a network in place; after how many epochs it was done, 0 if its loss stopped being a number."""
+    here: Epoch,
+    tell: Callable[[Epoch], None],
+) -> tuple[int, bool]:
+    """Train a network in place; how many epochs it took, and whether its loss stopped being a number."""
     x, y = train
     learner = _trained(network)
     step = protocol.optimiser([p for p in learner.parameters() if p.requires_grad])
@@ -236,12 +234,10 @@ def _train(
                 hits += (output.detach().argmax(1) == y[chosen]).sum()
                 total += loss.detach()
             fitted = 100 * float(hits) / len(x)
-            if not math.isfinite(float(total)):
-                learner.eval()
-                return 0
+            diverged = not math.isfinite(float(total))
             in_a_row = in_a_row + 1 if fitted >= FITTED else 0
-            told(epoch, fitted)
-            if 0 < protocol.early_stop <= in_a_row:
+            tell(replace(here, epoch=epoch, fitted=fitted))
+            if diverged or 0 < protocol.early_stop <= in_a_row:
                 break
             if kept and epoch < protocol.epochs and time.monotonic() - saved >= SAVE_EVERY:
                 state = {"network": learner.state_dict(), "optimiser": step.state_dict(), "order": order.get_state()}
@@ -250,7 +246,7 @@ def _train(
                 kept.save(row, seed, state)
                 saved = time.monotonic()
     learner.eval()
-    return epoch
+    return epoch, diverged
 
 
 def _batches(order: Int[Tensor, "N"], batch: int) -> list[Tensor]:

@@ -22,11 +22,15 @@ from companion.decoupling.rows import Row, Score
 from companion.files.whole import write
 from companion.notation import Tensor
 
-__all__ = ["Kept", "KeptError", "data_digest", "model_digest"]
+__all__ = ["DamagedError", "Kept", "KeptError", "data_digest", "model_digest"]
 
 
 class KeptError(ValueError):
-    """A folder that holds something else, or is damaged; the message says which."""
+    """A folder that holds something else; the message says what."""
+
+
+class DamagedError(KeptError):
+    """A file in the folder is damaged; the message names it."""
 
 
 class Kept:
@@ -37,7 +41,8 @@ class Kept:
         identity: ``model`` and ``data``, digests, and ``settings`` by name.
 
     Raises:
-        KeptError: the folder holds networks of another model, of other data or of other settings; or it is damaged.
+        KeptError: the folder holds networks of another model, of other data or of other settings.
+        DamagedError: its list of settings is damaged.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -62,16 +67,17 @@ class Kept:
         """Of a network that is done; ``None`` if it is not.
 
         Raises:
-            KeptError: its file is damaged.
+            DamagedError: its file is damaged.
         """
         place = self._place(row, seed, "json")
         try:
             found = _read(place)
-            accuracies = [math.nan if found[name] is None else float(found[name]) for name in ("train", "test")]
-            return Score(row, seed, *accuracies, int(found["epochs"]))
         except FileNotFoundError:
             return None
-        except (KeyError, TypeError) as error:
+        try:
+            train, test = (math.nan if found[name] is None else float(found[name]) for name in ("train", "test"))
+            return Score(row, seed, train, test, int(found["epochs"]))
+        except (KeyError, TypeError, ValueError) as error:
             raise _damaged(place) from error
 
     def keep(self, score: Score) -> None:
@@ -85,7 +91,7 @@ class Kept:
         """What :meth:`save` was given last, on the CPU.
 
         Raises:
-            KeptError: the file is damaged.
+            DamagedError: the file is damaged.
         """
         place = self._place(row, seed, "pt")
         if not place.exists():
@@ -115,8 +121,8 @@ def _read(place: Path) -> dict[str, Any]:
     return found
 
 
-def _damaged(place: Path) -> KeptError:
-    return KeptError(f"{place} is damaged: delete it, and what it was about is done again")
+def _damaged(place: Path) -> DamagedError:
+    return DamagedError(f"{place} is damaged: delete it, and what it was about is done again")
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

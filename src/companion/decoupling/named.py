@@ -64,6 +64,7 @@ def model_named(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Mod
             return found
         if not callable(found):
             raise ValueError(f"{name} must give a torch.nn.Module when it is called, and is a {type(found).__name__}")
+        torch.manual_seed(0)  # whether or not the import drew some
         try:
             model = found(**(arguments or {}))
         except (Exception, SystemExit) as error:

@@ -26,7 +26,7 @@ NAMES = {
 
 
 def information_table(answer: GateInformation) -> Table:
-    """One line for each kind of gates: what was trained, how well it does, how far from the model, which share it holds."""
+    """One line for each kind of gates: what was trained, how well it does, and which share of the gap it holds."""
     lines = []
     for line in answer.table.to_dict("records"):
         gap = "–" if pd.isna(line["gap"]) else f"{line['gap']:+.2f}{_range(line['gap_low'], line['gap_high'], '+.2f')}"
@@ -79,7 +79,7 @@ def information_figure(answer: GateInformation, ink: str = "black") -> Figure:
                 if (str(score.row.regime), str(score.row.value_input)) == (line["regime"], line["value_input"])
             ]
             colour = COLOURS[line["regime"]]
-            ax.scatter(own, [place] * len(own), s=16, color=colour, alpha=0.45, linewidths=0)
+            ax.scatter(own, [place + 0.22] * len(own), s=16, color=colour, alpha=0.45, linewidths=0)
             reach = 0.0 if pd.isna(line["half_width"]) else line["half_width"]
             ax.errorbar(line["test"], place, xerr=reach, color=colour, marker="D", markersize=5, capsize=3)
         ax.set_yticks(range(len(lines)), [NAMES[line["regime"], line["value_input"]] for line in lines])

@@ -60,9 +60,9 @@ code {{ overflow-wrap: anywhere; }}
 <figcaption>{caption}</figcaption>
 </figure>
 <h2>What was done</h2>
-<p>Each network started from random weights and was trained by one protocol; only the gates, and what entered, differ. Gates
-were frozen: those of the model as it was given, or those of random networks that are independent of the value network (II)
-or have its own first weights (DI). The gap is that between random gates (II) and the model retrained.</p>
+<p>Each network started from random weights and was trained by one protocol; only the gates, and what entered, differ.
+Gates were frozen: those of the model as it was given, or those of random networks that are independent of the value
+network (II) or have its own first weights (DI). The gap is that between random gates (II) and the model retrained.</p>
 <dl>
 {facts}
 </dl>
@@ -94,6 +94,11 @@ def page(answer: GateInformation, facts: Mapping[str, Any]) -> str:
     means = "; ".join(f"{line['regime']} {line['test']:.2f}%" for line in answer.table.to_dict("records"))
     n = answer.table["n"]
     counted = f"n = {n.max()}" if n.min() == n.max() else f"n = {n.min()} to {n.max()}"
+    told: dict[str, Any] = {name: value for name, value in facts.items() if value not in (None, {})}
+    if answer.given is not None:
+        told["model as given"] = (
+            f"{answer.given.train:.2f}% of the training and {answer.given.test:.2f}% of the test examples"
+        )
     return PAGE.format(
         title=escape(f"What the gates of {facts.get('model', 'a model')} hold"),
         answer=escape(str(answer)),
@@ -102,7 +107,7 @@ def page(answer: GateInformation, facts: Mapping[str, Any]) -> str:
         alt=escape(f"Test accuracy by kind of gates and value input, means: {means}", quote=True),
         figure=_drawn(answer),
         caption=escape(f"Test accuracy; a dot is a seed, a diamond the mean with its 95% interval ({counted})."),
-        facts="\n".join(f"<dt>{escape(str(name))}</dt><dd>{_shown(value)}</dd>" for name, value in facts.items()),
+        facts="\n".join(f"<dt>{escape(str(name))}</dt><dd>{_shown(value)}</dd>" for name, value in told.items()),
     )
 
 

@@ -99,8 +99,8 @@ class GateInformation:
         found = []
         if self.given is not None and self.given.test <= self.given.guess:
             found.append(
-                f"The model as given is right in {self.given.test:.1f}% of the test examples, and always saying the most "
-                f"frequent class in {self.given.guess:.1f}%: are its weights trained?"
+                f"The model as given is right in {self.given.test:.1f}% of the test examples, and always saying the "
+                f"most frequent class in {self.given.guess:.1f}%: are its weights trained?"
             )
         lost = [f"{score.row} seed {score.seed}" for score in self.scores if math.isnan(score.test)]
         if lost:
@@ -135,7 +135,8 @@ def gate_information(
         seeds: at least 2.
         epochs: at most so many for each network.
         batch: examples of a step.
-        early_stop: a network is done once it got 99.9% of the training examples right so many epochs in a row; 0: never.
+        early_stop: a network is done once it got 99.9% of the training examples right so many epochs in a row; 0:
+            never.
         device: ``auto`` is a GPU where there is one.
         optimiser: from parameters to an optimiser.
         initialise: draws the weights of a model anew, in place.
@@ -173,18 +174,19 @@ def gate_information(
         )
     )
     own = copy.deepcopy(model).to(where).eval()
-    halves = [accuracy(own, (x.to(where), y.to(where)), batch) for x, y in (train, test)]
+    on_train, on_test = (accuracy(own, (x.to(where), y.to(where)), batch) for x, y in (train, test))
     guess = 100 * float(test[1].bincount().max()) / len(test[1])
     try:
         share = share_held(scores)
     except ValueError:  # too many diverged
         share = Share(math.nan, -math.inf, math.inf, 0)
-    return GateInformation(scores, information_frame(scores), share, Given(*halves, guess))
+    return GateInformation(scores, information_frame(scores), share, Given(on_train, on_test, guess))
 
 
 def information_frame(scores: Sequence[Score]) -> pd.DataFrame:
-    """One row per kind of gates: ``regime, value_input, n, train, test, half_width, gap, gap_low, gap_high, share,
-    share_low, share_high``.
+    """One row per kind of gates.
+
+    Columns: ``regime, value_input, n, train, test, half_width, gap, gap_low, gap_high, share, share_low, share_high``.
 
     ``train`` and ``test`` are mean accuracies in percent after the last epoch, ``half_width`` is half the test mean's
     95% interval, ``gap`` the model's test accuracy minus the row's in points, paired by seed, with its 95% interval.
