@@ -103,6 +103,7 @@ POOLS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
 }
 """From a pre-activation to the maxima and the flat positions that they came from."""
 
+
 class _Gated(torch.autograd.Function):
     """``z`` where a gate of bools is open, else 0, whatever ``z`` is there.
 
@@ -165,7 +166,8 @@ class Site:
                 f"not {tuple(entry.shape)}"
             )
         if entry.dtype == torch.bool:
-            return z.copy_(_Gated.apply(z, entry)) if self.in_place else _Gated.apply(z, entry)
+            gated = (_Gated.apply if torch.is_grad_enabled() else _Gated.forward)(z, entry)
+            return z.copy_(gated) if self.in_place else gated
         return z.mul_(entry) if self.in_place else z * entry
 
     def _chosen(self, z: Tensor, entry: Tensor) -> Tensor:
