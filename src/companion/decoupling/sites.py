@@ -127,7 +127,7 @@ class _Gated(torch.autograd.Function):
         return _Gated.apply(gradients[0], ctx.saved_tensors[0]), None
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
         return _Gated.apply(tangents[0], ctx.saved_tensors[0])
 
 
