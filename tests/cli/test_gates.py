@@ -109,6 +109,23 @@ def test_a_model_that_cannot_be_decoupled(ask: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "gates-smooth").exists()
 
 
+def test_a_study_in_which_all_diverge_has_an_answer_too(ask: Any, tmp_path: Path) -> None:
+    said = ask(LINE + " --optimiser sgd --lr 1e30 --json")
+    assert said.code == 0
+    assert {line["n"] for line in said.json["table"]} == {0}
+    assert "no share" in said.json["answer"] or "not clearly better" in said.json["answer"]
+    assert "Diverged" in said.json["notes"][-1]
+    shown = ask(LINE + " --optimiser sgd --lr 1e30")
+    assert (shown.code, "nan" in shown.out) == (0, False)
+    assert "nan" not in (tmp_path / "gates-net" / "gates.html").read_text()
+
+
+def test_a_folder_that_cannot_be_written(ask: Any) -> None:
+    said = ask(LINE + " --out /proc/nowhere/at_all")
+    assert (said.code, len(said.err.splitlines())) == (1, 1)
+    assert "cannot be read or written" in said.err
+
+
 def heed_interrupts() -> None:
     """A process that a shell started in the background ignores Ctrl-C, and so would its children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

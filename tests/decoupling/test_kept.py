@@ -54,7 +54,7 @@ def test_what_was_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path, monkeypa
     torch.rand(3)
     events = []
     assert list(ask(model(), TRAIN, TEST, keep=tmp_path, tell=events.append)) == whole
-    first = next(event for event in events if event.score is None)
+    first = next(event for event in events if event.epoch and event.score is None)
     assert (first.place, first.epoch) == (place, max(1, epoch - 1) + (epoch > 1))
     assert not list(tmp_path.glob("*.pt"))
     again = []
@@ -176,6 +176,7 @@ def test_regimes_by_name():
         (nn.Sequential(nn.Linear(5, 3)), r"does not take examples shaped \[4\] in evaluation mode: .*multiplied"),
         (nn.Sequential(nn.Linear(4, 2)), "tells 2 classes apart, and the labels go up to 2"),
         (nn.Sequential(nn.Linear(4, 3), nn.Unflatten(1, (3, 1))), r"not a tensor \[4, 3, 1\] in evaluation mode"),
+        (nn.Sequential(nn.ReLU()), "no weights that could be trained"),
         (nn.LSTM(4, 3), "not tuple in evaluation mode"),
         (nn.Sequential(nn.Linear(4, 3), nn.GELU()), r"cannot be decoupled.*\n1 \(GELU\)"),
     ],

@@ -124,6 +124,8 @@ def gates(
         except DamagedError as error:
             say(str(error))
             return 1
+        except OSError as error:
+            return _unwritable(folder, error)
         except ValueError as error:
             raise UsageError(str(error)) from error
     asked = {
@@ -142,7 +144,10 @@ def gates(
             "momentum": momentum,
         },
     }
-    document = _write(folder, answer, asked, where, time.monotonic() - started)
+    try:
+        document = _write(folder, answer, asked, where, time.monotonic() - started)
+    except OSError as error:
+        return _unwritable(folder, error)
     if json:
         facts(document)
     else:
@@ -150,6 +155,11 @@ def gates(
         for place in ("gates.html", "gates.json"):
             print(folder / place)
     return 0
+
+
+def _unwritable(folder: Path, error: OSError) -> int:
+    say(f"{folder} cannot be read or written ({error.strerror or error}): name a folder that can, with --out")
+    return 1
 
 
 def _optimiser(name: str, lr: float, momentum: float) -> Optimiser:
@@ -169,7 +179,7 @@ def _watched(ask: Callable[..., GateInformation], networks: int) -> GateInformat
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    console, started, trained = Console(stderr=True), time.monotonic(), 0.0
+    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -180,21 +190,21 @@ def _watched(ask: Callable[..., GateInformation], networks: int) -> GateInformat
     )
     with Progress(*columns, console=console, speed_estimate_period=300, disable=not console.is_terminal) as bar:
         task = bar.add_task("Preparing", total=networks)
-        kept, here = 0, False
+        kept, trained, spent, began = 0, 0, 0.0, None
 
         def tell(epoch: Epoch) -> None:
-            nonlocal kept, here, trained
+            nonlocal kept, trained, spent, began
             done = epoch.place + (1 if epoch.score else epoch.epoch / epoch.epochs)
             bar.update(task, completed=done, description=f"{epoch.row} seed {epoch.seed}")
             if epoch.score is None:
-                here = True
+                began = began or time.monotonic()
                 return
-            if not here:
+            if began is None:
                 kept += 1
                 bar.reset(task, total=networks, completed=epoch.place + 1)
                 return
-            here, trained = False, trained + 1
-            left = (time.monotonic() - started) / trained * (networks - epoch.place - 1)
+            spent, trained, began = spent + time.monotonic() - began, trained + 1, None
+            left = spent / trained * (networks - epoch.place - 1)
             more = f", about {duration(left)} left" if left else ""
             text = f"{epoch.row} seed {epoch.seed}: {epoch.score.test:.2f}% ({epoch.place + 1} of {networks}{more})"
             bar.console.print(text, highlight=False) if console.is_terminal else say(text)

@@ -30,8 +30,8 @@ def reset(module: nn.Module) -> None:
         elif own := [parameter for parameter, _ in part.named_parameters(recurse=False)]:
             place = f"{name}.{own[0]}" if name else own[0]
             raise ValueError(
-                f"the parameter {place} belongs to a module without reset_parameters: pass initialise, a function that "
-                "draws the weights of a whole model anew"
+                f"the parameter {place} belongs to a module without reset_parameters: give it one, or pass initialise, "
+                "a function that draws the weights of a whole model anew"
             )
 
 

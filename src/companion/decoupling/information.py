@@ -101,7 +101,7 @@ def train_rows(
         keep: a folder to keep trained networks' scores in; those that it has are not trained again, and a network that
             was stopped goes on from its last checkpoint, at most an epoch or a minute old.  More seeds and more regimes
             may be asked of the same folder.
-        tell: is called after each epoch.
+        tell: is called when a network begins, after each epoch, and when it is done.
 
     Raises:
         ValueError: no examples; not as many classes as examples; no epoch; a model that does not take the examples or
@@ -130,6 +130,7 @@ def train_rows(
         score = kept.score(row, seed) if kept else None
         here = Epoch(row, seed, 0, epochs, place, len(networks), math.nan)
         if score is None:
+            tell(here)
             network = _start(model, row, seed, train[0], batch, initialise, device)
             last, diverged = _train(network, row, train, seed, protocol, kept, here, tell)
             halves = [math.nan if diverged else accuracy(network, split, batch, row) for split in (train, test)]
@@ -142,6 +143,8 @@ def train_rows(
 
 def _refuse_unfit(model: nn.Module, train: Split, last: int) -> None:
     """Refuse a model that does not give, in both modes, one number for each class, or that cannot be decoupled."""
+    if not any(True for _ in model.parameters()):
+        raise ValueError("the model has no weights that could be trained")
     trial, x = copy.deepcopy(model), numbers(train[0][:4])
     for training in (False, True):
         mode = "in training mode" if training else "in evaluation mode"

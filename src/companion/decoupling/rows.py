@@ -99,7 +99,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is told after each epoch, and of each network that was trained before.
+    """What is told when a network begins, after each epoch, and when it is done; of a kept network only the last.
 
     Args:
         row: the network that trains.
@@ -108,7 +108,7 @@ class Epoch:
         epochs: at most so many.
         place: of this network among all, from 0.
         networks: all.
-        fitted: accuracy in percent on the training examples as they were trained on; not a number for a kept network.
+        fitted: accuracy in percent on the training examples as they were trained on; not a number at begin and end.
         score: of a network that is done.
     """
 

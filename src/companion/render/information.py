@@ -35,14 +35,15 @@ def information_table(answer: GateInformation) -> Table:
             if pd.isna(line["share"])
             else f"{line['share']:.0%}{_range(line['share_low'], line['share_high'], '.0%')}"
         )
+        test, train = ("–" if pd.isna(line[name]) else f"{line[name]:.2f}" for name in ("test", "train"))
         reach = "" if pd.isna(line["half_width"]) else f" ± {line['half_width']:.2f}"
         lines.append(
             {
                 "network": NAMES[line["regime"], line["value_input"]],
                 "regime": line["regime"] + ("" if line["value_input"] == ValueInput.IMAGE else ", ones"),
                 "n": line["n"],
-                "test accuracy (%)": f"{line['test']:.2f}{reach}",
-                "training accuracy (%)": f"{line['train']:.2f}",
+                "test accuracy (%)": f"{test}{reach}",
+                "training accuracy (%)": train,
                 "behind the model (points)": gap,
                 "share of the gap": share,
             }

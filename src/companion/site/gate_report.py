@@ -91,7 +91,8 @@ def document(answer: GateInformation, facts: Mapping[str, Any]) -> dict[str, Any
 
 def page(answer: GateInformation, facts: Mapping[str, Any]) -> str:
     """HTML with table and figure in it, light or dark as the reader's system is, for large screens and small ones."""
-    means = "; ".join(f"{line['regime']} {line['test']:.2f}%" for line in answer.table.to_dict("records"))
+    shown = information_table(answer)
+    means = "; ".join(f"{name} {mean}" for name, mean in shown.frame[["network", "test accuracy (%)"]].values)
     n = answer.table["n"]
     counted = f"n = {n.max()}" if n.min() == n.max() else f"n = {n.min()} to {n.max()}"
     told: dict[str, Any] = {name: value for name, value in facts.items() if value not in (None, {})}
@@ -103,7 +104,7 @@ def page(answer: GateInformation, facts: Mapping[str, Any]) -> str:
         title=escape(f"What the gates of {facts.get('model', 'a model')} hold"),
         answer=escape(str(answer)),
         notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in answer.notes),
-        table=information_table(answer)._repr_html_(),
+        table=shown._repr_html_(),
         alt=escape(f"Test accuracy by kind of gates and value input, means: {means}", quote=True),
         figure=_drawn(answer),
         caption=escape(f"Test accuracy; a dot is a seed, a diamond the mean with its 95% interval ({counted})."),

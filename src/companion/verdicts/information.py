@@ -19,7 +19,7 @@ from companion.decoupling.rows import ROWS, Epoch, Row, Score, rows_of
 from companion.notation import Regime
 from companion.papers.margins import rules
 from companion.training.machine import device_of
-from companion.verdicts.stats import summarise
+from companion.verdicts.stats import Summary, summarise
 
 __all__ = ["GateInformation", "Given", "Share", "gate_information", "information_frame", "share_held"]
 
@@ -142,7 +142,7 @@ def gate_information(
         initialise: draws the weights of a model anew, in place.
         keep: a folder from which a stopped study goes on, as in
             :func:`~companion.decoupling.information.train_rows`.
-        tell: is called after each epoch.
+        tell: is called when a network begins, after each epoch, and when it is done.
 
     Raises:
         ValueError: regimes without ``ReLU``, ``FL`` and ``FR-II``, or fewer than 2 seeds; or what ``train_rows``
@@ -197,9 +197,7 @@ def information_frame(scores: Sequence[Score]) -> pd.DataFrame:
     lines = []
     for row in dict.fromkeys(score.row for score in scores):
         own = _by_seed(scores, row)
-        if not own:
-            continue
-        test = summarise(list(own.values()))
+        test = summarise(list(own.values())) if own else Summary(math.nan, 0.0, 0, None)
         gaps = [model[seed] - value for seed, value in own.items() if seed in model]
         gap = summarise(gaps) if gaps and row.regime != Regime.RELU else None
         half = math.nan if gap is None or gap.half_width is None else gap.half_width
@@ -209,7 +207,9 @@ def information_frame(scores: Sequence[Score]) -> pd.DataFrame:
                 "regime": str(row.regime),
                 "value_input": str(row.value_input),
                 "n": test.n,
-                "train": float(np.mean([score.train for score in scores if score.row == row and score.seed in own])),
+                "train": float(
+                    np.mean([score.train for score in scores if score.row == row and score.seed in own] or [math.nan])
+                ),
                 "test": test.mean,
                 "half_width": math.nan if test.half_width is None else test.half_width,
                 "gap": mean,
