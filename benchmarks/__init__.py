@@ -4,6 +4,7 @@ from benchmarks.book import BOOK_AND_TEST
 from benchmarks.chain import CHAIN
 from benchmarks.conv_train import CONV_TRAIN
 from benchmarks.cost_model import COST_MODEL
+from benchmarks.decoupled import DECOUPLED, DECOUPLED_MEMORY
 from benchmarks.fc_growth import FC_GROWTH
 from benchmarks.fc_train import FC_TRAIN, FC_TRAIN_SGD
 from benchmarks.gate_sharing import GATE_SHARING
@@ -20,6 +21,8 @@ BENCHMARKS = (
     COST_MODEL,
     NTK,
     NPK,
+    DECOUPLED,
+    DECOUPLED_MEMORY,
     CHAIN,
     STORE,
     BOOK_AND_TEST,

@@ -24,6 +24,8 @@ QUICK = [
     "cost-model",
     "ntk",
     "npk",
+    "decoupled",
+    "decoupled-memory",
     "chain",
     "store",
 ]
@@ -59,6 +61,16 @@ def test_seconds_are_not_turned_into_a_rate() -> None:
         benchmark(Variant("a", taking(2.0), work=9.0), Variant("b", taking(1.0), work=9.0), unit="s"), Options()
     )
     assert [(row.value, row.ratio) for row in rows] == [(2.0, 1.0), (1.0, 0.5)]
+
+
+def test_memory_is_what_a_step_says_and_takes_no_seconds() -> None:
+    rows = measure(
+        benchmark(Variant("a", taking(2.0)), Variant("b", taking(5.0), against="a"), unit="MiB", rounds=2), Options()
+    )
+    assert [(row.value, row.seconds, row.paired) for row in rows] == [
+        (2.0, None, None),
+        (5.0, None, pytest.approx(0.4)),
+    ]
 
 
 def test_the_roof_is_another_variants_rate_of_operations() -> None:
@@ -211,6 +223,8 @@ def test_a_target_is_met_missed_or_not_measured() -> None:
     assert met(variant="largest", at_most=44) is False
     assert met(variant="smallest", at_least=10) is True
     assert met(variant="smallest", at_least=11) is False
+    assert met(variant="median", at_least=27.5, at_most=27.5) is True
+    assert met(variant="median", measure="paired", at_least=1) is None
     assert met(variant="absent", at_least=1) is None
     assert met(variant="fast", against="absent", at_least=1) is None
     assert performance.Target("", "other", "fast", at_least=1).met(found) is None

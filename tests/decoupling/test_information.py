@@ -39,7 +39,7 @@ def accuracy(network, split):
 
 
 def test_the_relu_row_is_plain_training(model):
-    (score,) = train_rows(model, TRAIN, TEST, rows=[Row(Regime.RELU)], seeds=[3], epochs=4, batch=32)
+    (score,) = train_rows(model, TRAIN, TEST, regimes=[Row(Regime.RELU)], seeds=[3], epochs=4, batch=32)
     torch.manual_seed(2 * 3)
     plain = mlp()
     step = torch.optim.Adam(plain.parameters())
@@ -56,13 +56,13 @@ def test_the_relu_row_is_plain_training(model):
 def test_before_they_train_gates_of_its_own_weights_make_the_model(model):
     """So FR-DI begins as ReLU does, and FL with the weights of the model as the model."""
     still = partial(train_rows, model, TRAIN, TEST, seeds=[1], epochs=1, optimiser=STILL)
-    rows = {score.row.regime: score for score in still(rows=ROWS[:4])}
+    rows = {score.row.regime: score for score in still(regimes=ROWS[:4])}
     assert rows[Regime.FR_DI].test == rows[Regime.RELU].test
 
     def its_own(fresh):
         fresh.load_state_dict(model.state_dict())
 
-    (score,) = still(rows=ROWS[1:2], initialise=its_own)
+    (score,) = still(regimes=ROWS[1:2], initialise=its_own)
     assert score.test == accuracy(model, TEST)
 
 
@@ -70,9 +70,9 @@ def test_ones_say_nothing_but_through_gates():
     model = nn.Sequential(nn.Linear(4, 3))
     row = Row(Regime.FL, ValueInput.ONES)
     fast = partial(torch.optim.SGD, lr=1.0)
-    (score,) = train_rows(model, TRAIN, TEST, rows=[row], seeds=[0], epochs=30, optimiser=fast)
+    (score,) = train_rows(model, TRAIN, TEST, regimes=[row], seeds=[0], epochs=30, optimiser=fast)
     assert score.test in [100 * float((TEST[1] == c).double().mean()) for c in range(3)]
-    (image,) = train_rows(model, TRAIN, TEST, rows=ROWS[1:2], seeds=[0], epochs=30, optimiser=fast)
+    (image,) = train_rows(model, TRAIN, TEST, regimes=ROWS[1:2], seeds=[0], epochs=30, optimiser=fast)
     assert image.test > score.test
 
 
@@ -104,11 +104,11 @@ class Convolutions(nn.Sequential):
 def test_batch_norm_of_random_gates_has_the_statistics_of_the_examples(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "companion.decoupling.information._train", lambda network, *rest: (seen.append(network), network.eval())
+        "companion.decoupling.information._train", lambda network, *rest: seen.append(network.eval()) or (1, False)
     )
     x = 3 * torch.randn(50, 1, 4, 4) + 1
     data = x, torch.arange(50) % 3
-    list(train_rows(Convolutions(), data, data, rows=ROWS[2:3], seeds=[0], batch=50))
+    list(train_rows(Convolutions(), data, data, regimes=ROWS[2:3], seeds=[0], batch=50))
     feature = seen[0].feature_network
     q = feature[0](x)
     torch.testing.assert_close(feature[1].running_mean, q.mean((0, 2, 3)))

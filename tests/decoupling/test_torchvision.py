@@ -36,23 +36,27 @@ def with_random_statistics(model):
     return model
 
 
+@pytest.mark.parametrize(
+    ("dtype", "relative"), [(torch.float32, 1e-6), (torch.float64, 1e-10)], ids=["single", "double"]
+)
 @pytest.mark.parametrize("name", MODELS)
-def test_models_of_torchvision(name):
+def test_models_of_torchvision(name, dtype, relative):
     torch.manual_seed(0)
     extra = {"init_weights": False} if name == "googlenet" else {}
-    model = with_random_statistics(getattr(torchvision.models, name)(weights=None, **extra)).eval()
-    x = 3 * torch.randn(2, 3, 64, 64)
+    model = with_random_statistics(getattr(torchvision.models, name)(weights=None, **extra)).eval().to(dtype)
+    x = 3 * torch.randn(2, 3, 64, 64, dtype=dtype)
     network = companion.decouple(model, x, check=False)
     with torch.no_grad():
         expected = model(x)
         assert expected.abs().max() > 0
         stack = network.gates(x)
-        same(network.value(x, stack), expected)
+        same(network.value(x, stack), expected, relative)
+        same(network(x), expected, relative)
         assert not torch.equal(network.value(x, [G.roll(1, 0) for G in stack]), expected)
         assert set(network.value_network.state_dict()) == set(model.state_dict())
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "googlenet", "alexnet"])
+@pytest.mark.parametrize("name", MODELS)
 def test_models_of_torchvision_while_they_train(name):
     """Dropout with the same random numbers, batch norm with the batch's statistics, branches that only training has."""
     torch.manual_seed(0)
@@ -73,4 +77,5 @@ def test_models_of_torchvision_while_they_train(name):
     for half in (network.feature_network, network.value_network):
         for buffer, of_model in zip(half.buffers(), model.buffers(), strict=True):
             assert torch.allclose(buffer, of_model)
-    assert any(site.kind == "dropout" for site in network.sites)
+    drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
+    assert any(site.kind == "dropout" for site in network.sites) == drops

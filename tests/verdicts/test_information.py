@@ -38,7 +38,7 @@ def test_at_both_ends_the_paired_test_says_one_in_twenty(triples):
     gap = model - random
     clear = stats.ttest_1samp(gap, 0).pvalue
     assume(abs(clear - 0.05) > 1e-3)
-    assert math.isfinite(share.low) == (clear < 0.05)
+    assert math.isfinite(share.low) == share.known == (clear < 0.05 and gap.mean() > 0)
     if math.isfinite(share.low):
         assert share.low <= share.estimate <= share.high
         for end in (share.low, share.high):
@@ -53,6 +53,11 @@ def test_a_share_by_hand():
     assert share.low == share.high == pytest.approx(0.8)
     with pytest.raises(ValueError, match="at least 2 seeds"):
         share_held(scores([90], [88], [80]))
+    for none in (
+        share_held(scores([90, 80], [88, 89], [80, 90])),
+        share_held(scores([80, 82, 81], [88, 90, 89], [90, 92, 91])),
+    ):
+        assert (none.low, none.high, none.known) == (-math.inf, math.inf, False)
     none = share_held(scores([90, 80], [88, 89], [80, 90]))
     assert (none.low, none.high) == (-math.inf, math.inf)
 
@@ -72,14 +77,14 @@ def test_one_question_one_answer():
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
     x = torch.randn(80, 4)
     data = x, (x[:, 0] * x[:, 1] > 0).long()
-    answer = gate_information(model, data, data, rows=ROWS[:3], seeds=range(3), epochs=2)
+    answer = gate_information(model, data, data, regimes=ROWS[:3], seeds=range(3), epochs=2)
     assert len(answer.scores) == 9
     assert len(answer.table) == 3
     assert answer.share.n == 3
     assert "n = 3" in str(answer)
     wide = type(answer)(answer.scores, answer.table, share_held(scores([90, 92], [88, 90], [80, 82])))
     assert str(wide).startswith("Of the gap between random gates and the model, its gates hold 80% (95% interval 80%")
-    with pytest.raises(ValueError, match="needs the rows ReLU, FL and FR-II"):
-        gate_information(model, data, data, rows=ROWS[:2])
+    with pytest.raises(ValueError, match="needs the regimes ReLU, FL and FR-II"):
+        gate_information(model, data, data, regimes=ROWS[:2])
     with pytest.raises(ValueError, match="at least 2 seeds"):
         gate_information(model, data, data, seeds=[0])

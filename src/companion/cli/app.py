@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from companion.cli import bench, book, data, exhibits, run, verdicts
+from companion.cli import bench, book, data, exhibits, gates, run, verdicts
 from companion.cli.output import UsageError, say
 
 __all__ = ["app", "main"]
@@ -34,6 +34,7 @@ app.command("book")(book.book)
 app.command("bench")(bench.bench)
 app.command("keep-weights")(run.keep_weights)
 app.command("kernels")(run.kernels)
+app.command("gates")(gates.gates)
 app.add_typer(data.app, name="data")
 
 

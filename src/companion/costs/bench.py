@@ -26,10 +26,28 @@ import torch
 from companion.files.whole import write
 from companion.records.provenance import device_name
 
-__all__ = ["Benchmark", "Options", "Row", "Step", "Unavailable", "Variant", "keep", "load", "machine", "measure"]
+__all__ = [
+    "AS_MEASURED",
+    "Benchmark",
+    "Options",
+    "Row",
+    "Step",
+    "Unavailable",
+    "Variant",
+    "keep",
+    "load",
+    "machine",
+    "measure",
+]
 
 Step = Callable[[], object]
-"""Does the work of a variant once.  A number that it returns is the seconds it took, where only the step can tell."""
+"""Does the work of a variant once.  A number that it returns counts as the seconds it took, where only it can tell.
+
+Where a benchmark's unit is ``MiB``, it is what it needed instead.
+"""
+
+AS_MEASURED = ("s", "MiB")
+"""Units of which the step's own number is the value; any other is work a second."""
 
 
 class Unavailable(RuntimeError):
@@ -85,7 +103,8 @@ class Benchmark:
     Args:
         name: as the command line knows it.
         title: one sentence.
-        unit: of every value; ``s`` means the seconds of one step, anything else is work per second.
+        unit: of every value; ``s`` means the seconds of one step, ``MiB`` the memory it says that it needed, anything
+            else is work per second.
         variants: the ways, the first of which is the one that others are compared with.
         rounds: how often each is measured.
     """
@@ -106,13 +125,13 @@ class Row:
         value: the median over rounds, in ``unit``.
         unit: the benchmark's.
         ratio: ``value`` over the first row's.
-        seconds: the median of one step.
+        seconds: the median of one step; ``None`` for memory.
         spread: the slowest round less the fastest, over the median.
         gflops: thousand million floating-point operations per second.
         of_peak: ``gflops`` over that of the variant's roof.
         reason: why there are no numbers.
         against: the variant with which it was compared in each round.
-        paired: the geometric mean over rounds of its speed over that one's.
+        paired: the geometric mean over rounds of its speed over that one's; for memory, of that one's over its own.
         low, high: Student's 95% interval of that mean, from two rounds on.
     """
 
@@ -211,7 +230,7 @@ def _rows(benchmark: Benchmark, runners: Sequence[_Runner]) -> list[Row]:
                 value,
                 benchmark.unit,
                 ratio=value / first if first else None,
-                seconds=seconds,
+                seconds=None if benchmark.unit == "MiB" else seconds,
                 spread=(max(runner.times) - min(runner.times)) / seconds,
                 gflops=speed,
                 of_peak=speed / roof if speed and roof else None,
@@ -238,7 +257,7 @@ def _paired(mine: _Runner, other: _Runner) -> dict[str, Any]:
 
 
 def _value(unit: str, variant: Variant, seconds: float) -> float:
-    return seconds if unit == "s" else variant.work / seconds
+    return seconds if unit in AS_MEASURED else variant.work / seconds
 
 
 def _gflops(variant: Variant, seconds: float | None) -> float | None:

@@ -140,6 +140,7 @@ class _Covariances:
 
     def __init__(self, root: nn.Module, normalise: bool, limit: int) -> None:
         self.root, self.normalise, self.limit = root, normalise, limit
+        self.modules = dict(root.named_modules(remove_duplicate=False))
         self.cov: dict[tuple[_Random, _Random], Tensor] = {}
         self.pairs = 0
 
@@ -178,7 +179,7 @@ class _Covariances:
 
         def run(values: dict[_Random, Tensor]) -> Any:
             filled = [values[leaf].clone() if isinstance(leaf, _Random) else leaf for leaf in leaves]
-            return run_node(node, self.root, *pytree.tree_unflatten(filled, form))
+            return run_node(node, self.modules, *pytree.tree_unflatten(filled, form))
 
         result, out = pytree.tree_flatten(run(zeros))
         of_shape = node.op != "call_module" and name_of(node)[0] in SHAPE

@@ -8,81 +8,59 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from companion.decoupling.network import DecoupledNetwork
+from companion.decoupling.fresh import devices, drawn, numbers, reset, settle
+from companion.decoupling.kept import Kept, data_digest, model_digest
+from companion.decoupling.network import DecoupledNetwork, decouple
+from companion.decoupling.plan import plan_of
+from companion.decoupling.rows import ROWS, Epoch, Row, Score, rows_of
+from companion.networks.precision import single_precision
 from companion.notation import Float, Int, Regime, Tensor, ValueInput
 
-__all__ = ["ROWS", "Row", "Score", "Split", "reset", "train_rows"]
+__all__ = ["ROWS", "Epoch", "Row", "Score", "Split", "accuracy", "reset", "train_rows"]
 
 Split = tuple[Tensor, Tensor]
-"""Examples ``[N, ...]`` and their classes ``[N]``, whole numbers."""
+"""Examples ``[N, ...]``, bytes (which count as parts of 255) or floating point, and their classes ``[N]``, int64."""
+
+Optimiser = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+FITTED = 99.9
+"""Percent of the training examples from which on a network counts as fitted, as in the papers' early stop."""
+
+SAVE_EVERY = 60.0
+"""Seconds of training after which a network that is under way is kept, at the end of an epoch."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """Where gates come from, and what enters the value network.
+class Protocol:
+    """How each network is trained; the arguments of :func:`train_rows` of the same names."""
 
-    Args:
-        regime: ``ReLU``: no decoupling, the model itself; ``FL``: the gates of the model as it was given; ``FR-II``:
-            those of another random network; ``FR-DI``: those of the value network's own random weights.
-        value_input: ``image`` or ``ones``.
+    epochs: int
+    batch: int
+    early_stop: int
+    optimiser: Optimiser
 
-    Raises:
-        ValueError: another regime or input; ``ReLU`` with ones.
-    """
-
-    regime: Regime
-    value_input: ValueInput = ValueInput.IMAGE
-
-    def __post_init__(self) -> None:
-        if self.regime not in (Regime.RELU, Regime.FL, Regime.FR_II, Regime.FR_DI):
-            raise ValueError(f"rows have one of the regimes ReLU, FL, FR-II, FR-DI, not {self.regime}")
-        if self.value_input not in (ValueInput.IMAGE, ValueInput.ONES):
-            raise ValueError(f"the value input of a row is image or ones, not {self.value_input}")
-        if self.regime == Regime.RELU and self.value_input != ValueInput.IMAGE:
-            raise ValueError("a ReLU network gates itself: its input is the image")
-
-
-ROWS = (
-    Row(Regime.RELU),
-    Row(Regime.FL),
-    Row(Regime.FR_II),
-    Row(Regime.FR_DI),
-    Row(Regime.FL, ValueInput.ONES),
-)
-
-
-@dataclass(frozen=True)
-class Score:
-    """One trained network: accuracy in percent after the last epoch, on the training and on the test examples."""
-
-    row: Row
-    seed: int
-    train: float
-    test: float
-
-
-def reset(module: nn.Module) -> None:
-    """Draw all weights anew, each module by its own ``reset_parameters``.
-
-    Raises:
-        ValueError: some parameter belongs to a module without one.
-    """
-    for name, part in module.named_modules():
-        if hasattr(part, "reset_parameters"):
-            part.reset_parameters()
-        elif own := [parameter for parameter, _ in part.named_parameters(recurse=False)]:
-            place = f"{name}.{own[0]}" if name else own[0]
-            raise ValueError(
-                f"the parameter {place} belongs to a module without reset_parameters: pass initialise, a function that "
-                "draws the weights of a whole model anew"
-            )
+    def settings(self, device: torch.device) -> dict[str, str | int]:
+        """In words and numbers, so that two protocols can be compared."""
+        step = self.optimiser([nn.Parameter(torch.zeros(1))])
+        options = ", ".join(f"{name}={value}" for name, value in sorted(step.defaults.items()))
+        return {
+            "protocol": 1,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "early_stop": self.early_stop,
+            "optimiser": f"{type(step).__name__}({options})",
+            "device": device.type,
+        }
 
 
 def train_rows(
@@ -90,104 +68,134 @@ def train_rows(
     train: Split,
     test: Split,
     *,
-    rows: Sequence[Row] = ROWS,
+    regimes: Iterable[Row | str] = ROWS,
     seeds: Iterable[int] = range(5),
     epochs: int = 20,
     batch: int = 128,
+    early_stop: int = 0,
     device: str | torch.device = "cpu",
-    optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = torch.optim.Adam,
+    optimiser: Optimiser = torch.optim.Adam,
     initialise: Callable[[nn.Module], None] = reset,
+    keep: Path | None = None,
+    tell: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Iterator[Score]:
     """Train each row for each seed, and give its score as soon as it is there.
 
     Gates are frozen and those of evaluation mode.  Random feature networks with batch norm get the statistics of the
     training examples first, as a trained one has them.  Dropout is the value network's own.  The loss is cross-entropy.
+    Weights are drawn on the CPU.  Float32 is float32 on a GPU too.
 
     Args:
         model: trained; its gates are asked for in ``FL``.  It is not touched.
         train: examples to train on; they are moved to the device as a whole.
         test: examples to score.
-        rows: what to compare.
+        regimes: what to compare: rows, or their names as in :func:`~companion.decoupling.rows.rows_of`.
         seeds: of weights and orders; the random feature network of ``FR-II`` has a seed of its own.
         epochs: passes over the training examples.
         batch: examples of a step.
+        early_stop: a network is done once it got at least 99.9% of the training examples right, as they were trained
+            on, for so many epochs in a row; 0 is never.
         device: to train on.
         optimiser: from parameters to an optimiser, for instance ``partial(torch.optim.SGD, lr=0.1)``.
         initialise: draws the weights of a model anew, in place.
+        keep: a folder to keep trained networks' scores in; those that it has are not trained again, and a network that
+            was stopped goes on from its last checkpoint, at most an epoch or a minute old.  More seeds and more regimes
+            may be asked of the same folder.
+        tell: is called when a network begins, after each epoch, and when it is done.
 
     Raises:
-        ValueError: no examples; not as many classes as examples; no epoch.
+        ValueError: no examples; not as many classes as examples; no epoch; a model that does not take the examples or
+            tell their classes apart.
+        KeptError: the folder holds networks of another model, of other data or of other settings, or is damaged.
         NotDecouplableError: a model that cannot be decoupled.
     """
+    rows, seeds, device = rows_of(regimes), list(seeds), torch.device(device)
     for name, (x, y) in {"train": train, "test": test}.items():
         if len(x) == 0 or y.shape != (len(x),):
             raise ValueError(f"{name} must be examples [N, ...] and as many classes [N], at least one")
-    if epochs < 1 or batch < 1:
-        raise ValueError("epochs and batch must be at least 1")
+    if epochs < 1 or batch < 1 or early_stop < 0:
+        raise ValueError("epochs and batch must be at least 1, and early_stop at least 0")
+    model = copy.deepcopy(model).cpu().eval()
+    _refuse_unfit(model, train, int(max(train[1].max(), test[1].max())))
+    protocol = Protocol(epochs, batch, early_stop, optimiser)
+    kept = None
+    if keep is not None:
+        identity = {"model": model_digest(model, drawn(model, 0, initialise)), "data": data_digest(*train, *test)}
+        kept = Kept(keep, identity | {"settings": protocol.settings(device)})
+    if device.type == "cuda":
+        single_precision(tensor_cores=False)
     train, test = ((x.to(device), y.to(device)) for x, y in (train, test))
-    model = copy.deepcopy(model).to(device)
-    for seed, row in itertools.product(seeds, rows):
-        network = _start(model, row, seed, train[0], batch, initialise)
-        _train(network, row, train, seed, epochs, batch, optimiser)
-        yield Score(row, seed, _accuracy(network, row, train, batch), _accuracy(network, row, test, batch))
+    networks = list(itertools.product(seeds, rows))
+    for place, (seed, row) in enumerate(networks):
+        score = kept.score(row, seed) if kept else None
+        here = Epoch(row, seed, 0, epochs, place, len(networks), math.nan)
+        if score is None:
+            tell(here)
+            network = _start(model, row, seed, train[0], batch, initialise, device)
+            last, diverged = _train(network, row, train, seed, protocol, kept, here, tell)
+            halves = [math.nan if diverged else accuracy(network, split, batch, row) for split in (train, test)]
+            score = Score(row, seed, halves[0], halves[1], last)
+            if kept:
+                kept.keep(score)
+        tell(replace(here, epoch=score.epochs or epochs, score=score))
+        yield score
+
+
+def _refuse_unfit(model: nn.Module, train: Split, last: int) -> None:
+    """Refuse a model that does not give, in both modes, one number for each class, or that cannot be decoupled."""
+    if not any(True for _ in model.parameters()):
+        raise ValueError("the model has no weights that could be trained")
+    trial, x = copy.deepcopy(model), numbers(train[0][:4])
+    for training in (False, True):
+        mode = "in training mode" if training else "in evaluation mode"
+        try:
+            with torch.no_grad(), torch.random.fork_rng([]):
+                output = trial.train(training)(x)
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"the model does not take examples shaped {list(x.shape[1:])} {mode}: {reason}") from error
+        if not isinstance(output, torch.Tensor) or output.dim() != 2 or len(output) != len(x):
+            found = f"a tensor {list(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
+            raise ValueError(f"the model must give one tensor [N, C], a number a class, not {found} {mode}")
+        if output.shape[1] <= last:
+            raise ValueError(f"the model tells {output.shape[1]} classes apart, and the labels go up to {last}")
+        plan_of(trial)
+    decouple(model, x)
 
 
 def _start(
-    model: nn.Module, row: Row, seed: int, x: Tensor, batch: int, initialise: Callable[[nn.Module], None]
+    model: nn.Module,
+    row: Row,
+    seed: int,
+    x: Tensor,
+    batch: int,
+    initialise: Callable[[nn.Module], None],
+    device: torch.device,
 ) -> nn.Module:
     """The network of a row before it trains: an ordinary one for ReLU, else a decoupled one."""
-    fresh = _drawn(model, 2 * seed, initialise)
+    fresh = drawn(model, 2 * seed, initialise).to(device)
     if row.regime == Regime.RELU:
         return fresh
     if row.regime == Regime.FL:
-        feature = copy.deepcopy(model)
+        feature = copy.deepcopy(model).to(device)
     else:
-        feature = copy.deepcopy(fresh) if row.regime == Regime.FR_DI else _drawn(model, 2 * seed + 1, initialise)
-        _settle(feature, x, batch)
+        random = fresh if row.regime == Regime.FR_DI else drawn(model, 2 * seed + 1, initialise)
+        feature = copy.deepcopy(random).to(device)
+        settle(feature, x, batch)
     return DecoupledNetwork(feature.eval().requires_grad_(False), fresh)
 
 
-def _drawn(model: nn.Module, seed: int, initialise: Callable[[nn.Module], None]) -> nn.Module:
-    fresh = copy.deepcopy(model)
-    with torch.random.fork_rng(_devices(model)):
-        torch.manual_seed(seed)
-        initialise(fresh)
-    return fresh.requires_grad_(True)
-
-
-def _devices(model: nn.Module) -> list[torch.device]:
-    return list({p.device for p in model.parameters() if p.device.type == "cuda"})
-
-
-def _settle(network: nn.Module, x: Tensor, batch: int) -> None:
-    """Give batch norms the statistics of the examples, averaged over one pass."""
-    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
-    if not norms:
-        return
-    network.eval()
-    momenta = [m.momentum for m in norms]
-    for m in norms:
-        m.reset_running_stats()
-        m.momentum = None
-        m.train()
-    with torch.no_grad():
-        for part in x.split(batch):
-            if len(part) > 1 or len(x) == 1:
-                network(part)
-    for m, momentum in zip(norms, momenta, strict=True):
-        m.momentum = momentum
-
-
-def _output(network: nn.Module, row: Row, x: Tensor) -> Float[Tensor, "N C"]:
+def _output(network: nn.Module, row: Row | None, x: Tensor) -> Float[Tensor, "N C"]:
+    x = numbers(x)
     if not isinstance(network, DecoupledNetwork):
         return network(x)
-    entering = torch.ones_like(x) if row.value_input == ValueInput.ONES else x
-    return network.value(entering, network.gates(x))
+    ones = row is not None and row.value_input == ValueInput.ONES
+    return network.value(torch.ones_like(x) if ones else x, network.gates(x))
 
 
-def _mode(network: nn.Module, training: bool) -> None:
-    """Only the value network trains: gates are those of evaluation."""
-    (network.value_network if isinstance(network, DecoupledNetwork) else network).train(training)
+def _trained(network: nn.Module) -> nn.Module:
+    """The part that trains: gates are those of evaluation."""
+    return network.value_network if isinstance(network, DecoupledNetwork) else network
 
 
 def _train(
@@ -195,24 +203,53 @@ def _train(
     row: Row,
     train: Split,
     seed: int,
-    epochs: int,
-    batch: int,
-    optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
-) -> None:
+    protocol: Protocol,
+    kept: Kept | None,
+    here: Epoch,
+    tell: Callable[[Epoch], None],
+) -> tuple[int, bool]:
+    """Train a network in place; how many epochs it took, and whether its loss stopped being a number."""
     x, y = train
-    step = optimiser([p for p in network.parameters() if p.requires_grad])
+    learner = _trained(network)
+    step = protocol.optimiser([p for p in learner.parameters() if p.requires_grad])
     order = torch.Generator().manual_seed(seed)
-    _mode(network, True)
-    with torch.random.fork_rng(_devices(network)):
+    learner.train()
+    first, in_a_row, saved = 1, 0, time.monotonic()
+    with torch.random.fork_rng(devices(network)):
         torch.manual_seed(seed)  # for dropout
-        for _ in range(epochs):
-            for chosen in _batches(torch.randperm(len(x), generator=order), batch):
+        if (state := kept.checkpoint(row, seed) if kept else None) is not None:
+            learner.load_state_dict(state["network"])
+            step.load_state_dict(state["optimiser"])
+            order.set_state(state["order"])
+            torch.set_rng_state(state["random"])
+            if x.is_cuda:
+                torch.cuda.set_rng_state(state["cuda"], x.device)
+            first, in_a_row = state["epoch"] + 1, state["in_a_row"]
+        for epoch in range(first, protocol.epochs + 1):
+            hits, total = torch.zeros((), device=x.device), torch.zeros((), device=x.device)
+            for chosen in _batches(torch.randperm(len(x), generator=order), protocol.batch):
                 chosen = chosen.to(x.device)
-                loss = F.cross_entropy(_output(network, row, x[chosen]), y[chosen])
+                output = _output(network, row, x[chosen])
+                loss = F.cross_entropy(output, y[chosen])
                 step.zero_grad(set_to_none=True)
                 loss.backward()
                 step.step()
-    _mode(network, False)
+                hits += (output.detach().argmax(1) == y[chosen]).sum()
+                total += loss.detach()
+            fitted = 100 * float(hits) / len(x)
+            diverged = not math.isfinite(float(total))
+            in_a_row = in_a_row + 1 if fitted >= FITTED else 0
+            tell(replace(here, epoch=epoch, fitted=fitted))
+            if diverged or 0 < protocol.early_stop <= in_a_row:
+                break
+            if kept and epoch < protocol.epochs and time.monotonic() - saved >= SAVE_EVERY:
+                state = {"network": learner.state_dict(), "optimiser": step.state_dict(), "order": order.get_state()}
+                state |= {"random": torch.get_rng_state(), "epoch": epoch, "in_a_row": in_a_row}
+                state["cuda"] = torch.cuda.get_rng_state(x.device) if x.is_cuda else None
+                kept.save(row, seed, state)
+                saved = time.monotonic()
+    learner.eval()
+    return epoch, diverged
 
 
 def _batches(order: Int[Tensor, "N"], batch: int) -> list[Tensor]:
@@ -223,7 +260,15 @@ def _batches(order: Int[Tensor, "N"], batch: int) -> list[Tensor]:
     return parts
 
 
-def _accuracy(network: nn.Module, row: Row, split: Split, batch: int) -> float:
+def accuracy(network: nn.Module, split: Split, batch: int = 128, row: Row | None = None) -> float:
+    """Percent of the examples of which a network gets the class right, in its present mode.
+
+    Args:
+        network: where the examples are.
+        split: examples and classes.
+        batch: examples at a time.
+        row: says what enters the value network of a decoupled network; by default the image.
+    """
     x, y = split
     with torch.no_grad():
         hits = sum(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +66,7 @@ class DecoupledNetwork(nn.Module):
         has the flat positions of its maxima, int64, shaped as what it gives.  In training mode dropout has its mask,
         in evaluation it has no entry.  Batch norm in training mode updates the feature network's running statistics.
         """
-        return self._features(x)[0]
+        return list(self._features(x))
 
     def value(self, x: Tensor, stack: Sequence[Tensor]) -> Any:
         """What the value network makes of ``x [N, ...]`` under a stack, in the form of the original's output.
@@ -79,43 +79,51 @@ class DecoupledNetwork(nn.Module):
         Raises:
             ValueError: wrong number of entries, or one of another shape than what it multiplies.
         """
+        return self._value(x, iter(stack), len(stack))
+
+    def forward(self, x: Tensor) -> Any:
+        """The value network under the feature network's gates, both at ``x [N, ...]``.
+
+        Each gate is made when the value network comes to it, so that the stack is never there as a whole.
+        """
+        entries = self._features(x)
+        output = self._value(x, entries, len(self.plan("feature_network").sites))
+        list(entries)  # what follows the last gate has its statistics too
+        return output
+
+    def _value(self, x: Tensor, entries: Iterator[Tensor], count: int) -> Any:
         plan = self.plan("value_network")
         sites = list(plan.sites.values())
-        masked = len(stack) == len(sites)
-        if not masked and len(stack) != sum(site.kind != "dropout" for site in sites):
+        masked = count == len(sites)
+        if not masked and count != sum(site.kind != "dropout" for site in sites):
             raise ValueError(
-                f"the value network in its present mode takes {len(sites)} entries, not {len(stack)}: "
+                f"the value network in its present mode takes {len(sites)} entries, not {count}: "
                 + ", ".join(site.name for site in sites)
             )
-        entries = iter(stack)
 
         def visit(site: Site, call: Call) -> Tensor:
             return site.apply(call.operand, call.mask() if site.kind == "dropout" and not masked else next(entries))
 
         return walk(plan, self.value_network, x, visit)
 
-    def forward(self, x: Tensor) -> Any:
-        """The value network under the feature network's gates, both at ``x [N, ...]``."""
-        return self.value(x, self.gates(x))
-
-    def _features(self, x: Tensor) -> tuple[list[Tensor], Any]:
-        """The stack, and the feature network's own output."""
-        stack: list[Tensor] = []
-
-        def visit(site: Site, call: Call) -> Tensor:
-            if site.kind == "pool":
-                z, chosen = POOLS[site.operation](call.operand, *call.args, **call.kwargs)
-                stack.append(chosen)
-                return z
-            if site.kind == "dropout":
-                stack.append(call.mask())
-                return site.apply(call.operand, stack[-1])
-            stack.append(GATES[site.operation](call.operand, *call.args, **call.kwargs))
-            return call.original()
-
-        with torch.no_grad():
-            output = walk(self.plan("feature_network"), self.feature_network, x, visit)
-        return stack, output
+    def _features(self, x: Tensor) -> Iterator[Tensor]:
+        """The entries of the stack, one after the other; what follows the last of them is run only if it trains."""
+        plan = self.plan("feature_network")
+        left = len(plan.sites)
+        run = steps(plan, self.feature_network, x)
+        passed: list[Any] = [None]  # no name holds what the graph is done with
+        while left or any(module.training for module in self.feature_network.modules()):
+            with torch.no_grad():
+                try:
+                    asked = run.send(passed.pop())
+                except StopIteration:
+                    return
+                entry, z = _entry(*asked)
+            left -= 1
+            passed.append(z)
+            del asked, z
+            yield entry
+            del entry
 
     def plan(self, role: str) -> Plan:
         """How ``feature_network`` or ``value_network`` is run in its present mode; traced when first needed."""
@@ -188,7 +196,21 @@ class Call:
 
 def walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], Any]) -> Any:
     """Run a graph node by node; a site gives whatever ``visit`` makes of its call."""
+    run = steps(plan, root, x)
+    passed: list[Any] = [None]  # no name holds what the graph is done with
+    while True:
+        try:
+            asked = run.send(passed.pop())
+        except StopIteration as end:
+            return end.value
+        passed.append(visit(*asked))
+        del asked
+
+
+def steps(plan: Plan, root: nn.Module, x: Tensor) -> Generator[tuple[Site, Call], Any, Any]:
+    """Run a graph node by node, stop at each site, and go on with what it is sent; the output is what it returns."""
     values: dict[fx.Node, Any] = {}
+    modules = dict(root.named_modules(remove_duplicate=False))  # looked up by name, each takes as long as a small gate
     for node in plan.graph.nodes:
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
         if node.op == "output":
@@ -198,33 +220,47 @@ def walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], A
             values[node] = args[0] if values else first
         elif node.op == "get_attr":
             owner, _, name = str(node.target).rpartition(".")
-            values[node] = getattr(root.get_submodule(owner), name)
+            values[node] = getattr(modules[owner], name)
         else:
             site = plan.sites.get(node.name)
-            values[node] = (
-                run_node(node, root, args, kwargs)
-                if site is None
-                else visit(site, _call(site, node, root, args, dict(kwargs)))
-            )
+            if site is None:
+                values[node] = run_node(node, modules, args, kwargs)
+            else:
+                values[node] = yield site, _call(site, node, modules, args, dict(kwargs))
         for dead in plan.last[node.name]:
             del values[dead]
     raise AssertionError("a traced graph ends with its output")
 
 
-def run_node(node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _entry(site: Site, call: Call) -> tuple[Tensor, Tensor]:
+    """A site's entry of the stack, and what the feature network goes on with."""
+    if site.kind == "pool":
+        z, chosen = POOLS[site.operation](call.operand, *call.args, **call.kwargs)
+        return chosen, z
+    if site.kind == "dropout":
+        mask = call.mask()
+        return mask, site.apply(call.operand, mask)
+    gate = GATES[site.operation](call.operand, *call.args, **call.kwargs)
+    return gate, call.original()
+
+
+def run_node(node: fx.Node, modules: Mapping[str, nn.Module], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a node gives, of which all modules are known by name."""
     if node.op == "call_module":
-        return root.get_submodule(str(node.target))(*args, **kwargs)
+        return modules[str(node.target)](*args, **kwargs)
     if node.op == "call_method":
         return getattr(args[0], str(node.target))(*args[1:], **kwargs)
     return node.target(*args, **kwargs)  # type: ignore[operator]
 
 
-def _call(site: Site, node: fx.Node, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    original = partial(run_node, node, root, args, kwargs)
+def _call(
+    site: Site, node: fx.Node, modules: Mapping[str, nn.Module], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call:
+    original = partial(run_node, node, modules, args, kwargs)
     operand, *rest = args or (kwargs["input" if "input" in kwargs else "self"],)
     others = {name: value for name, value in kwargs.items() if name not in ("input", "self")}
     if node.op == "call_module":
-        module = root.get_submodule(str(node.target))
+        module = modules[str(node.target)]
         others = {name: getattr(module, name) for name in SITE_MODULES[type(module)][1]}
     return Call(site, operand, tuple(rest), others, original)
 

@@ -27,7 +27,7 @@ def relu(q: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(q: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """1 or the slope."""
-    return torch.where(q > 0, torch.ones_like(q), torch.full_like(q, negative_slope))
+    return torch.ops.aten.leaky_relu_backward(torch.ones_like(q), q, negative_slope, False)
 
 
 def prelu(q: Tensor, weight: Tensor) -> Tensor:
@@ -40,11 +40,8 @@ def clamp(q: Tensor, min: float | None = None, max: float | None = None) -> Tens
     """1 between the bounds, beyond them ``bound / q``; a bound at 0 is a closed gate."""
     if min == 0 and max is None:
         return relu(q)
-    inside = torch.ones_like(q, dtype=torch.bool)
-    inside = inside if min is None else inside & (q > min)
-    inside = inside if max is None else inside & (q < max)
-    beyond = q.clamp(min, max) / torch.where(q == 0, torch.ones_like(q), q)
-    return torch.where(inside, torch.ones_like(q), beyond)
+    open_at_zero = (min is None or min < 0) and (max is None or max > 0)
+    return (q.clamp(min, max) / q).masked_fill_(q == 0, float(open_at_zero))  # q / q is 1 to the last bit
 
 
 def hardtanh(q: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -106,6 +103,34 @@ POOLS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
 }
 """From a pre-activation to the maxima and the flat positions that they came from."""
 
+
+class _Gated(torch.autograd.Function):
+    """``z`` where a gate of bools is open, else 0, whatever ``z`` is there.
+
+    This is ``torch.where(gate, z, 0)``, which on a CPU takes a branch for each entry, and so is slow where gates are
+    not alike: the backward pass of a threshold does the same without one.  Of the gate, its bools are kept.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z: Tensor, gate: Tensor) -> Tensor:
+        return torch.ops.aten.threshold_backward(z, gate.to(z.dtype), 0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+        ctx.save_for_forward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _Gated.apply(gradients[0], ctx.saved_tensors[0]), None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        return _Gated.apply(tangents[0], ctx.saved_tensors[0])
+
+
 DROPOUTS: dict[str, Callable[..., Tensor]] = {f"dropout{d}": getattr(F, f"dropout{d}") for d in ("", "1d", "2d", "3d")}
 """What drops out."""
 
@@ -141,9 +166,8 @@ class Site:
                 f"not {tuple(entry.shape)}"
             )
         if entry.dtype == torch.bool:
-            if self.in_place:
-                return z.masked_fill_(~entry, 0)
-            return torch.where(entry, z, 0)
+            gated = (_Gated.apply if torch.is_grad_enabled() else _Gated.forward)(z, entry)
+            return z.copy_(gated) if self.in_place else gated
         return z.mul_(entry) if self.in_place else z * entry
 
     def _chosen(self, z: Tensor, entry: Tensor) -> Tensor:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import json
 import re
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.costs.bench import AS_MEASURED
 from companion.render.markdown import table
 from companion.render.style import STYLE
 
@@ -22,7 +24,12 @@ __all__ = ["Target", "figures", "growth", "included", "pages", "results", "targe
 Document = Mapping[str, Any]
 """One result: ``benchmark, title, machine, rows``."""
 
-EXTREMES: Mapping[str, Callable[..., float | None]] = {"largest": max, "smallest": min}
+
+def _median(values: Sequence[float], default: None) -> float | None:
+    return statistics.median(values) if values else default
+
+
+OF_ALL: Mapping[str, Callable[..., float | None]] = {"largest": max, "smallest": min, "median": _median}
 
 LIMIT = 15 * 60
 """Seconds that ``make book`` and ``make test`` may take with three papers in the book."""
@@ -37,7 +44,7 @@ class Target:
     Args:
         text: what is asked, in words.
         benchmark: the result's name.
-        variant: the row, or ``largest`` or ``smallest``: whichever has that value of all.
+        variant: the row, or ``largest``, ``smallest`` or ``median``: that value of all rows that have one.
         measure: a column of the row: ``value``, ``seconds``, ``of_peak`` or ``paired``.
         against: another row; then the bound is on the quotient of the two.
         at_least: the bound from below.
@@ -62,9 +69,10 @@ class Target:
         """
         if self.benchmark not in found:
             return None
-        if self.variant in EXTREMES:
-            values = [row[self.measure] for row in found[self.benchmark]["rows"] if row[self.measure] is not None]
-            return EXTREMES[self.variant](values, default=None)
+        if self.variant in OF_ALL:
+            rows = found[self.benchmark]["rows"]
+            values = [row[self.measure] for row in rows if row.get(self.measure) is not None]
+            return OF_ALL[self.variant](values, default=None)
         mine = _row(found[self.benchmark], self.variant)[self.measure]
         if self.against is None or mine is None:
             return mine
@@ -145,7 +153,7 @@ def _result(document: Document) -> str:
     unit = rows[0]["unit"]
     head = ["", unit if unit != "s" else "seconds", "ratio"]
     columns = ["variant", "value", "ratio"]
-    if unit != "s":
+    if unit not in AS_MEASURED:
         head, columns = [*head, "seconds a round"], [*columns, "seconds"]
     head, columns = [*head, "spread"], [*columns, "spread"]
     if any(row["of_peak"] is not None for row in rows):

@@ -1,0 +1,181 @@
+"""A reader's own data as four whole tensors: a folder of images by class, or the arrays of an ``.npz``.
+
+>>> from companion.data.own import own_data
+>>> own_data("digits").train[0].shape
+torch.Size([1437, 1, 8, 8])
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from companion.data.dataset import load
+from companion.data.table import DATASETS
+from companion.notation import Tensor
+
+__all__ = ["ARRAYS", "OwnData", "own_data"]
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+"""The arrays of an ``.npz``."""
+
+VALID = (
+    f"valid are {', '.join(DATASETS)}, a folder with train/ and test/ (or val/) that have one folder of images for "
+    f"each class, or an .npz with {', '.join(ARRAYS)}"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnData:
+    """Examples to train on and to test on.
+
+    Args:
+        name: as it was asked for.
+        train: examples ``[N, ...]``, floating point or bytes (parts of 255), and classes ``[N]`` from 0, int64.
+        test: the same.
+        classes: their names, in the order of their numbers; none where the data have none.
+    """
+
+    name: str
+    train: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
+    classes: tuple[str, ...] = ()
+
+
+def own_data(source: str | Path, *, size: int | None = None, grey: bool = False) -> OwnData:
+    """Data by name or place, in memory as a whole.
+
+    Args:
+        source: ``mnist``, ``cifar10``, ``digits``; a folder with ``train`` and ``test`` (or ``val``), each with one
+            folder of images for each class, as torchvision's ``ImageFolder`` has it; or an ``.npz`` with ``x_train [N,
+            ...]``, floating point or bytes, ``y_train [N]``, whole numbers from 0, ``x_test`` and ``y_test``.
+        size: rows and columns of the images of a folder: the shorter side is made so long, and the middle cut out.
+            Without it all images must be of one size.
+        grey: whether the images of a folder are read with one channel instead of three.
+
+    Raises:
+        ValueError: it is none of these, or not as it should be; the message says what is valid.
+        DataError: a dataset that is asked for by name is absent or damaged.
+    """
+    if size is not None and size < 1:
+        raise ValueError(f"the size of images must be at least 1, not {size}")
+    if str(source) in DATASETS:
+        refuse_folder_options(size, grey)
+        found = load(str(source))
+        train, test = (found.train_inputs, found.train_labels), (found.test_inputs, found.test_labels)
+        return OwnData(str(source), train, test)
+    place = Path(source).expanduser()
+    if place.is_dir():
+        return _folder(str(source), place, size, grey)
+    if place.is_file() and place.suffix == ".npz":
+        refuse_folder_options(size, grey)
+        return _arrays(str(source), place)
+    what = "not there" if not place.exists() else "neither a folder nor an .npz"
+    raise ValueError(f"the data {str(source)!r} are {what}: {VALID}")
+
+
+def refuse_folder_options(size: int | None, grey: bool) -> None:
+    """Size and greyness are those of folders."""
+    if size is not None or grey:
+        raise ValueError("a size of images and grey are for folders of images; other data are taken as they are")
+
+
+def _arrays(name: str, place: Path) -> OwnData:
+    try:
+        with np.load(place, allow_pickle=False) as file:
+            if missing := [key for key in ARRAYS if key not in file.files]:
+                raise ValueError(f"{place} lacks {', '.join(missing)}: an .npz must have {', '.join(ARRAYS)}")
+            arrays = {key: file[key] for key in ARRAYS}
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{place} is no .npz that can be read ({error})") from error
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise ValueError(f"{place} has arrays of Python objects: only arrays of numbers are read") from error
+    halves = [_half(place, arrays, half) for half in ("train", "test")]
+    (x, _), (x_test, _) = halves
+    if x.shape[1:] != x_test.shape[1:] or x.dtype != x_test.dtype:
+        raise ValueError(
+            f"x_train and x_test of {place} must have examples of one shape and type, not {list(x.shape[1:])} "
+            f"{x.dtype} and {list(x_test.shape[1:])} {x_test.dtype}"
+        )
+    return OwnData(name, halves[0], halves[1])
+
+
+def _half(place: Path, arrays: dict[str, Any], half: str) -> tuple[Tensor, Tensor]:
+    x, y = arrays[f"x_{half}"], arrays[f"y_{half}"]
+    if x.ndim < 2 or not len(x) or (x.dtype != np.uint8 and x.dtype.kind != "f"):
+        raise ValueError(
+            f"x_{half} of {place} must be examples [N, ...] of floating-point numbers or bytes, not {list(x.shape)} "
+            f"{x.dtype}"
+        )
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise ValueError(f"x_{half} of {place} has numbers that are not finite")
+    if y.dtype.kind not in "iu" or y.shape != (len(x),) or y.min() < 0:
+        raise ValueError(
+            f"y_{half} of {place} must be {len(x)} classes, whole numbers from 0, [N], not {list(y.shape)} {y.dtype}"
+        )
+    x = x if x.dtype == np.uint8 else x.astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.int64))
+
+
+def _folder(name: str, place: Path, size: int | None, grey: bool) -> OwnData:
+    from torchvision.datasets import ImageFolder
+
+    test = next((place / half for half in ("test", "val") if (place / half).is_dir()), None)
+    if test is None or not (place / "train").is_dir():
+        raise ValueError(f"{place} has no train/ and test/ (or val/): {VALID}")
+    try:
+        folders = [ImageFolder(str(half)) for half in (place / "train", test)]
+    except FileNotFoundError as error:
+        raise ValueError(f"{place}: {str(error).splitlines()[0].rstrip('. ')}; {VALID}") from error
+    classes, others = (folder.classes for folder in folders)
+    if classes != others:
+        apart = ", ".join(sorted(set(classes) ^ set(others)))
+        raise ValueError(
+            f"train/ and {test.name}/ of {place} must have the same classes; {apart} is only in one of them"
+        )
+    halves = []
+    shape: tuple[int, ...] | None = None
+    for folder in folders:
+        images = torch.empty(0)
+        for i, (path, _) in enumerate(folder.samples):
+            image = _image(Path(path), size, grey)
+            if shape is None:
+                shape = tuple(image.shape)
+            if tuple(image.shape) != shape:
+                raise ValueError(
+                    f"{path} has {image.shape[1]} x {image.shape[2]} pixels, and the first image {shape[1]} x "
+                    f"{shape[2]}: give the size that all should have"
+                )
+            if not i:
+                images = _space(place, (len(folder.samples), *shape))
+            images[i] = image
+        halves.append((images, torch.tensor(folder.targets)))
+    return OwnData(name, halves[0], halves[1], tuple(classes))
+
+
+def _space(place: Path, shape: tuple[int, ...]) -> Tensor:
+    try:
+        return torch.empty(shape, dtype=torch.uint8)
+    except RuntimeError as error:
+        raise ValueError(f"the images of {place}, {list(shape)} bytes, do not fit in memory: give a size") from error
+
+
+def _image(path: Path, size: int | None, grey: bool) -> Tensor:
+    """One image as bytes ``[C, rows, columns]``."""
+    from PIL import Image
+    from torchvision.transforms.v2 import functional as V
+
+    try:
+        with Image.open(path) as file:
+            image = file.convert("L" if grey else "RGB")
+    except Exception as error:  # each format has errors of its own
+        raise ValueError(f"{path} is no image that can be read ({type(error).__name__})") from error
+    pixels = V.pil_to_tensor(image)
+    return pixels if size is None else V.center_crop(V.resize(pixels, [size], antialias=True), [size, size])

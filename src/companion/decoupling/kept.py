@@ -1,0 +1,164 @@
+"""A folder of networks that were trained already, so that what was stopped goes on where it was.
+
+One small JSON for each trained network, one checkpoint for a network that takes longer than a minute, and one file that
+says of what model, what data and what settings they are.  Each is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from companion.decoupling.plan import plan_of
+from companion.decoupling.rows import Row, Score
+from companion.files.whole import write
+from companion.notation import Tensor
+
+__all__ = ["DamagedError", "Kept", "KeptError", "data_digest", "model_digest"]
+
+
+class KeptError(ValueError):
+    """A folder that holds something else; the message says what."""
+
+
+class DamagedError(KeptError):
+    """A file in the folder is damaged; the message names it."""
+
+
+class Kept:
+    """The networks in a folder.
+
+    Args:
+        folder: is made when the first thing is kept.
+        identity: ``model`` and ``data``, digests, and ``settings`` by name.
+
+    Raises:
+        KeptError: the folder holds networks of another model, of other data or of other settings.
+        DamagedError: its list of settings is damaged.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.folder = folder
+        place = folder / "settings.json"
+        identity = json.loads(json.dumps(identity))
+        try:
+            found = _read(place)
+        except FileNotFoundError:
+            if any(folder.glob("*.json")):
+                raise KeptError(f"{folder} has no settings.json: choose another folder") from None
+            write(place, json.dumps(identity, indent=2) + "\n")
+            return
+        if found.keys() != identity.keys() or not isinstance(found["settings"], dict):
+            raise KeptError(f"{place} is not of networks like these: choose another folder")
+        if differences := _differences(found, identity):
+            raise KeptError(
+                f"{folder} holds networks of {' and '.join(differences)}: choose another folder, or go on as they were"
+            )
+
+    def score(self, row: Row, seed: int) -> Score | None:
+        """Of a network that is done; ``None`` if it is not.
+
+        Raises:
+            DamagedError: its file is damaged.
+        """
+        place = self._place(row, seed, "json")
+        try:
+            found = _read(place)
+        except FileNotFoundError:
+            return None
+        try:
+            train, test = (math.nan if found[name] is None else float(found[name]) for name in ("train", "test"))
+            return Score(row, seed, train, test, int(found["epochs"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(place) from error
+
+    def keep(self, score: Score) -> None:
+        """Keep the score of a network that is done, and forget its checkpoint."""
+        numbers = {name: None if math.isnan(value := getattr(score, name)) else value for name in ("train", "test")}
+        content = {"regime": str(score.row), "seed": score.seed, **numbers, "epochs": score.epochs}
+        write(self._place(score.row, score.seed, "json"), json.dumps(content) + "\n")
+        self._place(score.row, score.seed, "pt").unlink(missing_ok=True)
+
+    def checkpoint(self, row: Row, seed: int) -> dict[str, Any] | None:
+        """What :meth:`save` was given last, on the CPU.
+
+        Raises:
+            DamagedError: the file is damaged.
+        """
+        place = self._place(row, seed, "pt")
+        if not place.exists():
+            return None
+        try:
+            return torch.load(place, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise _damaged(place) from error
+
+    def save(self, row: Row, seed: int, state: Mapping[str, Any]) -> None:
+        """Keep a network that is under way."""
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        write(self._place(row, seed, "pt"), buffer.getvalue())
+
+    def _place(self, row: Row, seed: int, suffix: str) -> Path:
+        return self.folder / f"{row}.{seed}.{suffix}"
+
+
+def _read(place: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(place) from error
+    if not isinstance(found, dict):
+        raise _damaged(place)
+    return found
+
+
+def _damaged(place: Path) -> DamagedError:
+    return DamagedError(f"{place} is damaged: delete it, and what it was about is done again")
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """In words, what a folder holds where something else is wanted."""
+    words = [
+        f"another {name}" if name == "model" else "other data"
+        for name in ("model", "data")
+        if found[name] != wanted[name]
+    ]
+    before, now = found["settings"], wanted["settings"]
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return words + [f"other settings ({name} {before.get(name)}, not {now.get(name)})" for name in names]
+
+
+def model_digest(model: nn.Module, fresh: nn.Module) -> str:
+    """SHA-256, in hex, of a model's modules, graph, weights and buffers, and of what its weights are drawn anew from.
+
+    Args:
+        model: in evaluation mode.
+        fresh: the same with weights of some seed, which stand for how they are drawn.
+    """
+    digest = hashlib.sha256(f"{model!r}\0{plan_of(model).graph}".encode())
+    for network in (model, fresh):
+        for name, value in network.state_dict().items():
+            _add(digest.update, name, value)
+    return digest.hexdigest()
+
+
+def data_digest(*tensors: Tensor) -> str:
+    """SHA-256, in hex, of tensors with their types and shapes."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        _add(digest.update, "", tensor)
+    return digest.hexdigest()
+
+
+def _add(update: Callable[[Any], None], name: str, value: Tensor) -> None:
+    update(f"\0{name} {value.dtype} {tuple(value.shape)}\0".encode())
+    update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)

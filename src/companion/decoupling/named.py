@@ -1,0 +1,108 @@
+"""A model by name: ``package.module:factory``, imported from where Python looks and from the present folder."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["load_weights", "model_named"]
+
+FORM = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+
+
+def model_named(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
+    """Import a module and call what makes a model in it, with random numbers of seed 0.
+
+    Nothing but that module, and what it imports itself, is imported.  The present folder is from then on the last in
+    which Python looks, so that nothing in it takes the place of a library.
+
+    Args:
+        name: ``package.module:factory``; the factory is a function or class that gives a module, or a module itself.
+        arguments: of the factory, by name.
+
+    Raises:
+        ValueError: the name is not of this form, there is no such module or factory, either raises an error, or what it
+            gives is no module; the message is one sentence.
+
+    >>> model_named("torch.nn:Linear", {"in_features": 2, "out_features": 3})
+    Linear(in_features=2, out_features=3, bias=True)
+    """
+    form = FORM.fullmatch(name)
+    if form is None:
+        raise ValueError(f"a model is named package.module:factory, such as torchvision.models:resnet18, not {name!r}")
+    module, attribute = form.groups()
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+                raise ValueError(
+                    f"there is no module {module} where Python looks or in {Path.cwd()}: a model is named "
+                    "package.module:factory"
+                ) from error
+            raise ValueError(_failed(f"importing {module}", error)) from error
+        except (Exception, SystemExit) as error:
+            raise ValueError(_failed(f"importing {module}", error)) from error
+        for part in attribute.split("."):
+            if not hasattr(found, part):
+                place = getattr(sys.modules[module], "__file__", None) or "built in"
+                raise ValueError(f"the module {module} ({place}) has no {attribute}")
+            found = getattr(found, part)
+        if isinstance(found, nn.Module):
+            if arguments:
+                raise ValueError(f"{name} is a model already: it takes no arguments")
+            return found
+        if not callable(found):
+            raise ValueError(f"{name} must give a torch.nn.Module when it is called, and is a {type(found).__name__}")
+        torch.manual_seed(0)  # whether or not the import drew some
+        try:
+            model = found(**(arguments or {}))
+        except (Exception, SystemExit) as error:
+            raise ValueError(_failed(f"{name}({', '.join(arguments or ())})", error)) from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"{name} must give a torch.nn.Module, and gave a {type(model).__name__}")
+    return model
+
+
+def load_weights(model: nn.Module, place: Path) -> None:
+    """Give a model the weights in a file that ``torch.save(model.state_dict(), file)`` made; no other code is run.
+
+    Raises:
+        ValueError: the file is not there, is none of these, or has the weights of another model.
+    """
+    if not place.is_file():
+        raise ValueError(f"there is no file {place} of weights, as torch.save(model.state_dict(), file) makes it")
+    try:
+        weights = torch.load(place, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"{place} is no file of weights that torch.save(model.state_dict(), file) made") from error
+    try:
+        model.load_state_dict(weights)
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ValueError(f"{place} has not the weights of this model: {_short(lines[-1])}") from error
+
+
+def _failed(what: str, error: BaseException) -> str:
+    """One line: what failed, where in whose file, and why."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f", {Path(trace.tb_frame.f_code.co_filename).name} line {trace.tb_lineno}"
+    return f"{what} failed ({type(error).__name__}{place}): {_short(str(error))}"
+
+
+def _short(text: str) -> str:
+    """On one line, of 200 characters at most."""
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -1,0 +1,156 @@
+"""``companion gates``: an answer, its files, and a study that is stopped and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companion.cli import main
+from support.commands import Said
+
+SOURCE = """\
+from torch import nn
+
+
+def net(width=8):
+    print("a word of the model's own")
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+
+
+def smooth():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.GELU(), nn.Linear(10, 10), nn.Softmax(1))
+"""
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Ask from a folder with a model in it that is no project."""
+    (tmp_path / "nets_of_ours.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "nets_of_ours", raising=False)
+
+    def run(line: str) -> Said:
+        code = main(["gates", *line.split()])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+LINE = "--model nets_of_ours:net --data digits --seeds 2 --epochs 2 --threads 1"
+
+
+def test_an_answer_and_its_files(ask: Any, tmp_path: Path) -> None:
+    said = ask(LINE + " --json")
+    assert said.code == 0, said.err
+    found = said.json
+    assert json.loads((tmp_path / "gates-net" / "gates.json").read_text()) == found
+    assert len(found["scores"]) == 10
+    assert found["examples"] == {"train": 1437, "test": 360}
+    assert found["answer"] in (tmp_path / "gates-net" / "gates.html").read_text()
+    lines = [line for line in said.err.splitlines() if " of 10" in line]
+    assert len(lines) == 10
+    assert lines[0].startswith("ReLU seed 0: ")
+    assert " left)" in lines[0]
+    assert lines[-1].endswith("(10 of 10)")
+    again = ask(LINE)
+    assert again.code == 0
+    assert "10 of 10 networks were trained before" in again.err
+    assert found["answer"] in again.out
+    assert "random gates (II)" in again.out
+    more = ask(LINE.replace("--seeds 2", "--seeds 3") + " --json").json
+    assert [score for score in more["scores"] if score["seed"] < 2] == found["scores"]
+    assert len(more["scores"]) == 15
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--epochs 2", "--epochs 3"), "(epochs 2, not 3)"),
+        (("--data digits", "--data digits -p width 9"), "another model"),
+        (("--data digits", "--data mine.npz"), "other data"),
+    ],
+)
+def test_another_study_in_the_same_folder_is_refused(ask: Any, tmp_path: Path, change: tuple, words: str) -> None:
+    import numpy as np
+
+    from companion.data import load
+
+    digits = load("digits")
+    x, y = digits.train_inputs[:50].numpy(), digits.train_labels[:50].numpy()
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    quick = LINE + " --regimes ReLU,FL,FR-II"
+    assert ask(quick).code == 0
+    before = (tmp_path / "gates-net" / "gates.json").read_bytes()
+    said = ask(quick.replace(*change))
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert words in said.err
+    assert (tmp_path / "gates-net" / "gates.json").read_bytes() == before
+    assert ask(quick.replace(*change) + " --out another").code == 0
+    (tmp_path / "gates-net" / "networks" / "FL.0.json").write_text("{")
+    said = ask(quick)
+    assert (said.code, len(said.err.splitlines())) == (1, 1)
+    assert "FL.0.json is damaged" in said.err
+
+
+def test_a_model_that_cannot_be_decoupled(ask: Any, tmp_path: Path) -> None:
+    said = ask(LINE.replace(":net", ":smooth"))
+    assert said.code == 2
+    assert "2 places stand in the way" in said.err
+    assert "2 (GELU): it is smooth" in said.err
+    assert not (tmp_path / "gates-smooth").exists()
+
+
+def test_a_study_in_which_all_diverge_has_an_answer_too(ask: Any, tmp_path: Path) -> None:
+    said = ask(LINE + " --optimiser sgd --lr 1e30 --json")
+    assert said.code == 0
+    assert {line["n"] for line in said.json["table"]} == {0}
+    assert "no share" in said.json["answer"] or "not clearly better" in said.json["answer"]
+    assert "Diverged" in said.json["notes"][-1]
+    shown = ask(LINE + " --optimiser sgd --lr 1e30")
+    assert (shown.code, "nan" in shown.out) == (0, False)
+    assert "nan" not in (tmp_path / "gates-net" / "gates.html").read_text()
+
+
+def test_a_folder_that_cannot_be_written(ask: Any) -> None:
+    said = ask(LINE + " --out /proc/nowhere/at_all")
+    assert (said.code, len(said.err.splitlines())) == (1, 1)
+    assert "cannot be read or written" in said.err
+
+
+def heed_interrupts() -> None:
+    """A process that a shell started in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_ctrl_c_and_then_the_same_command(ask: Any, tmp_path: Path) -> None:
+    long = LINE.replace("--epochs 2", "--epochs 30")
+    command = [sys.executable, "-c", "import sys; from companion.cli import main; sys.exit(main())", "gates"]
+    process = subprocess.Popen(
+        [*command, *long.split()], stderr=subprocess.PIPE, text=True, env={**os.environ}, preexec_fn=heed_interrupts
+    )
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("ReLU seed 0")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "the same command goes on from there" in err
+    assert not (tmp_path / "gates-net" / "gates.json").exists()
+    assert not list(tmp_path.rglob("*.partial"))
+    said = ask(long + " --json")
+    assert said.code == 0
+    assert "networks were trained before" in said.err
+    whole = ask(long + " --json --out whole")
+    assert said.json["scores"] == whole.json["scores"]
