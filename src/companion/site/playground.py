@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -130,7 +131,7 @@ def _stack(spec: PlaneSpec, model: Model, x: Tensor) -> Sequence[Tensor]:
     return trace(spec.network, model.value, x).G if model.feature is None else gates(spec, model.feature, x)
 
 
-def _map(spec: PlaneSpec, model: Model, title: str, points: Examples, size: int = 61) -> Map:
+def _map(spec: PlaneSpec, model: Model, title: str, points: Examples, size: int = 45) -> Map:
     """A trained model on a grid of the plane."""
     ticks = torch.linspace(-1.1, 1.1, size, dtype=torch.float64)
     b, a = torch.meshgrid(ticks, ticks, indexing="ij")
@@ -155,4 +156,4 @@ def picture(toy: str = "moons", steps: int = 300) -> str:
     figure = maps_figure(maps, data.inputs[:, 0, 0, :2], data.labels)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+    return re.sub(r"(\d\.\d{2})\d+", r"\1", file.getvalue())  # a hundredth of a point is fine enough
