@@ -43,11 +43,12 @@
     const { pen, wide } = sheet(part("plane")), dark = theme() === "dark", sides = SIDE[theme()].map(rgb);
     const ground = dark ? [24, 26, 30] : [255, 254, 250], image = new ImageData(GRID, GRID), shade = part("shade").value;
     const shown = part("lines").value, lines = LINES[theme()].map(rgb);
-    const found = P.regions(all.own.q, GRID * GRID, spec.width);
+    const found = running && shade !== "regions" ? null : P.regions(all.own.q, GRID * GRID, spec.width);
     for (let n = 0; n < GRID * GRID; n++) {
-      const o = all.output[n], id = found.ids[n];
+      const o = all.output[n];
       let strength = Math.min(1, Math.abs(o)) * 0.55 + 0.08, side = sides[o > 0 ? 1 : 0];
       if (shade === "regions") {
+        const id = found.ids[n];
         strength = 0.15 + 0.5 * ((id * 0.618034) % 1);
         side = sides[id % 2];
       }
@@ -95,7 +96,7 @@
       pen.lineTo(a, b + 13);
       pen.stroke();
     }
-    return found.number;
+    return found && found.number;
   }
 
   /* The value network at the point: units by how open their gates are, weights between open ones. */
@@ -154,10 +155,10 @@
 
   function draw() {
     queued = false;
-    const number_ = drawPlane(P.evaluate(model, grid, GRID * GRID)), { loss, accuracy } = P.score(model);
+    const seen = drawPlane(P.evaluate(model, grid, GRID * GRID)), { loss, accuracy } = P.score(model);
     part("state").textContent =
-      `Step ${model.step}: loss ${loss.toFixed(4)}, ${percent(accuracy)} of the points right, ` +
-      `${number_.toLocaleString("en")} linear regions seen`;
+      `Step ${model.step}: loss ${loss.toFixed(4)}, ${percent(accuracy)} of the points right` +
+      (seen ? `, ${seen.toLocaleString("en")} linear regions seen` : "");
     drawPoint();
   }
 
@@ -224,7 +225,6 @@
       mark.textContent = NAMES[l];
       return mark;
     }));
-    part("anew").disabled = false;
   }
 
   function move(from, to) {
@@ -237,10 +237,12 @@
   }
 
   function run(on) {
+    if (on === running) return;
     running = on;
     part("train").textContent = on ? "Pause" : "Train";
     part("train").setAttribute("aria-pressed", String(on));
     if (on) requestAnimationFrame(frame);
+    else redraw();
   }
 
   function frame() {

@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from companion.notation import Float, Int, Tensor
-from companion.render.style import STYLE
+from companion.render.style import STYLE, panels_of
 
 __all__ = ["Map", "maps_figure"]
 
@@ -37,8 +37,9 @@ class Map:
 def maps_figure(maps: Sequence[Map], points: Float[Tensor, "N 2"], labels: Int[Tensor, "N"]) -> Figure:
     """A panel for each network: which side the plane falls on, and where gates change, a colour for each layer."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(maps), figsize=(2.5 * len(maps), 2.9), squeeze=False, layout="constrained")
-        for ax, one in zip(axes[0], maps, strict=True):
+        figure, axes = panels_of(len(maps), 2.5, 2.8)
+        figure.set_layout_engine("constrained")
+        for ax, one in zip(axes, maps, strict=True):
             size = len(one.output)
             ticks = [-1.1 + 2.2 * i / (size - 1) for i in range(size)]
             ax.imshow(

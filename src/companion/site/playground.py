@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import torch
 
 from companion.kernels.npk import npk_from_gates
@@ -155,5 +156,6 @@ def picture(toy: str = "moons", steps: int = 300) -> str:
     data = examples(toy, 0)
     figure = maps_figure(maps, data.inputs[:, 0, 0, :2], data.labels)
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "companion"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
     return re.sub(r"(\d\.\d{2})\d+", r"\1", file.getvalue())  # a hundredth of a point is fine enough
