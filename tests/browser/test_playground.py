@@ -113,7 +113,8 @@ class TestBrowser:
             """([query, steps, probes]) => {
               const P = PlaygroundNumbers, model = P.start(P.parse(query)), losses = [];
               for (let i = 0; i < steps; i++) losses.push(P.step(model));
-              const seen = probes.map((at) => P.probe(model, ...at)), lists = (a) => (a || []).map((w) => Array.from(w));
+              const seen = probes.map((at) => P.probe(model, ...at));
+              const lists = (arrays) => (arrays || []).map((w) => Array.from(w));
               return { losses, value: lists(model.value), feature: lists(model.feature),
                 outputs: seen.map((one) => one.output), rows: lists(seen.map((one) => one.row)),
                 examples: Array.from(model.data.x) };
@@ -143,8 +144,8 @@ class TestBrowser:
         tab.goto(address + QUERIES[-1])
         tab.click("[data-part=step]")
         tab.click("[data-part=step]")
-        loss = tab.wait_for_function(r"document.querySelector('[data-part=state]').textContent.match(/Step 2: .*/)?.[0]")
-        said = loss.json_value()
+        told = "document.querySelector('[data-part=state]').textContent.match(/^Step 2: .*/)?.[0]"
+        said = tab.wait_for_function(told).json_value()
         tab.reload()
         tab.click("[data-part=step]")
         tab.click("[data-part=step]")

@@ -49,7 +49,7 @@ def maps_figure(maps: Sequence[Map], points: Float[Tensor, "N 2"], labels: Int[T
                 cmap=SIDES,
                 vmin=-1.5,
                 vmax=1.5,
-                interpolation="bilinear",
+                interpolation="none",
             )
             for l, units in enumerate(one.lines):
                 for q in units:

@@ -1,4 +1,4 @@
-"""What the gates playground shows, by the package itself: its toys, its runs in float64, and its picture without scripts.
+"""What the gates playground shows, by the package itself: toys, runs in float64, and the picture without scripts.
 
 The page's own numbers are in ``book/_static/playground/numbers.js``; tests hold them to these.
 """
@@ -158,4 +158,5 @@ def picture(toy: str = "moons", steps: int = 300) -> str:
     file = io.StringIO()
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "companion"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
-    return re.sub(r"(\d\.\d{2})\d+", r"\1", file.getvalue())  # a hundredth of a point is fine enough
+    drawn = re.sub(r"image-rendering:[\w-]+;?", "", file.getvalue())  # smooth, as a browser does it
+    return re.sub(r"(\d\.\d{2})\d+", r"\1", drawn)  # a hundredth of a point is fine enough
