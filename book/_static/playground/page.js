@@ -174,9 +174,11 @@
       `At (${number(at[0])}, ${number(at[1])}): ŷ = ${number(here.output)}. Open gates by layer: ` +
       `${counts.join(", ")} of ${spec.width}. ` +
       (soft ? `Mean activity of the ${paths.toLocaleString("en")} paths: ${percent(here.share)}.`
-        : `Active paths: ${Math.round(here.share * paths).toLocaleString("en")} of ${paths.toLocaleString("en")} (${percent(here.share)}).`);
+        : `Active paths: ${Math.round(here.share * paths).toLocaleString("en")} of ${paths.toLocaleString("en")} ` +
+          `(${percent(here.share)}).`);
     part("kernel").textContent = mine[0] + mine[1] === 0 ? "No point shares an active path with this one." :
-      `Largest H: ${Math.max(...here.row).toLocaleString("en", { maximumSignificantDigits: 3 })}. Of the sum of |H|, ${percent(mine[1] / (mine[0] + mine[1]))} ` +
+      `Largest H: ${Math.max(...here.row).toLocaleString("en", { maximumSignificantDigits: 3 })}. ` +
+      `Of the sum of |H|, ${percent(mine[1] / (mine[0] + mine[1]))} ` +
       "is with squares, the rest with circles.";
   }
 
@@ -210,7 +212,8 @@
       handle.type = "button";
       handle.dataset.gate = source;
       handle.textContent = "G" + (source + 1);
-      handle.setAttribute("aria-label", `G${source + 1}, the gates of layer ${source + 1}, now at layer ${l + 1} of ${spec.order.length}`);
+      handle.setAttribute("aria-label",
+        `G${source + 1}, the gates of layer ${source + 1}, now at layer ${l + 1} of ${spec.order.length}`);
       item.append(handle);
       return item;
     }));
