@@ -177,6 +177,19 @@ class TestBrowser:
         tab.click("[data-part=anew]")
         fields = parse_qs(urlparse(tab.url).query)
         assert [fields[name] for name in ("regime", "from", "teacher")] == [["FL"], ["DL"], ["3"]]
+        tab.click("[data-part=step]")
+        told = "document.querySelector('[data-part=state]').textContent.match(/^Step 1: .*/)?.[0]"
+        said = tab.wait_for_function(told).json_value()
+        tab.reload()
+        tab.click("[data-part=step]")
+        assert tab.wait_for_function(told).json_value() == said
+
+    @pytest.mark.parametrize(("query", "offered"), [("", True), ("&order=2-1-3", False), ("&input=ones", False)])
+    def test_gates_that_no_address_can_name_are_not_handed_on(
+        self, tab: Any, address: str, query: str, offered: bool
+    ) -> None:
+        tab.goto(f"{address}?regime=DL{query}")
+        assert tab.locator("[data-part=anew]").is_enabled() is offered
 
     def test_the_point_is_moved_by_pointer_and_keys(self, tab: Any, address: str) -> None:
         tab.goto(f"{address}?regime=FL&input=ones&width=16")

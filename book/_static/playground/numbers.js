@@ -7,7 +7,7 @@
 
   const REGIMES = ["ReLU", "FR-II", "FR-DI", "DL", "FL"];
   const TOYS = ["moons", "rings", "spirals", "quarters"];
-  const LIMITS = { depth: [2, 6], width: [2, 16], seed: [0, 9999], teacher: [0, 3000] };
+  const LIMITS = { depth: [2, 6], width: [2, 16], seed: [0, 9999], teacher: [0, 2000] };
   const DEFAULTS = { regime: "ReLU", toy: "moons", depth: 4, width: 8, order: null, ones: false, seed: 0, teacher: 300,
     from: "ReLU" };
   const EXAMPLES = 120, D_IN = 3, RATE = 0.01, BETA1 = 0.9, BETA2 = 0.999, EPSILON = 1e-7, SLOPE = 4, EXCESS = 0.1;
@@ -202,13 +202,15 @@
 
   /* ---- Learning: full batches, (y_hat - y)^2 on average, Adam. */
 
-  function start(spec) {
+  /* A model before its first step; in FL on these learnt weights, or else on those that a teacher learns now. */
+  function start(spec, learnt) {
     const last = spec.depth - 1, model = { spec, step: 0, feature: null, data: examples(spec.toy, spec.seed) };
     if (spec.regime === "ReLU") model.value = initial(spec, "feature", spec.depth);
     else {
       model.value = initial(spec, "value", spec.depth);
       if (spec.regime === "FR-DI") model.feature = model.value.slice(0, last).map((w) => w.slice());
       else if (spec.regime !== "FL") model.feature = initial(spec, "feature", last);
+      else if (learnt) model.feature = learnt.slice(0, last);
       else {
         const teacher = start(valid({ ...spec, regime: spec.from, order: null, ones: false }));
         while (teacher.step < spec.teacher) step(teacher);

@@ -5,7 +5,7 @@
   const P = globalThis.PlaygroundNumbers, root = document.getElementById("playground");
   if (!root) return;
   const part = (name) => root.querySelector("[data-part=" + name + "]");
-  const GRID = 150, EDGE = 1.1, STEPS_A_FRAME = 4, LONG = 2000;
+  const GRID = 150, EDGE = 1.1, STEPS_A_FRAME = 4, LONG = P.LIMITS.teacher[1];
   const LINES = {
     light: ["#1c1c1c", "#7b3fa0", "#b02a4c", "#2f6f2f", "#555555"],
     dark: ["#ffffff", "#d3a4f0", "#ff9db3", "#9fdf9f", "#c8c8c8"],
@@ -157,7 +157,7 @@
     queued = false;
     const seen = drawPlane(P.evaluate(model, grid, GRID * GRID)), { loss, accuracy } = P.score(model);
     part("state").textContent =
-      `Step ${model.step}: loss ${loss.toFixed(4)}, ${percent(accuracy)} of the points right` +
+      `Step ${model.step}${model.step < LONG ? "" : ", the last"}: loss ${loss.toFixed(4)}, ${percent(accuracy)} of the points right` +
       (seen ? `, ${seen.toLocaleString("en")} linear regions seen` : "");
     drawPoint();
   }
@@ -188,10 +188,10 @@
 
   /* ---- States and controls. */
 
-  function begin(changes) {
+  function begin(changes, learnt) {
     run(false);
     spec = P.valid({ ...spec, ...changes });
-    model = P.start(spec);
+    model = P.start(spec, learnt);
     history.replaceState(null, "", P.query(spec) + location.hash);
     show();
     redraw();
@@ -204,6 +204,8 @@
     part("width-value").textContent = spec.width;
     part("ones").checked = spec.ones;
     part("ones").disabled = !gated;
+    // An address has room for gates learnt in the plain order on the point itself, as in the package.
+    part("anew").disabled = spec.regime === "DL" && (spec.ones || spec.order.some((source, l) => source !== l));
     part("learnt").hidden = spec.regime !== "FL";
     part("gates").hidden = !gated;
     const list = part("order"), had = list.contains(document.activeElement) ? document.activeElement.dataset.gate : null;
@@ -240,7 +242,7 @@
   }
 
   function run(on) {
-    if (on === running) return;
+    if (on === running || (on && model.step >= LONG)) return;
     running = on;
     part("train").textContent = on ? "Pause" : "Train";
     part("train").setAttribute("aria-pressed", String(on));
@@ -250,7 +252,7 @@
 
   function frame() {
     if (!running) return;
-    for (let i = 0; i < STEPS_A_FRAME; i++) P.step(model);
+    for (let i = 0; i < STEPS_A_FRAME && model.step < LONG; i++) P.step(model);
     draw();
     if (model.step >= LONG) run(false);
     else requestAnimationFrame(frame);
@@ -259,8 +261,9 @@
   /* The gates of now, a value network that knows nothing: learnt gates become those of FL. */
   function anew() {
     const learnt = spec.regime === "ReLU" || spec.regime === "DL";
-    const teacher = Math.min(model.step, P.LIMITS.teacher[1]);
-    begin(learnt ? { regime: "FL", from: spec.regime, teacher } : {});
+    const teacher = model.step;
+    if (learnt) begin({ regime: "FL", from: spec.regime, teacher, order: null, ones: false }, model.feature || model.value);
+    else begin({}, model.feature);
     part("said").textContent = learnt
       ? `The gates of step ${teacher} are kept, and a new value network starts on them.`
       : "A new value network starts on the same gates.";
@@ -339,7 +342,11 @@
   });
   part("ones").addEventListener("change", (event) => begin({ ones: event.target.checked }));
   part("train").addEventListener("click", () => run(!running));
-  part("step").addEventListener("click", () => (run(false), P.step(model), redraw()));
+  part("step").addEventListener("click", () => {
+    run(false);
+    if (model.step < LONG) P.step(model);
+    redraw();
+  });
   part("reset").addEventListener("click", () => begin({}));
   part("anew").addEventListener("click", anew);
   part("lines").addEventListener("change", redraw);
