@@ -102,7 +102,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import Store
-    from companion.site import pages, performance
+    from companion.site import pages, performance, playground
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard
     from companion.verdicts.tree import trees
@@ -123,6 +123,7 @@ def generated_pages(project: Project) -> dict[str, str]:
         "statements.md": pages.statements(lines, places, checks, shown),
         "errata.md": pages.errata(),
         "tree.json": json.dumps(grown, indent=1) + "\n",
+        "playground.svg": playground.picture(),
         **performance.pages(
             performance.results(project.root / BENCHMARKS / "results"),
             performance.targets(project.root / BENCHMARKS / "targets.json"),
