@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.exhibits.grid import HOLDOUT
 from companion.records.store import Record, Store
-from companion.verdicts.stats import Verdict
+from companion.verdicts.stats import Shade, Verdict
 from support.chapters import ROW, VARIANT, lines
 from support.synthetic import MNIST, OFFSETS, Shelf, grid_of, main_cells, record
 
@@ -30,7 +30,7 @@ class TestThePaperBesideOurs:
         claims = {(line["claim"], line["row"]): line["verdict"] for line in chapter.claims().frame.to_dict("records")}
         near = "Fixed learnt gates do almost as well as ReLU"
         assert claims[near, MNIST[1]] is Verdict.PENDING
-        assert claims[near, ROW] is Verdict.NOT_REPRODUCED
+        assert claims[near, ROW] is Shade.NOR_THEIRS
         assert len(claims) == 4 * 6 + 2
         gains = {row: verdict for (claim, row), verdict in claims.items() if claim.startswith("Global average pooling")}
         assert gains == {"SGD/CIFAR-10": Verdict.PENDING, "Adam/CIFAR-10": Verdict.PENDING}

@@ -42,7 +42,7 @@ def means(relu: float | None, fl: float | None, fr: float | None = 60.0) -> Scor
 
 
 def entries(score: Score) -> dict[str, Entry]:
-    claimed = scorecard._claim_entries("B-F5", runs(GRID, Shelf(GRID, score)))
+    claimed = scorecard._claim_entries("B-F5", runs(GRID, Shelf(GRID, score)), "paper")
     line = numbers().set_index("id", drop=False).loc[ABOUT.number].to_dict()
     (printed,) = scorecard._number(line, None)
     stated = [scorecard._statement(statements()[name], [], claimed, {}) for name in ("B-F5", "C-F3", "B-Claim6")]

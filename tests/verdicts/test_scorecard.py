@@ -171,11 +171,12 @@ class TestTheWhole:
 
     def test_it_is_json_without_nan_in_the_promised_keys(self, empty: list[Entry], full: list[Entry]) -> None:
         promised = (
-            "id kind exhibit row column source statistic variant paper_mean paper_std mean std n profile verdict rule"
+            "id kind exhibit row column source statistic variant paper_mean paper_std mean std n profile verdict rule "
+            "papers_own"
         )
         for entries in (empty, full):
             read = json.loads(json.dumps([e.to_dict() for e in entries], allow_nan=False))
-            assert all(list(line) == promised.split() for line in read)
+            assert all(list(line) == [*promised.split(), "word"] for line in read)
             assert {line["kind"] for line in read} == {"number", "claim", "statement"}
             assert all(type(line["n"]) is int and type(line["verdict"]) is str for line in read)
         assert [f.name for f in fields(Entry)] == promised.split()

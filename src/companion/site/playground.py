@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from companion.kernels.npk import npk_from_gates
+from companion.measure.chosen import double
 from companion.networks.forward import Params, trace
 from companion.notation import Float, Regime, Tensor
 from companion.render.playground import Map, maps_figure
@@ -97,15 +98,11 @@ def course(spec: PlaneSpec, data: Examples, steps: int, teacher: Params | None =
         teacher: in FL, the parameters of the network whose gates it uses.
     """
     begun = initial_model(spec, teacher)
-    doubled = Model(_double(begun.value), None if begun.feature is None else _double(begun.feature))
+    doubled = Model(double(begun.value), None if begun.feature is None else double(begun.feature))
     engine = ReferenceBackend().start([spec], [TrainState(doubled)], data, "cpu", torch.get_num_threads())
     order = torch.arange(len(data))
     losses = [engine.epoch([order])[0].loss / len(data) for _ in range(steps)]
     return losses, engine.states()[0].model
-
-
-def _double(params: Params) -> Params:
-    return {name: tensor.double() for name, tensor in params.items()}
 
 
 def features(model: Model) -> Params:
