@@ -52,7 +52,7 @@ def test_the_printed_mean_is_had_with_a_width_or_not() -> None:
         "width 1024": "pending",
     }
     assert mine.loc["width 1024", "n"] == "0 of 3"
-    assert made(lambda c: None).answer().lines == ("Nothing is recorded yet.",)
+    assert made(lambda c: None).answer().lines == ("Nothing can be said yet.",)
 
 
 def test_a_mean_over_one_input_alone_is_none() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.render.curves import probe_figure
 from companion.render.tables import Table
@@ -32,6 +33,42 @@ class ProbeChapter:
     def probes(self) -> pd.DataFrame:
         """One row per measurement."""
         return self.chapter.probes
+
+    def alignment(self) -> Answer:
+        """How far nu falls and how the energy changes, and how far nu falls where there is nothing to learn."""
+        said = []
+        for row in dict.fromkeys(cell.row for cell in self.chapter.cells):
+            nu, energy = self._medians(row, "", "nu"), self._medians(row, "", "energy")
+            if nu is None or energy is None:
+                continue
+            text = (
+                f"{row}: nu, which is small where the kernel of the gates fits the labels, goes from {nu[0]:,.0f} to "
+                f"{nu[1]:,.0f} (medians over seeds; 200 is a perfect fit), and its energy, the part of the kernel in "
+                f"which the labels lie, from {energy[0]:.3g} to {energy[1]:.3g}."
+            )
+            control = self._medians(row, "random labels", "nu")
+            if control is not None:
+                text += f" In networks that learn random labels nu goes from {control[0]:,.0f} to {control[1]:,.0f}."
+            said.append(text)
+        return Answer.of(self.chapter, said)
+
+    def sizes(self) -> Answer:
+        """How far apart the two kernels are, and how much both grow."""
+        if not len(self.probes):
+            return Answer.of(self.chapter, ())
+        return Answer.of(
+            self.chapter, (*self.largest_ratio("norm_v", "norm_f").lines, *self.growth("trace_v", "trace_f").lines)
+        )
+
+    def _medians(self, row: str, variant: str, quantity: str) -> tuple[float, float] | None:
+        """Medians over seeds at the first and at the last measurement; ``None`` where nothing is recorded."""
+        mine = self.probes[(self.probes["row"] == row) & (self.probes["variant"] == variant)]
+        if mine.empty:
+            return None
+        first, last = (
+            mine.loc[mine["epoch"] == at, quantity].median() for at in (mine["epoch"].min(), mine["epoch"].max())
+        )
+        return float(first), float(last)
 
     def ends(self, columns: Sequence[str]) -> Table:
         """Each quantity at the first and at the last measurement: median over seeds, with n."""

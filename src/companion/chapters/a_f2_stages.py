@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.a_f2_stages import AT_STAGE_END, STAGES
 from companion.exhibits.axes import STAGE
@@ -39,6 +40,35 @@ class StageChapter:
         self.chapter = chapter
         asked = set(zip(chapter.runs["column"], chapter.runs["variant"], strict=True))
         self.labels = {kind: label for kind, label in LABELS.items() if kind in asked}
+
+    def answer(self) -> Answer:
+        """How accuracy goes with the stage, in this profile and in the others that decide anything."""
+        answer = Answer.of(self.chapter, self._said())
+        for other in self.chapter.others():
+            if other.decides:
+                answer += Answer.of(other, StageChapter(other)._said())
+        return answer
+
+    def _said(self) -> Iterator[str]:
+        """Accuracy at the stages that are complete, by the code's protocol, and what is pending."""
+        means = {}
+        for stage in range(STAGES + 1):
+            mine = self._runs(stage, "FL", "")
+            if len(mine) and Completeness.of(mine).complete:
+                means[stage] = mine["best_test"].mean()
+        learnt = {stage: mean for stage, mean in means.items() if stage}
+        if 0 not in means or not learnt:
+            return
+        told = ", ".join(f"{mean:.2f}% ({stage})" for stage, mean in learnt.items())
+        yield (
+            f"On random gates a network gets {means[0]:.2f}% of the test images right; on gates from a later and later "
+            f"stage of another network's training (stage in brackets, {STAGES} is its end) it gets {told}."
+        )
+        teacher = self._runs(STAGES, "ReLU", "")
+        if len(teacher) and Completeness.of(teacher).complete:
+            yield f"The network that the gates come from ends at {teacher['best_test'].mean():.2f}%."
+        if waiting := [str(stage) for stage in range(1, STAGES + 1) if stage not in means]:
+            yield f"Pending: gates of stage {', '.join(waiting)}."
 
     def table(self) -> Table:
         """Stages across: the paper's accuracy, ours by code and by text, and that of the teacher."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.answer import Answer
+from companion.chapters.chapter import Chapter
 from companion.exhibits.a_s_size import ALONG, GAPS
 from companion.exhibits.axes import SIDE, WIDTH
 from companion.papers.numbers import numbers
@@ -75,7 +76,7 @@ class SizeChapter:
         title = f"{self.chapter.place}: differences in points, paired by seed, with 90% intervals"
         return self.chapter.downloads.table("gaps", Table(pd.DataFrame(lines, dtype=object), title))
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """Whether each gap grows or shrinks with size, a sentence for each way to grow."""
         said = []
         for line, (axis, _) in ALONG.items():
@@ -84,7 +85,7 @@ class SizeChapter:
             parts = [f"{b} − {a} {WORDS[found['verdict']]} ({signed(found)} points)" for (a, b), found in known.items()]
             waits = [f"{b} − {a} {found['verdict']}" for (a, b), found in changes.items() if "difference" not in found]
             said.append(f"{line.capitalize()}: {'; '.join(parts + waits)}.")
-        return Findings(tuple(said))
+        return Answer.of(self.chapter, said)
 
     def figure(self, line: str) -> Figure:
         """Gaps against the size, with the paper's at the paper's size.

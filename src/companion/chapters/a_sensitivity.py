@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.axes import WIDTH
 from companion.render.tables import Table, plus_minus, signed
@@ -25,7 +29,49 @@ class SensitivityChapter:
     """
 
     def __init__(self, chapter: Chapter, base: str, statistic: str = "best_test") -> None:
+        if base in set(chapter.runs["variant"]):
+            raise ValueError(f"{base!r} names a variant of {chapter.exhibit.id}, not the runs it is compared with")
         self.chapter, self.base, self.statistic = chapter, base, statistic
+
+    def outcome(self, *others: SensitivityChapter, gap: tuple[str, str] | None = None) -> Answer:
+        """How much the variants differ from the exhibit's own runs.
+
+        Args:
+            others: the same exhibit in other profiles.
+            gap: two columns whose distance is told as well, variant by variant.
+        """
+        answer = Answer.of(self.chapter, self._said(gap))
+        for other in others:
+            if (other.chapter.runs["status"] != "pending").any():
+                answer += Answer.of(other.chapter, other._said(gap))
+        return answer
+
+    def _said(self, gap: tuple[str, str] | None) -> Iterator[str]:
+        found = sensitivity.lines(self.chapter.runs, self.base, self.statistic)
+        varied = [line for line in found if line["variant"] != self.base]
+        known = [line for line in varied if "difference" in line]
+        if known:
+            words = Counter(str(line["verdict"]) for line in known)
+            most = max(known, key=lambda line: abs(line["difference"]))
+            told = ", ".join(f"{n} {word}" for word, n in words.most_common())
+            yield (
+                f"Accuracies compared with those of “{self.base}”, seed by seed, at a margin fixed beforehand: {told}. "
+                f"Most differs {most['row']}, {most['column']}, {most['variant']}, by {most['difference']:+.2f} points."
+            )
+        if gap is not None:
+            yield from self._apart(*gap)
+        if waiting := len(varied) - len(known):
+            yield f"{waiting} of {len(varied)} comparisons are pending or have runs that diverged."
+
+    def _apart(self, a: str, b: str) -> Iterator[str]:
+        """How far column ``b`` is ahead of column ``a``, variant by variant."""
+        frame = self.chapter.runs
+        for row, mine in frame[frame["column"] == a].groupby("row", sort=False):
+            gaps = {v: sensitivity.gap(frame, str(row), v, a, b, self.statistic) for v in mine["variant"].unique()}
+            known = {v or self.base: found["difference"] for v, found in gaps.items() if "difference" in found}
+            if known:
+                told = ", ".join(f"{difference:+.2f} ({name})" for name, difference in known.items())
+                yield f"{row}: {b} minus {a} in points is {told}."
 
     def table(self) -> Table:
         """Accuracy of every variant, and its difference from the exhibit's own runs, paired by seed."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.grid import HOLDOUT
 from companion.exhibits.settings import FITTED_EPOCHS
 from companion.render.accuracy import accuracy_figure
 from companion.render.curves import curve_figure
-from companion.render.tables import Table, number_table, summary_table
+from companion.render.tables import Table, between, number_table, summary_table
 from companion.verdicts import frames
 from companion.verdicts.cells import Completeness
 from companion.verdicts.scorecard import Entry
@@ -24,6 +28,11 @@ __all__ = ["AccuracyChapter"]
 @dataclass(frozen=True)
 class AccuracyChapter(Chapter):
     """Table 2 in one profile; :func:`companion.chapters.open_chapter` makes it."""
+
+    def answer(self) -> Answer:
+        """What gates are worth against a ReLU network, in this profile and in the others that decide anything."""
+        answers = [Answer.of(one, _worth(one)) for one in (self, *self.others()) if one is self or one.decides]
+        return functools.reduce(operator.add, answers)
 
     def table(self, variant: str = "", name: str = "accuracy") -> Table:
         """The paper's table with ours beside it; for other runs than the exhibit's own, ours alone.
@@ -122,3 +131,38 @@ class AccuracyChapter(Chapter):
             v: sum(e.verdict == v for e in main) for v in ("reproduced", "not reproduced", "inconclusive", "pending")
         }
         return {"cells": str(len(main)), **{name.replace(" ", "_"): str(n) for name, n in count.items()}}
+
+
+COMPARED = ("FR-II", "FL", "ReLU")
+"""The regimes that an answer needs."""
+
+
+def _worth(chapter: Chapter) -> Iterator[str]:
+    """How far random and learnt gates are from ReLU, over the rows in which all three are complete."""
+    main = chapter.runs[(chapter.runs["variant"] == "") & chapter.runs["column"].isin(COMPARED)]
+    waiting = [
+        str(row)
+        for row, mine in main.groupby("row", sort=False)
+        if not all(Completeness.of(part).complete for _, part in mine.groupby("column"))
+    ]
+    means = main[~main["row"].isin(waiting)].pivot_table("best_test", "row", "column", sort=False)
+    if means.empty:
+        return
+    random, learnt = (means[column] - means["ReLU"] for column in ("FR-II", "FL"))
+    yield (
+        f"The ordinary network (ReLU) gets {between(means['ReLU'])}% of the test images right. Networks on random "
+        f"gates (FR-II) differ from it by {_signed(random)} points; networks with fresh weights on the gates that it "
+        f"has learnt (FL), by {_signed(learnt)}."
+    )
+    behind = random < 0
+    if behind.any():
+        shares = 100 * (1 - learnt[behind] / random[behind])
+        rows = "" if behind.all() else f" ({', '.join(means.index[behind])})"
+        yield f"So of what random gates lose{rows}, learnt gates win back {between(shares, 0)}%."
+    if waiting:
+        yield f"These are {', '.join(means.index)}; pending: {', '.join(waiting)}."
+
+
+def _signed(values: pd.Series) -> str:
+    low, high = (f"{value:+.2f}" for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import claims_of_models, score_text
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
@@ -103,7 +104,7 @@ class PermutationChapter:
         """The exhibit's claims with their verdicts and the rules that gave them."""
         return claims_of_models(self.chapter)
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """The question's answer row by row, from the models that are recorded with all their seeds."""
         lines = []
         for row in dict.fromkeys(row for row, _, _ in self._cells()):
@@ -124,7 +125,7 @@ class PermutationChapter:
             if trained.max() < FITTED:
                 text += f" (and was still learning, with {between(trained)}% of its training images right)"
             lines.append(text + ("." if random.empty else f", random gates (FR-II, {len(random)}) {between(random)}%."))
-        return Findings(tuple(lines))
+        return Answer.of(self.chapter, lines)
 
     def findings(self) -> Findings:
         """What is recorded, and how far apart the models of a regime are."""

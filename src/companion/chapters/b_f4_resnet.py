@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import claims_of_models, score_text
 from companion.exhibits.axes import VALUE_INPUT
@@ -44,7 +45,7 @@ class ResNetChapter:
         title = f"{self.chapter.place}: best test accuracy in percent, mean ± std over seeds; the paper's table is lost"
         return self.chapter.downloads.table("models", Table(pd.DataFrame(lines, dtype=object), title))
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """What the recorded runs answer, row by row; nothing while ReLU or the gates that are compared are missing."""
         lines = []
         for row in self._rows():
@@ -60,7 +61,7 @@ class ResNetChapter:
                 f"{row}: the ordinary network (ReLU) reaches {relu:.2f}% in the mean over {seeds} runs; value networks "
                 f"that are shown the image, or ones in its place, reach {'; '.join(filter(None, told))}."
             )
-        return Findings(tuple(lines))
+        return Answer.of(self.chapter, lines)
 
     def claims(self) -> Table:
         """The exhibit's claims with their verdicts and the rules that gave them."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.b_f5_hidden_layers import ABOUT, CLAIMS, PRINTED
 from companion.networks.forward import Params
@@ -49,7 +50,7 @@ class HiddenLayersChapter:
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """The question's answer row by row, from what is recorded with all seeds."""
         lines = []
         for row in self._rows:
@@ -74,7 +75,7 @@ class HiddenLayersChapter:
             lines.append(f"{text} (n = {len(relu)}).")
         results = claim_results(self.chapter.exhibit.id, self.chapter.runs) if self.chapter.decides else []
         lines += [f"“{claim.title}” ({ours.row}): {ours.verdict}." for claim, ours, _ in results]
-        return Findings(tuple(lines))
+        return Answer.of(self.chapter, lines)
 
     def table(self) -> Table:
         """Network by network: what the papers print, ours at the best epoch and the last, and how far training went."""

@@ -8,6 +8,7 @@ from functools import cached_property
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.c_e1_kernel import ENOUGH, UNCHANGED
@@ -30,9 +31,10 @@ class KernelChapter:
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """What is known of each network, learnt gates first, in one sentence a value input."""
-        return Findings(tuple(self._said(place, found) for place, found in self.links.items() if place[1] == "FL"))
+        said = (self._said(place, found) for place, found in self.links.items() if place[1] == "FL")
+        return Answer.of(self.chapter, said)
 
     def control(self) -> Findings:
         """The same of random gates."""

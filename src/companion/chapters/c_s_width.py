@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.a_sensitivity import SensitivityChapter
-from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.answer import Answer
+from companion.chapters.chapter import Chapter
 from companion.exhibits.axes import VALUE_INPUT, WIDTH
 from companion.exhibits.b_f4_permutations import INPUTS
 from companion.papers.margins import margin
@@ -52,7 +53,7 @@ class WidthChapter(SensitivityChapter):
         title = f"{self.chapter.place}: mean best test accuracy over both inputs in percent, gates in their own order"
         return self.chapter.downloads.table("printed", Table(pd.DataFrame(lines, dtype=object), title))
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """Which widths come near the paper's means, a sentence for each regime."""
         said = []
         for regime in REGIMES:
@@ -67,7 +68,7 @@ class WidthChapter(SensitivityChapter):
             waits = [variant for _, variant, *_ in mine if variant not in [line[1] for line in known]]
             text = f"{regime}: the paper prints {mine[0][2]:.2f}%; ours is {', '.join(parts)}"
             said.append(text + (f"; {', '.join(waits)} pending." if waits else "."))
-        return Findings(tuple(said) or ("Nothing is recorded yet.",))
+        return Answer.of(self.chapter, said)
 
     def width_figure(self) -> Figure:
         """Accuracy against the width of the network, regime by regime and with either input."""

@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.exhibits.axes import DATASET, GAMMA, NOISE, PHASE
 from companion.exhibits.c_t2_label_noise import CLAIMS, NOISY
@@ -54,12 +55,13 @@ class NoiseChapter:
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """Both questions, dataset by dataset and recipe by recipe, and how sure the answers are."""
         answers = {row: self._answer(row) for row in self._claim_rows()}
         unknown = [row for row, lines in answers.items() if not lines]
         known = [line for lines in answers.values() for line in lines]
-        return Findings((*known, *([f"{', '.join(unknown)}: nothing can be said yet."] if unknown else [])))
+        waits = [f"{', '.join(unknown)}: nothing can be said yet."] if unknown else []
+        return Answer.of(self.chapter, known + waits)
 
     def _answer(self, row: str) -> list[str]:
         best, end, late, fresh = At("M1", SHOWN), At("M1", SHOWN, "last_test"), At("M4", SHOWN), At("M5", SHOWN)

@@ -39,6 +39,7 @@ def alignment(fields: Fields, depths: Sequence[tuple[str, int]]) -> tuple[Row, .
 F2_NU = make(
     "A-F2-nu",
     "Alignment of the neural path kernel with the labels during training",
+    "While a network trains, does the kernel of its gates come to fit the labels?",
     "a_f2_nu_alignment",
     {
         "quick": alignment(QUICK_NU, (("d = 4", 4),)),
@@ -51,6 +52,7 @@ NORMS = {"optimiser": "sgd", "learning_rate": 1e-2, "epochs": 60, "probe": "kern
 F2_K = make(
     "A-F2-K",
     "Size of the value and of the feature kernel during training",
+    "When gates and weights train in two networks, do both change what is learnt on the same scale?",
     "a_f2_k_norms",
     {
         "quick": (Row("FC/SGD/digits", {**QUICK, **NORMS, "epochs": 20}, regimes=(DL,)),),

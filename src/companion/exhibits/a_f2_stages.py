@@ -45,6 +45,7 @@ def _row(stage: int, fields: Fields, regime: Regime, variant: str = "", column: 
 F2_STAGES = make(
     "A-F2-stages",
     "Gates taken from stages of a ReLU network's training",
+    "Do a network's gates get better while it trains?",
     "a_f2_stages",
     {
         "quick": stages({**QUICK_ADAM, "train_size": 600}, 2, 10),

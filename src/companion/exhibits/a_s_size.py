@@ -54,6 +54,7 @@ def sizes(name: str, fields: Fields, widths: tuple[int, ...], scales: tuple[int,
 S_SIZE = make(
     "A-S-size",
     "Whether gaps between regimes grow with the size of network and image",
+    "Would what small networks show of gates hold at the paper's size?",
     "a_s_size",
     {
         "quick": sizes("GCONV/Adam/digits", {**QUICK_CONV, "epochs": 8}, (4, 8), (2, 1)),

@@ -44,6 +44,7 @@ GATES = {"beta 4, eps 0": {"gate_eps": 0.0}, "beta 10, eps 0": {"gate_beta": 10.
 S_GATE = make(
     "A-S-gate",
     "Slope and height of the soft gate",
+    "Does it matter how steep the soft gates are that train together with the weights?",
     "a_s_gate",
     {
         "quick": against("FC/Adam/digits", QUICK_ADAM, GATES, (DL,)),
@@ -66,6 +67,7 @@ def checkpoints(name: str, fields: Fields) -> tuple[Row, ...]:
 S_TEACHER = make(
     "A-S-teacher",
     "Which checkpoint of the teacher the fixed learnt gates come from",
+    "Does it matter from which epoch of a trained network its gates are taken?",
     "a_s_teacher",
     {
         "quick": checkpoints("FC/Adam/digits", held_out(QUICK_ADAM, 200)),
@@ -79,6 +81,7 @@ SGD_STEPS = {"step 0.1": {"learning_rate": 1e-1}, "step 0.001": {"learning_rate"
 S_STEP = make(
     "A-S-step",
     "Step size of SGD and of Adam",
+    "Does the finding depend on the optimiser's step size?",
     "a_s_step",
     {
         "quick": (
@@ -106,6 +109,7 @@ PLAIN = {"no biases": {"bias": False}}
 S_BIAS = make(
     "A-S-bias",
     "Networks with and without biases",
+    "Does it matter that the experiments have biases and the theory has none?",
     "a_s_bias",
     {
         "quick": against("FC/Adam/digits", QUICK_ADAM, PLAIN, (RELU, FR_II, DL, FL)),
@@ -124,6 +128,7 @@ def widths(*values: int) -> dict[str, Fields]:
 S_WIDTH = make(
     "A-S-width",
     "Random gates against the width of the network",
+    "Do random gates do better in wider networks?",
     "a_s_width",
     {
         "quick": against("FC/Adam/digits", QUICK_ADAM, widths(8, 16, 64), (RELU, FR_II)),

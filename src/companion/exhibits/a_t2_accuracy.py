@@ -41,6 +41,7 @@ def holdout_rows(name: str, fields: Fields, images: int) -> tuple[Row, Row]:
 T2 = make(
     "A-T2",
     "Test accuracy of fixed random, learnt and fixed learnt gates",
+    "What holds what a ReLU network has learnt: its weights, or the pattern of units that are on and off?",
     "a_t2_accuracy",
     {
         "quick": (

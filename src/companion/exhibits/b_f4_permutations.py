@@ -123,6 +123,7 @@ ALL_ORDERS = tuple(dict.fromkeys((*CIFAR_FIRST, *ORDERS)))
 E1 = make(
     "C-E1",
     "Gates in any order, and a value network that sees no image",
+    "Do gates still work if their layers are put in another order, or if the network behind them never sees the image?",
     "b_f4_permutations",
     {
         "quick": rows("FC/digits", QUICK_FC, (IDENTITY, REVERSE, (1, 2, 3, 0))),

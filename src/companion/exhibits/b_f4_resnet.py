@@ -96,6 +96,7 @@ def rows(name: str, fields: Fields) -> tuple[Row, ...]:
 RESNET = make(
     "B-F4-resnet",
     "A residual network with gates of its own and of another",
+    "Do gates hold what a residual network has learnt, too?",
     "b_f4_resnet",
     {"quick": rows("DavidNet/digits", QUICK), "paper": rows("DavidNet/CIFAR-10", CIFAR)},
     axes=(VALUE_INPUT,),

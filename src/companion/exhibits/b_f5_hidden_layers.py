@@ -71,6 +71,7 @@ def rows(name: str, fields: Mapping[str, Any]) -> tuple[Row, Row]:
 F5 = make(
     "B-F5",
     "Hidden layers under reversed gates and a fixed random input",
+    "Does a network have to see an image to recognise it, or are the gates of another network enough?",
     "b_f5_hidden_layers",
     {
         "quick": rows("C4GAP/digits", QUICK_CNN),

@@ -82,6 +82,7 @@ QUICK_FC = {
 DLGN = make(
     "C-DLGN",
     "A feature network without activations",
+    "Can gates be learnt by a network that is entirely linear?",
     "c_dlgn",
     {
         "quick": rows("FC/digits", QUICK_FC),

@@ -78,6 +78,7 @@ def rows(
 E1_KERNEL = make(
     "C-E1-kernel",
     "Whether the change of the path kernel tells which order of gates does worse",
+    "Does the change of the path kernel tell which order of gates does worse?",
     "c_e1_kernel",
     {
         "quick": rows("C4GAP/digits", QUICK, CIFAR_FIRST, ("ones",), (FL,)),

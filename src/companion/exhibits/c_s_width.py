@@ -40,6 +40,7 @@ def rows(name: str, fields: Fields, *values: int) -> tuple[Row, ...]:
 S_WIDTH_E1 = make(
     "C-S-width",
     "Gates of fully connected networks of other widths",
+    "Can another width explain the accuracy that the papers print for random gates on MNIST?",
     "c_s_width",
     {"quick": rows("FC/digits", QUICK_FC, 8, 32), "paper": rows("FC/MNIST", FC, 256, 1024)},
     seeds={"quick": 2, "paper": SEEDS},

@@ -117,6 +117,7 @@ def rows(name: str, fields: Mapping[str, Any], gammas: Iterable[int] = GAMMAS, k
 T2_NOISE = make(
     "C-T2",
     "Noisy labels first, true labels afterwards",
+    "When a network has learnt wrong labels by heart, what was damaged: its gates or its weights?",
     "c_t2_label_noise",
     {
         "quick": (*rows("FC/digits, ", QUICK, (0, 50)), *rows("FC/digits, wrong labels, ", QUICK, (50,), "wrong")),

@@ -136,6 +136,7 @@ QUICK_CNN = {
 TILING = make(
     "C-tiling",
     "Gates tiled, shifted and turned",
+    "Do learnt gates survive being repeated, shifted or turned within each layer?",
     "c_tiling",
     {
         "quick": (

@@ -82,6 +82,7 @@ class Exhibit:
     Args:
         id: as in the catalogue of statements.
         title: in our words.
+        question: what its page asks, for a reader who knows none of the papers.
         paper: ``A``, ``B`` or ``C``.
         chapter: the notebook's name without suffix.
         profiles: name to rows.
@@ -92,6 +93,7 @@ class Exhibit:
 
     id: str
     title: str
+    question: str
     paper: str
     chapter: str
     profiles: Mapping[str, tuple[Row, ...]]
@@ -128,6 +130,7 @@ class Exhibit:
 def make(
     id: str,
     title: str,
+    question: str,
     chapter: str,
     profiles: Mapping[str, Sequence[Row]],
     seeds: Mapping[str, int] | None = None,
@@ -138,6 +141,7 @@ def make(
     Args:
         id: the exhibit's id.
         title: in our words.
+        question: what its page asks.
         chapter: the notebook's name without suffix.
         profiles: name to rows.
         seeds: where a profile has another number than :data:`SEEDS` says.
@@ -146,4 +150,4 @@ def make(
     rows = MappingProxyType({name: tuple(part) for name, part in profiles.items()})
     own = MappingProxyType({name: {**SEEDS, **(seeds or {})}[name] for name in rows})
     parameters: dict[str, Any] = {"seeds": None, "rows": None, "overrides": {}}
-    return Exhibit(id, title, id[0], chapter, rows, own, MappingProxyType(parameters), tuple(axes))
+    return Exhibit(id, title, question, id[0], chapter, rows, own, MappingProxyType(parameters), tuple(axes))

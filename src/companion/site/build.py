@@ -22,6 +22,7 @@ from companion.project import Project
 from companion.site import notebooks
 from companion.site.staging import (
     BENCHMARKS,
+    GENERATED,
     SOURCES,
     Tell,
     as_committed,
@@ -32,9 +33,8 @@ from companion.site.staging import (
     made,
 )
 
-__all__ = ["BookError", "build", "generated_pages", "refresh_chapters"]
+__all__ = ["GENERATED", "BookError", "build", "generated_pages", "refresh_chapters"]
 
-GENERATED = Path("book/generated")
 DOWNLOADS = Path("book/_static/downloads")
 
 
@@ -66,9 +66,11 @@ def build(project: Project, *, force: bool = False, committed: bool = False, tel
         source = project.root / name
         if not source.exists():
             raise BookError(f"the book's source {name} is not in {project.root}")
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
         staging.mkdir(parents=True, exist_ok=True)
-        copy(source, staging / name)
+        if source.is_dir():
+            shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(GENERATED.name))
+        else:
+            shutil.copy2(source, staging / name)
     chapters = as_committed(project) if committed else executed(project, force, tell)
     for chapter, (notebook, downloads) in chapters.items():
         shutil.copy2(notebook, made(staging / "notebooks") / chapter.name)

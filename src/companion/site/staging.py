@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BENCHMARKS",
+    "GENERATED",
     "SOURCES",
     "Tell",
     "as_committed",
@@ -34,6 +35,8 @@ __all__ = [
 SOURCES = ("_config.yml", "_toc.yml", "book")
 PACKAGE = Path(__file__).parents[1]
 BENCHMARKS = "benchmarks"
+GENERATED = Path("book/generated")
+"""Where generated pages lie in the sources; a plain ``jupyter-book build .`` leaves them in the checkout."""
 
 Tell = Callable[[str], None]
 
@@ -123,7 +126,7 @@ def _files(place: Path) -> Iterator[Path]:
     if place.is_file():
         yield place
     for folder, folders, names in os.walk(place):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__", GENERATED.name)))
         yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import chosen, claims_of_models, complete_mean, gap_text, rows_of, score_text
 from companion.exhibits.axes import FEATURES, VALUE_INPUT
@@ -44,7 +45,7 @@ class LinearChapter:
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """Row by row: ReLU, DGN and DLGN, and what is left when only the gates of a DLGN are kept."""
         lines = []
         for row in rows_of(self.chapter):
@@ -62,7 +63,7 @@ class LinearChapter:
                 lines.append(f"{row}: pending, not all of the networks compared are recorded with all their seeds yet.")
                 continue
             lines.append(f"{row}: ReLU {relu.mean():.2f}%; {'; '.join(parts)} (means over {len(relu)} seeds).")
-        return Findings(tuple(lines))
+        return Answer.of(self.chapter, lines)
 
     def table(self) -> Table:
         """Regime by regime, linear features beside those of a ReLU network, with either input."""

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import chosen, claims_of_models, complete_mean, rows_of, score_text
 from companion.exhibits.axes import ARRANGEMENT, UNMOVED, VALUE_INPUT
@@ -32,7 +33,7 @@ class TilingChapter:
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter
 
-    def answer(self) -> Findings:
+    def answer(self) -> Answer:
         """Row by row, how far gates that were moved are from those that were not."""
         lines = []
         for row in rows_of(self.chapter):
@@ -52,7 +53,7 @@ class TilingChapter:
                 + f". Points lost by moving the gates first: {'; '.join(told)}. "
                 + f"The margin that was fixed beforehand is {margin(self._dataset(row)):g} points."
             )
-        return Findings(tuple(lines))
+        return Answer.of(self.chapter, lines)
 
     def _gaps(self, row: str, arrangement: str, own: dict[str, float | None]) -> str:
         """What one arrangement costs with each input, in points; empty where it is not recorded with all of them."""

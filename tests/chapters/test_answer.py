@@ -1,0 +1,162 @@
+"""The box at the head of a chapter: what it says of stores in which the answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from companion.chapters import open_chapter
+from companion.chapters.a_f2_probes import ProbeChapter
+from companion.chapters.a_f2_stages import StageChapter
+from companion.chapters.a_sensitivity import SensitivityChapter
+from companion.chapters.a_t2_accuracy import AccuracyChapter
+from companion.chapters.answer import Answer, standing
+from companion.chapters.chapter import Chapter
+from companion.exhibits import EXHIBITS, Cell, exhibit
+from companion.site import notebooks
+from support.synthetic import Shelf, grid_of
+
+ROOT = Path(__file__).parents[2]
+LEVEL = {"ReLU": 98.0, "FL": 97.5, "FR-II": 96.0, "FR-DI": 96.0, "DL": 98.0}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPANION_DOWNLOADS", str(tmp_path))
+
+
+def level(cell: Cell) -> float:
+    return LEVEL[cell.column] - 0.1 * cell.spec.seed
+
+
+def opened(name: str, score, profile: str = "paper", own: bool = True, kind: type[Chapter] = Chapter) -> Chapter:
+    grid = grid_of(name, profile)
+    return kind(exhibit(name), profile, grid, Shelf(grid, score), own)
+
+
+def test_every_exhibit_asks_a_question_of_its_own() -> None:
+    asked = [one.question for one in EXHIBITS.values()]
+    assert all(question.endswith("?") for question in asked)
+    assert len(set(asked)) == len(asked)
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_the_answer_comes_before_anything_else_that_a_page_shows(name: str) -> None:
+    cells = notebooks.read(ROOT / "notebooks" / f"{EXHIBITS[name].chapter}.ipynb").cells
+    first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.outputs)
+    assert [cell.source.startswith("# ") for cell in cells[:first] if cell.cell_type == "markdown"] == [True]
+    assert "\n" not in cells[0].source
+    assert all("hide-input" in cell.metadata["tags"] for cell in cells[1 : first + 1])
+    shown = cells[first].outputs[0]["data"]["text/html"]
+    assert 'class="companion-answer"' in shown
+    assert EXHIBITS[name].question in cells[first].outputs[0]["data"]["text/plain"]
+
+
+def test_what_an_answer_stands_on_is_counted() -> None:
+    half = opened("A-S-bias", lambda cell: level(cell) if cell.spec.seed < 2 else None)
+    assert standing(half) == "profile paper · 20 of 50 runs recorded · n = 5 seeds a setting · no device yet"
+    none = opened("A-S-bias", lambda cell: None)
+    assert standing(none).endswith("0 of 50 runs recorded · n = 5 seeds a setting · no device yet")
+
+
+def test_verdicts_are_counted_by_the_words_of_the_tables(chapter: AccuracyChapter) -> None:
+    claims = list(chapter.claims().frame["verdict"])
+    numbers = [entry.word for entry in chapter.entries if entry.counts]
+    said = standing(chapter)
+    for words, what in ((claims, "sentences"), (numbers, "the paper's numbers")):
+        part = next(part for part in said.split(" · ") if part.startswith(f"{what}: "))
+        counts = dict(reversed(one.split(" ", 1)) for one in part.removeprefix(f"{what}: ").split(", "))
+        assert counts == {str(word): str(words.count(word)) for word in set(words)}
+
+
+def test_other_runs_than_the_exhibits_own_are_given_no_verdict() -> None:
+    assert "sentences" not in standing(opened("A-T2", level, own=False))
+
+
+def test_profiles_stand_below_each_other_each_with_its_own_evidence() -> None:
+    answer = Answer.of(opened("A-S-bias", level), ["One."]) + Answer.of(opened("A-S-bias", level, "cpu"), ["<Two>"])
+    assert answer.lines == ("One.", "<Two>")
+    page = answer._repr_html_()
+    assert page.index("One.") < page.index("profile paper") < page.index("&lt;Two&gt;") < page.index("profile cpu")
+    assert repr(answer).splitlines()[0] == EXHIBITS["A-S-bias"].question
+    assert Answer.of(opened("A-S-bias", level), ()).lines == ("Nothing can be said yet.",)
+
+
+class TestWhatGatesAreWorth:
+    def test_over_all_complete_rows(self) -> None:
+        def scores(cell: Cell) -> float | None:
+            return None if "VCONV" in cell.row else level(cell) - (cell.column == "FL")
+
+        made = opened("A-T2", scores, "cpu", kind=AccuracyChapter)
+        first, second, third = made.answer().lines
+        assert "(ReLU) gets 97.90% of" in first
+        assert "(FR-II) differ from it by -2.00 points" in first
+        assert "(FL), by -1.50." in first
+        assert second == "So of what random gates lose, learnt gates win back 25%."
+        assert third == (
+            "These are GCONV/SGD/CIFAR-10, GCONV/Adam/CIFAR-10; pending: VCONV/SGD/CIFAR-10, VCONV/Adam/CIFAR-10."
+        )
+
+    def test_nothing_is_won_back_where_nothing_was_lost(self) -> None:
+        ahead = opened("A-T2", lambda c: 99.0 if c.column == "FR-II" else level(c), "cpu", kind=AccuracyChapter)
+        (first,) = ahead.answer().lines
+        assert "differ from it by +1.10 points" in first
+
+    def test_no_row_no_answer(self) -> None:
+        assert opened("A-T2", lambda c: None, kind=AccuracyChapter).answer().lines == ("Nothing can be said yet.",)
+
+
+def test_stages_that_are_missing_are_named() -> None:
+    def scores(cell: Cell) -> float | None:
+        stage = cell.axes["stage"]
+        return None if stage in (2, 4) and cell.column == "FL" else 60.0 + 3 * stage
+
+    said = StageChapter(opened("A-F2-stages", scores)).answer().lines
+    assert "gets 60.00% of" in said[0]
+    assert said[0].endswith("it gets 63.00% (1), 69.00% (3), 75.00% (5), 78.00% (6).")
+    assert said[1:] == ("The network that the gates come from ends at 78.00%.", "Pending: gates of stage 2, 4.")
+
+
+class TestSettings:
+    def made(self, score, name: str = "A-S-step", profile: str = "paper", base: str = "the code's step"):
+        return SensitivityChapter(opened(name, score, profile), base)
+
+    def test_words_the_largest_difference_and_the_gap(self) -> None:
+        change = {"step 0.1": 2.0, "step 0.001": -1.0, "step 3e-4": 0.0}
+
+        def scores(cell: Cell) -> float:
+            return level(cell) + change.get(cell.variant, 0.0) * (cell.column == "ReLU")
+
+        first, sgd, adam = self.made(scores).outcome(gap=("FR-II", "ReLU")).lines
+        assert "“the code's step”, seed by seed, at a margin fixed beforehand: 10 the same, 1 higher, 1 lower." in first
+        assert first.endswith("Most differs FC/SGD/MNIST, ReLU, step 0.1, by +2.00 points.")
+        assert sgd == (
+            "FC/SGD/MNIST: ReLU minus FR-II in points is +2.00 (the code's step), +4.00 (step 0.1), +1.00 (step 0.001)."
+        )
+        assert adam == "FC/Adam/MNIST: ReLU minus FR-II in points is +2.00 (the code's step), +2.00 (step 3e-4)."
+
+    def test_what_is_missing_is_counted_and_a_profile_without_records_left_out(self) -> None:
+        small = self.made(lambda c: None, profile="cpu")
+        answer = self.made(lambda c: level(c) if "SGD" in c.row else None).outcome(small)
+        assert len(answer.parts) == 1
+        assert answer.lines[-1] == "4 of 12 comparisons are pending or have runs that diverged."
+
+    def test_the_runs_compared_with_cannot_have_the_name_of_a_variant(self) -> None:
+        with pytest.raises(ValueError, match="'width 8' names a variant of A-S-width"):
+            self.made(level, "A-S-width", "cpu", "width 8")
+
+
+def test_probes_are_told_from_the_first_measurement_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPANION_STORE", raising=False)
+    nu = ProbeChapter(open_chapter("A-F2-nu"))
+    ends = nu.probes[nu.probes["variant"] == ""].groupby(["row", "epoch"], sort=False)["nu"].median()
+    for row, line in zip(("d = 6 (code)", "d = 5 (text)"), nu.alignment().lines, strict=True):
+        assert line.startswith(f"{row}: nu")
+        assert f"from {ends[row].iloc[0]:,.0f} to {ends[row].iloc[-1]:,.0f} " in line
+    size = ProbeChapter(open_chapter("A-F2-K"))
+    assert size.sizes().lines == (
+        *size.largest_ratio("norm_v", "norm_f").lines,
+        *size.growth("trace_v", "trace_f").lines,
+    )
+    assert ProbeChapter(open_chapter("A-F2-K", profile="quick")).sizes().lines == ("Nothing can be said yet.",)
