@@ -106,13 +106,13 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.records.store import Store
     from companion.site import pages, performance, playground
     from companion.statements.outcomes import FOLDER, CheckStore
-    from companion.verdicts.scorecard import headline, scorecard
+    from companion.verdicts.scorecard import headline, scorecard, uncounted
     from companion.verdicts.tree import trees
 
     store = Store(project.results)
     entries = scorecard(store)
     grown = {profile: root.to_dict() for profile, root in trees(entries, store).items()}
-    lines = [entry.to_dict() for entry in entries]
+    lines, left = [entry.to_dict() for entry in entries], uncounted(entries)
     outcomes = CheckStore(project.results / FOLDER).outcomes()
     checks = {name: [asdict(check) for check in one.checks] for name, one in outcomes.items() if one.current}
     here = {chapter.stem for chapter in chapters_of(project)}
@@ -120,8 +120,8 @@ def generated_pages(project: Project) -> dict[str, str]:
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
     page = project.root / "book" / "performance.md"
     return {
-        "headline.md": pages.headline(headline(entries), grown),
-        "scorecard.md": pages.scorecard(lines, places, grown),
+        "headline.md": pages.headline(headline(entries), grown, left),
+        "scorecard.md": pages.scorecard(lines, places, grown, shown, pages.headline(headline(entries), left=left)),
         "statements.md": pages.statements(lines, places, checks, shown),
         "errata.md": pages.errata(),
         "tree.json": json.dumps(grown, indent=1) + "\n",

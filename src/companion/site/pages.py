@@ -14,15 +14,14 @@ from typing import Any
 from companion.papers import errata as printed_errata
 from companion.papers.statements import Statement
 from companion.papers.statements import statements as printed_statements
+from companion.render.entries import Line, entries_table
 from companion.render.markdown import anchor, table
 from companion.render.tables import MARKS, css_class
 
 __all__ = ["errata", "figures", "headline", "scorecard", "statements"]
 
-Line = Mapping[str, Any]
-"""One entry of the scorecard, as ``Entry.to_dict`` gives it."""
-
-KINDS = {"number": "numbers", "claim": "claims about tables, row by row", "statement": "numbered statements"}
+KINDS = {"number": "numbers", "claim": "claims about tables", "statement": "numbered statements"}
+LEFT = {"variants": "variants of a run", "cited": "cited numbers"}
 PAPERS = {
     "A": "Paper A",
     "B": "Paper B",
@@ -32,20 +31,33 @@ PAPERS = {
 
 
 def headline(
-    counts: Mapping[str, Mapping[str, int]], trees: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    counts: Mapping[str, Mapping[str, int]],
+    trees: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    left: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
     """The tables of the landing page: what is measured of each paper, and kinds by their verdicts.
 
     Args:
         counts: kind to word to count, as :func:`companion.verdicts.scorecard.headline` gives it.
         trees: profile to its tree, as :meth:`companion.verdicts.tree.Node.to_dict` gives it.
+        left: what is listed and not counted, as :func:`companion.verdicts.scorecard.uncounted` gives it.
     """
-    shown = [v for v in MARKS if any(str(v) in row for row in counts.values())]
-    rows = [
-        [KINDS.get(kind, kind), sum(row.values()), *(row.get(str(v), 0) for v in shown)] for kind, row in counts.items()
-    ]
-    parts = [figures(trees), table(["", "all", *(_verdict(str(v)) for v in shown)], rows)]
-    return "\n\n".join(filter(None, parts))
+    shown = [str(v) for v in MARKS if any(str(v) in row for row in counts.values())]
+    rows = [[_verdict(v), *_with_sum(row.get(v, 0) for row in counts.values())] for v in shown]
+    rows.append(["all", *_with_sum(sum(row.values()) for row in counts.values())])
+    parts = [figures(trees), table(["verdict", *(KINDS.get(kind, kind) for kind in counts), "together"], rows)]
+    return "\n\n".join(filter(None, [*parts, _left(left)]))
+
+
+def _with_sum(values: Iterable[int]) -> list[int]:
+    found = list(values)
+    return [*found, sum(found)]
+
+
+def _left(left: Mapping[str, int]) -> str:
+    """A sentence on entries that are no part of the counts; nothing where there are none."""
+    told = [f"{count} {LEFT[name]}" for name, count in left.items() if count]
+    return f"Listed on the scorecard, not counted: {', '.join(told)}." if told else ""
 
 
 def _tree(trees: Mapping[str, Mapping[str, Any]], places: Mapping[str, str]) -> list[str]:
@@ -110,6 +122,8 @@ def scorecard(
     lines: Sequence[Line],
     places: Mapping[str, str],
     trees: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    chapters: Mapping[str, str] = MappingProxyType({}),
+    counted: str = "",
 ) -> str:
     """Every entry with its verdict and the rule that gave it.
 
@@ -117,53 +131,25 @@ def scorecard(
         lines: the entries.
         places: exhibit to the document of its chapter, relative to the page; exhibits without one get no link.
         trees: profile to its tree, as in :func:`headline`.
+        chapters: statement to the document of the chapter that shows its check, relative to the page.
+        counted: how many entries there are of which verdict, as :func:`headline` says it without trees.
     """
-    by_kind = {kind: [line for line in lines if line["kind"] == kind] for kind in KINDS}
-    parts = [
-        "# Scorecard",
-        "Every number, claim and numbered statement of the three papers, with what was measured and the verdict of a "
-        "rule. [How to read this book](../how_to_read.md) explains the words; `companion scorecard --json` prints the "
-        "same list.",
-        *_tree(trees, places),
-        "## Numbers",
-        "Accuracies in percent as mean ± standard deviation over runs, all of the profile `paper`; *n* counts the "
-        "seeds recorded. Devices are named in each chapter.",
-    ]
-    for exhibit in dict.fromkeys(line["exhibit"] for line in by_kind["number"]):
-        rows = [
-            [
-                line["row"],
-                line["column"] + (f" ({line['variant']})" if line["variant"] else ""),
-                _value(line["paper_mean"], line["paper_std"]),
-                _value(line["mean"], line["std"]),
-                line["n"],
-                _verdict(line["word"]),
-                line["rule"],
-                line["source"],
-            ]
-            for line in by_kind["number"]
-            if line["exhibit"] == exhibit
-        ]
-        head = ["row", "column", "paper", "measured", "n", "verdict", "rule", "source"]
-        parts += [f"### {_chapter(exhibit, places)}", table(head, rows)]
-    rows = [
+    return _page(
         [
-            _chapter(line["exhibit"], places),
-            line["source"],
-            line["row"],
-            line["column"],
-            _value(line["mean"], None),
-            line["n"],
-            _verdict(line["word"]),
-            line["rule"],
+            "# Scorecard",
+            "Every number, claim and numbered statement of the three papers, with what was measured and the verdict "
+            "of a rule. [How to read this book](../how_to_read.md) explains the words; `companion scorecard --json` "
+            "prints the same list.",
+            *_tree(trees, places),
+            "## Every entry",
+            "Numbers are accuracies in percent, as mean ± standard deviation over runs, all of the profile `paper`; "
+            "what is *measured* of a claim is the difference, or the figure, that its rule looks at, and *n* counts "
+            "the seeds recorded. Open an entry for its rule, its source and the command that decides it again; "
+            "devices are named in each chapter.",
+            counted,
+            f"```{{raw}} html\n{entries_table(lines, places, chapters)}\n```",
         ]
-        for line in by_kind["claim"]
-    ]
-    head = ["exhibit", "claim", "row", "columns", "difference", "n", "verdict", "rule"]
-    parts += ["## Claims about tables", table(head, rows)]
-    rows = [[_link(line["id"]), line["source"], _verdict(line["word"]), line["rule"]] for line in by_kind["statement"]]
-    parts += ["## Numbered statements", table(["id", "statement", "verdict", "rule"], rows)]
-    return _page(parts)
+    )
 
 
 def statements(
@@ -261,12 +247,6 @@ def _page(parts: Iterable[str]) -> str:
 def _fields(fields: Mapping[str, str]) -> str:
     """A definition list of the fields that are not empty."""
     return "\n\n".join(f"{name}\n: {' '.join(text.split())}" for name, text in fields.items() if text)
-
-
-def _value(mean: float | None, std: float | None) -> str | None:
-    if mean is None:
-        return None
-    return f"{mean:.2f}" + ("" if std is None else f" ± {std:.2f}")
 
 
 WORDS = {str(word): mark for word, mark in MARKS.items()}

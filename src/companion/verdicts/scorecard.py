@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -31,9 +31,12 @@ __all__ = [
     "headline",
     "number_entries",
     "scorecard",
+    "uncounted",
 ]
 
 PROFILE = "paper"
+ELSEWHERE = "X"
+"""The letter of numbers that none of the three papers prints."""
 CHECKED: Mapping[State, tuple[Verdict, str]] = {
     "passes": (Verdict.REPRODUCED, "all of its checks pass"),
     "fails": (Verdict.NOT_REPRODUCED, "a check fails"),
@@ -90,14 +93,25 @@ class Entry:
         return self.verdict is not Verdict.CITED and not self.variant
 
     @property
+    def papers(self) -> str:
+        """The letters of the papers that print it; none for a number from elsewhere."""
+        if self.kind == "statement":
+            return statements()[self.id].paper
+        exhibit = str(self.exhibit)
+        printed = _printed_in().get(self.id.removesuffix(f":{self.variant}"))
+        printed = printed or (EXHIBITS[exhibit].paper if exhibit in EXHIBITS else exhibit[0])
+        return printed.replace(ELSEWHERE, "")
+
+    @property
     def word(self) -> Verdict | Shade:
         """How the verdict is shown: where the rule fails on the paper's own numbers too, it is no word against ours."""
         return shade(self.verdict, self.papers_own)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values, and :attr:`word`."""
+        """All fields as JSON values, with :attr:`word`, :attr:`papers` and :attr:`counts`."""
         own = None if self.papers_own is None else str(self.papers_own)
-        return asdict(self) | {"verdict": str(self.verdict), "papers_own": own, "word": str(self.word)}
+        more = {"word": str(self.word), "papers": self.papers, "counts": self.counts}
+        return asdict(self) | {"verdict": str(self.verdict), "papers_own": own} | more
 
 
 def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[Entry]:
@@ -144,10 +158,22 @@ def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
     return table
 
 
+def uncounted(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many entries are listed and not counted: ``variants`` of a run, and ``cited`` numbers."""
+    left = [entry for entry in entries if not entry.counts]
+    cited = sum(entry.verdict is Verdict.CITED for entry in left)
+    return {"variants": len(left) - cited, "cited": cited}
+
+
 def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     """One entry per printed number of an exhibit and variant of its run; ``frame`` holds the paper profile's runs."""
     lines = numbers()[numbers()["exhibit"] == exhibit].to_dict("records")
     return [entry for line in lines for entry in _number(line, frame)]
+
+
+def _printed_in() -> Mapping[str, str]:
+    table = numbers()
+    return dict(zip(table["id"], table["paper"], strict=True))
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from companion.exhibits import EXHIBITS, cells
-from companion.papers.numbers import numbers
 from companion.papers.statements import statements
 from companion.records.store import Store
 from companion.verdicts.frames import runs
@@ -121,15 +120,8 @@ def _places(entry: Entry) -> Iterator[tuple[str, str, str]]:
         if statement.kind != "statistical":
             yield statement.paper, THEORY, entry.id
         return
-    exhibit = str(entry.exhibit)
-    printed = _papers().get(entry.id) or (EXHIBITS[exhibit].paper if exhibit in EXHIBITS else exhibit[0])
-    for paper in printed:
-        yield paper, EXPERIMENTS, exhibit
-
-
-def _papers() -> Mapping[str, str]:
-    table = numbers()
-    return dict(zip(table["id"], table["paper"], strict=True))
+    for paper in entry.papers:
+        yield paper, EXPERIMENTS, str(entry.exhibit)
 
 
 def _node(name: str, weight: float, parts: Mapping[str, Any] | list[Entry]) -> Node:
