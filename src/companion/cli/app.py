@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from companion.cli import bench, book, data, exhibits, gates, run, verdicts
+from companion.cli import bench, book, data, exhibits, gates, records, run, verdicts
 from companion.cli.output import UsageError, say
 
 __all__ = ["app", "main"]
@@ -36,6 +36,7 @@ app.command("keep-weights")(run.keep_weights)
 app.command("kernels")(run.kernels)
 app.command("gates")(gates.gates)
 app.add_typer(data.app, name="data")
+app.add_typer(records.app, name="records")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
