@@ -191,11 +191,12 @@ def test_a_name_that_is_there_twice_is_not_believed(full: Store, tmp_path: Path)
     assert not there.folder.exists()
 
 
-def test_a_member_that_unpacks_to_too_much_is_not_unpacked(tmp_path: Path) -> None:
+def test_a_member_that_unpacks_to_too_much_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = [Shelf(s.folder, s.name, s.reader, 1000) for s in SHELVES]
     name = f"{LENT.key}.json"
     source = zipped(tmp_path / "a.zip", {name: b" " * 100_000})
     assert source.stat().st_size < 1000
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *arguments: pytest.fail("it was unpacked"))
     (arrival,) = bring(source, Store(tmp_path / "there"), small)
     assert arrival.reason == "it has 100,000 bytes, and no more than 1,000 are taken"
 

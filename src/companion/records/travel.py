@@ -124,7 +124,6 @@ def _settle(name: str, shelf: Shelf, theirs: Path, ours: Path) -> Arrival:
     path, target = theirs / name, ours / name
     damaged, foreign = (_reason(shelf.reader(folder), path) for folder in (theirs, ours))
     if damaged is not None and foreign is not None:
-        path.unlink()  # it vouches for nothing
         return Arrival(name, "damaged", damaged.partition(" is damaged: ")[2] or damaged)
     content = path.read_bytes()
     if not os.path.lexists(target) and foreign is not None:
