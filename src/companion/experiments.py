@@ -1,7 +1,7 @@
 """The front door on bare machines: trains what the store lacks.
 
-``python -m companion.experiments EXHIBIT ... --profile P --out DIR`` needs nothing but torch.  With ``--keys KEY ...`` it
-trains those runs alone, such as one chunk of ``companion plan``.
+``python -m companion.experiments EXHIBIT ... --profile P --out DIR`` needs nothing but torch.  With ``--keys KEY ...``
+it trains those runs alone, such as one chunk of ``companion plan``.
 """
 
 from __future__ import annotations

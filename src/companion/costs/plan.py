@@ -1,7 +1,7 @@
 """What is missing of a grid, cut into chunks that a machine trains one at a time, and which chunk waits for which.
 
 A chunk holds whole groups of runs that train side by side, as :mod:`companion.training.loop` groups them, or whole
-parts of one where it is too long.  All runs of a chunk are of one generation, so that no two chunks wait for each other.
+parts of one where it is too long.  All runs of a chunk are of one generation, so no two chunks wait for each other.
 """
 
 from __future__ import annotations

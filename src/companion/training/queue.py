@@ -145,4 +145,4 @@ def needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> dic
 def barren(spec: RunSpec, store: Store) -> bool:
     """Whether there can be no run of this kind, as one that it needs, directly or not, has diverged."""
     sources = [source for source, _ in spec.sources.values()]
-    return any((r := store.get(s)) is not None and not r.finished or barren(s, store) for s in sources)
+    return any(((r := store.get(s)) is not None and not r.finished) or barren(s, store) for s in sources)
