@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+SNAKEMAKE_VERSION := 9.27.1
 UV := .tools/bin/uv
 BIN := .venv/bin
 
@@ -13,7 +14,7 @@ unexport JUPYTER_PATH JUPYTER_CONFIG_PATH
 # Each module is compiled once, not in every process: a third of the time that a kernel or a test worker needs to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help book test mutate refresh setup lock clean
+.PHONY: help book test paper mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -31,6 +32,10 @@ test: setup ## Lint, types, chapters against their committed outputs, strict bui
 	$(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 	$(BIN)/companion book --committed
 	$(BIN)/pytest -n 2
+
+paper: setup .tools/snakemake/bin/snakemake ## Train all that is missing of the papers' size, here, then build the book (a GPU, days)
+	.tools/snakemake/bin/snakemake --profile workflow/profiles/local --resources gpu=$$(nvidia-smi -L 2>/dev/null | grep -c . || true) \
+	  --config python=$(BIN)/python
 
 mutate: setup ## Break the code in one place at a time and see whether the tests notice (about an hour, not in CI)
 	$(BIN)/python tests/mutation/run.py --write
@@ -51,6 +56,11 @@ clean: ## Remove everything that was generated, the environment included
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv==$(UV_VERSION)
+
+# An environment of its own: the workflow starts the project's Python, and shares no package with it.
+.tools/snakemake/bin/snakemake: | $(UV)
+	$(UV) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .tools/snakemake
+	VIRTUAL_ENV=.tools/snakemake $(UV) pip install --quiet snakemake==$(SNAKEMAKE_VERSION)
 
 # Made last, so that an interrupted installation is begun again.
 .venv/installed: requirements.lock pyproject.toml | $(UV)

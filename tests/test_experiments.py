@@ -12,6 +12,7 @@ from companion import experiments
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, cells
 from companion.notation import Regime
+from companion.project import workspace_folder
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
 from companion.training.queue import run_missing, with_sources
@@ -151,9 +152,48 @@ def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
     }
 
 
+def test_a_grid_is_trained_in_parts_that_leave_each_other_their_weights(tmp_path, capsys):
+    """One part by itself, its sources elsewhere, then nothing is left."""
+    specs = with_sources(cell.spec for cell in cells("A-T2", "quick", 1, ["FC/SGD/digits"]))
+    front = ("--seeds", "1", "--rows", "FC/SGD/digits", "--threads", "1", "--keys")
+    for part in (specs[:1], specs[1:]):
+        assert front_door(tmp_path, *front, *(spec.key for spec in part)) == 0
+        assert len(capsys.readouterr().out.splitlines()) == len(part)
+    store = Store(tmp_path / "results")
+    assert {record.key for record in store} == {spec.key for spec in specs}
+    assert {record.take for record in store} == {1}
+
+
+def test_a_part_that_another_process_trains_is_not_said_to_be_done(tmp_path, capsys):
+    spec = cells("A-T2", "quick", 1)[0].spec
+    store = Store(tmp_path / "mine")
+    arguments = ["A-T2", "--profile", "quick", "--store", str(store.folder), "--out", str(tmp_path), "--keys", spec.key]
+    with Workspace(tmp_path / "workspace", store).claim(spec.key):
+        assert experiments.main(arguments) == 1
+    assert "1 of 1 runs are being trained by another process" in capsys.readouterr().err
+    assert experiments.main(arguments) == 0
+    assert spec in store
+
+
+def test_records_without_a_folder_of_their_own_have_the_workspace_of_their_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / "cache"))
+    asked: list[Workspace] = []
+    monkeypatch.setattr(experiments, "run_missing", lambda specs, store, workspace, **options: asked.append(workspace))
+    assert experiments.main(["A-T2", "--profile", "quick", "--store", str(tmp_path / "mine")]) == 0
+    assert [one.folder for one in asked] == [workspace_folder(tmp_path / "mine")]
+
+
+def test_the_front_door_must_know_where_records_go(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        experiments.main(["A-T2"])
+    assert stopped.value.code == 2
+    assert "--out DIR" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("--keys", "0" * 16), ("no run '0000000000000000' is in these exhibits",)),
         (("--seeds", "0"), ("seeds", "at least 1")),
         (("--seeds", "many"), ("--seeds",)),
         (("--rows", "FC/SGD/MNIST"), ("FC/SGD/digits",)),

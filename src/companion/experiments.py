@@ -1,6 +1,7 @@
 """The front door on bare machines: trains what the store lacks.
 
-``python -m companion.experiments EXHIBIT ... --profile P --out DIR`` needs nothing but torch.
+``python -m companion.experiments EXHIBIT ... --profile P --out DIR`` needs nothing but torch.  With ``--keys KEY ...``
+it trains those runs alone, such as one chunk of ``companion plan``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import torch
 
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, PROFILES, cells
+from companion.project import workspace_folder
 from companion.records.store import Record, Store
+from companion.runs.spec import RunSpec
 from companion.training.machine import device_of
-from companion.training.queue import run_missing
+from companion.training.queue import barren, run_missing, with_sources
 from companion.training.workspace import Workspace
 
 __all__ = ["main"]
@@ -31,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("exhibit", nargs="+", choices=[*EXHIBITS, ALL], help="one or more, or all of them")
     parser.add_argument("--profile", choices=PROFILES, default="paper")
-    parser.add_argument("--out", type=Path, required=True, help="folder for records and checkpoints")
+    parser.add_argument("--out", type=Path, help="folder for records and checkpoints")
+    parser.add_argument("--store", type=Path, help="folder for records alone; by default `results` in --out")
+    parser.add_argument("--keys", nargs="+", metavar="KEY", help="only these runs; the others are trained elsewhere")
     parser.add_argument("--device", default=device_of("auto"))
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -40,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         parser.error(f"--device {options.device}: there is no GPU here; valid is cpu")
-    store = Store(options.out / "results")
-    workspace = Workspace(options.out / "workspace", store)
+    if not (options.out or options.store):
+        parser.error("--out DIR, a folder for records and checkpoints, or --store DIR is needed")
+    store = Store(options.store or options.out / "results")
+    workspace = Workspace(options.out / "workspace" if options.out else workspace_folder(store.folder), store)
     start = time.monotonic()
 
     def say(record: Record) -> None:
@@ -56,21 +63,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every = [name for name, exhibit in EXHIBITS.items() if options.profile in exhibit.profiles]
         chosen = every if ALL in options.exhibit else options.exhibit
         grid = [cell for name in chosen for cell in cells(name, options.profile, options.seeds, options.rows)]
+        specs, others = [cell.spec for cell in grid], list[RunSpec]()
+        if options.keys:
+            specs, others = _parted(specs, options.keys)
         run_missing(
-            [cell.spec for cell in grid],
+            specs,
             store,
             workspace,
             backend=options.backend,
             device=options.device,
             threads=options.threads,
             on_record=say,
+            others=others,
         )
     except ValueError as error:
         parser.error(str(error))
     except DataError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
+    left = [spec for spec in specs if spec not in store and not barren(spec, store)] if options.keys else []
+    if left:
+        print(f"{len(left)} of {len(specs)} runs are being trained by another process", file=sys.stderr)
+    return 1 if left else 0
+
+
+def _parted(specs: Sequence[RunSpec], keys: Sequence[str]) -> tuple[list[RunSpec], list[RunSpec]]:
+    """The runs of these keys, sources among them, and all others; ``ValueError`` names a key that is none of them."""
+    known = {spec.key: spec for spec in with_sources(specs)}
+    for key in keys:
+        if key not in known:
+            raise ValueError(
+                f"--keys: no run {key!r} is in these exhibits and this profile, such as {next(iter(known))}"
+            )
+    return [known[key] for key in dict.fromkeys(keys)], [spec for key, spec in known.items() if key not in keys]
 
 
 if __name__ == "__main__":

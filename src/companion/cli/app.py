@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from companion.cli import bench, book, data, exhibits, gates, run, verdicts
+from companion.cli import bench, book, data, exhibits, gates, plan, records, run, verdicts
 from companion.cli.output import UsageError, say
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("list")(exhibits.list_exhibits)
 app.command("run")(run.run)
 app.command("status")(exhibits.status)
+app.command("plan")(plan.plan)
 app.command("scorecard")(verdicts.scorecard)
 app.command("check")(verdicts.check)
 app.command("verify")(verdicts.verify)
@@ -36,6 +37,7 @@ app.command("keep-weights")(run.keep_weights)
 app.command("kernels")(run.kernels)
 app.command("gates")(gates.gates)
 app.add_typer(data.app, name="data")
+app.add_typer(records.app, name="records")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

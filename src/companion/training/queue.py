@@ -11,7 +11,7 @@ from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress, train
 from companion.training.workspace import Workspace
 
-__all__ = ["run_missing", "with_sources"]
+__all__ = ["barren", "needed", "run_missing", "with_sources"]
 
 
 def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -40,6 +40,7 @@ def run_missing(
     threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
+    others: Iterable[RunSpec] = (),
 ) -> int:
     """Train what the store lacks and write the records as they are finished.
 
@@ -55,6 +56,8 @@ def run_missing(
         threads: CPU threads.
         on_progress: told after each epoch of each run.
         on_record: told after each record is written.
+        others: runs that are trained elsewhere or later.  Those of ``specs`` that they need leave their weights for
+            them, and are trained again where they are recorded but these are lost.
 
     Returns:
         How many runs were trained.
@@ -62,11 +65,19 @@ def run_missing(
     Raises:
         ValueError: no such backend, or one that cannot train these runs; nothing is written then.
     """
-    wanted = [spec for spec in dict.fromkeys(specs) if spec not in store]
-    needed = _needed(wanted, store, workspace)
-    for spec in needed:
+    asked, others = dict.fromkeys(specs), list(others)
+
+    def open_runs() -> dict[RunSpec, None]:
+        wanted = [spec for spec in asked if spec not in store]
+        if others:
+            all_of_them = needed([*wanted, *(spec for spec in others if spec not in store)], store, workspace)
+            wanted = [spec for spec in all_of_them if spec in asked]
+        return needed(wanted, store, workspace)
+
+    missing = open_runs()
+    for spec in missing:
         choose_backend(spec, backend, device)
-    leave = {source for spec in needed for source, _ in spec.sources.values()}
+    leave = {source for spec in (*missing, *with_sources(others)) for source, _ in spec.sources.values()}
     trained = 0
 
     def finish(record: Record) -> None:
@@ -76,13 +87,13 @@ def run_missing(
         if on_record:
             on_record(record)
 
-    for generation in sorted({spec.generation for spec in needed}):
+    for generation in sorted({spec.generation for spec in missing}):
         with ExitStack() as claims:
             # What waits for a run that trains elsewhere is not claimed: whoever trains that goes on with it.
-            ready = [spec for spec in needed if spec.generation == generation and not _lacking(spec, workspace)]
+            ready = [spec for spec in missing if spec.generation == generation and not _lacking(spec, workspace)]
             mine = [spec for spec in ready if claims.enter_context(workspace.claim(spec.key))]
             # Another process may have trained some before the claim.
-            still = _needed([spec for spec in wanted if spec not in store], store, workspace)
+            still = open_runs()
             mine = [spec for spec in mine if spec in still]
             train(
                 mine,
@@ -103,12 +114,17 @@ def _lacking(spec: RunSpec, workspace: Workspace) -> list[RunSpec]:
     return [source for source, checkpoint in sources if workspace.load_weights(source.key, checkpoint) is None]
 
 
-def _needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> dict[RunSpec, None]:
+def needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> dict[RunSpec, None]:
     """What must train so that the wanted runs can: themselves, and before them all sources whose weights are lost.
 
     A source that diverged leaves no weights and is not tried again.
+
+    Args:
+        wanted: runs that are not recorded, or are to be trained again.
+        store: where records are.
+        workspace: where weights are.
     """
-    needed: dict[RunSpec, None] = {}
+    found: dict[RunSpec, None] = {}
     seen: set[RunSpec] = set()
 
     def look(spec: RunSpec) -> None:
@@ -118,9 +134,15 @@ def _needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> di
         for source in _lacking(spec, workspace):
             if (record := store.get(source)) is None or record.finished:
                 look(source)
-                needed.setdefault(source)
+                found.setdefault(source)
 
     wanted = list(wanted)
     for spec in wanted:
         look(spec)
-    return needed | dict.fromkeys(wanted)
+    return found | dict.fromkeys(wanted)
+
+
+def barren(spec: RunSpec, store: Store) -> bool:
+    """Whether there can be no run of this kind, as one that it needs, directly or not, has diverged."""
+    sources = [source for source, _ in spec.sources.values()]
+    return any(((r := store.get(s)) is not None and not r.finished) or barren(s, store) for s in sources)
