@@ -15,9 +15,9 @@ import torch
 
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, PROFILES, cells
-from companion.records.store import Record, Store
+from companion.records.store import Record, RecordError, Store
 from companion.training.machine import device_of
-from companion.training.queue import run_missing
+from companion.training.queue import run_missing, sound
 from companion.training.workspace import Workspace
 
 __all__ = ["main"]
@@ -27,7 +27,10 @@ ALL = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The front door on a bare machine; prints one line per record."""
+    """The front door on a bare machine; prints one line per record.
+
+    What is damaged in the store is named first.  Runs that hang on it are left out, and the exit code is 1.
+    """
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("exhibit", nargs="+", choices=[*EXHIBITS, ALL], help="one or more, or all of them")
     parser.add_argument("--profile", choices=PROFILES, default="paper")
@@ -56,8 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every = [name for name, exhibit in EXHIBITS.items() if options.profile in exhibit.profiles]
         chosen = every if ALL in options.exhibit else options.exhibit
         grid = [cell for name in chosen for cell in cells(name, options.profile, options.seeds, options.rows)]
+        asked = list(dict.fromkeys(cell.spec for cell in grid))
+        whole, damaged = sound(asked, store)
+        for sentence in damaged:
+            print(sentence, file=sys.stderr)
+        if len(whole) < len(asked):
+            left = len(asked) - len(whole)
+            print(f"{left} of {len(asked)} runs hang on damaged records and are left out", file=sys.stderr)
         run_missing(
-            [cell.spec for cell in grid],
+            whole,
             store,
             workspace,
             backend=options.backend,
@@ -65,12 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads,
             on_record=say,
         )
-    except ValueError as error:
-        parser.error(str(error))
-    except DataError as error:
+    except (RecordError, DataError) as error:  # a record, or weights beside one, may have been damaged meanwhile
         print(error, file=sys.stderr)
         return 1
-    return 0
+    except ValueError as error:
+        parser.error(str(error))
+    return 1 if damaged else 0
 
 
 if __name__ == "__main__":
