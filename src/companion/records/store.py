@@ -181,6 +181,10 @@ class Store:
                 self.skipped[sentence] = None
                 log.warning("%s", sentence)
 
+    def went_past(self, spec: RunSpec) -> bool:
+        """Whether a reader has found the record of a run damaged."""
+        return any(sentence.startswith(f"{self.path(spec.key).name} ") for sentence in self.skipped)
+
     def sound(self) -> Iterator[Record]:
         """Every record that verifies, by name; the others are named in :attr:`skipped`."""
         for path in self.files():

@@ -278,7 +278,7 @@ def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=sum(store.find(cell.spec) is not None for cell in grid if cell.row == result.row),
+            n=sum(cell.spec in store and not store.went_past(cell.spec) for cell in grid if cell.row == result.row),
             profile=profile,
             verdict=result.verdict,
             rule=result.rule,
