@@ -17,10 +17,10 @@ import torch
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, PROFILES, cells
 from companion.project import workspace_folder
-from companion.records.store import Record, Store
+from companion.records.store import Record, RecordError, Store
 from companion.runs.spec import RunSpec
 from companion.training.machine import device_of
-from companion.training.queue import barren, run_missing, with_sources
+from companion.training.queue import barren, run_missing, sound, with_sources
 from companion.training.workspace import Workspace
 
 __all__ = ["main"]
@@ -30,7 +30,10 @@ ALL = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The front door on a bare machine; prints one line per record."""
+    """The front door on a bare machine; prints one line per record.
+
+    What is damaged in the store is named first.  Runs that hang on it are left out, and the exit code is 1.
+    """
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("exhibit", nargs="+", choices=[*EXHIBITS, ALL], help="one or more, or all of them")
     parser.add_argument("--profile", choices=PROFILES, default="paper")
@@ -63,11 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every = [name for name, exhibit in EXHIBITS.items() if options.profile in exhibit.profiles]
         chosen = every if ALL in options.exhibit else options.exhibit
         grid = [cell for name in chosen for cell in cells(name, options.profile, options.seeds, options.rows)]
-        specs, others = [cell.spec for cell in grid], list[RunSpec]()
+        specs, others = list(dict.fromkeys(cell.spec for cell in grid)), list[RunSpec]()
         if options.keys:
             specs, others = _parted(specs, options.keys)
+        whole, damaged = sound(specs, store)
+        for sentence in damaged:
+            print(sentence, file=sys.stderr)
+        if len(whole) < len(specs):
+            print(
+                f"{len(specs) - len(whole)} of {len(specs)} runs hang on damaged records and are left out",
+                file=sys.stderr,
+            )
         run_missing(
-            specs,
+            whole,
             store,
             workspace,
             backend=options.backend,
@@ -76,15 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             on_record=say,
             others=others,
         )
-    except ValueError as error:
-        parser.error(str(error))
-    except DataError as error:
+    except (RecordError, DataError) as error:  # a record, or weights beside one, may have been damaged meanwhile
         print(error, file=sys.stderr)
         return 1
+    except ValueError as error:
+        parser.error(str(error))
     left = [spec for spec in specs if spec not in store and not barren(spec, store)] if options.keys else []
     if left:
         print(f"{len(left)} of {len(specs)} runs are being trained by another process", file=sys.stderr)
-    return 1 if left else 0
+    return 1 if left or damaged else 0
 
 
 def _parted(specs: Sequence[RunSpec], keys: Sequence[str]) -> tuple[list[RunSpec], list[RunSpec]]:

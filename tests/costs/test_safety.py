@@ -17,6 +17,7 @@ from companion.runs.spec import RunSpec
 from companion.verdicts import frames
 from companion.verdicts.stats import Verdict
 from companion.verdicts.trends import TRENDS, evaluate_trend
+from support.records import ORIGIN, taken
 
 TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)
 
@@ -28,6 +29,7 @@ def record(
     finished = status == "finished"
     curve = [50.0] * (spec.epochs if finished else spec.epochs - 1)
     provenance = {
+        **ORIGIN,
         "device": device_name("cpu"),
         "seconds": 2.0,
         "backend": speeds.choose_backend(spec).name,
@@ -38,8 +40,10 @@ def record(
         1,
         status=status,
         curves={"train_loss": curve, "train_accuracy": curve, "test_accuracy": curve},
-        best_test=50.0,
-        last_test=50.0,
+        best_test=50.0 if curve else None,
+        best_epoch=1 if curve else None,
+        last_test=50.0 if curve else None,
+        **taken(spec),
         provenance={**provenance, **made},
         **({"probes": probes} if probes else {}),
     )

@@ -16,6 +16,7 @@ from companion.records.store import Record
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
+from support.records import ORIGIN, taken
 
 TINY = RunSpec(dataset="digits", width=8, depth=3, epochs=2)
 
@@ -164,8 +165,10 @@ def _record(spec: RunSpec, seconds: float, device: str, backend: str = "fused", 
         status="finished",
         curves={"train_loss": curve, "train_accuracy": curve, "test_accuracy": curve},
         best_test=50.0,
+        best_epoch=1,
         last_test=50.0,
-        provenance={"device": device, "seconds": seconds, "backend": backend, "threads": threads},
+        **taken(spec),
+        provenance={**ORIGIN, "device": device, "seconds": seconds, "backend": backend, "threads": threads},
     )
 
 
@@ -222,8 +225,10 @@ def test_a_run_that_stopped_early_counts_what_it_trained(tmp_path: Path) -> None
         status="finished",
         curves={name: [100.0] * 4 for name in ("train_loss", "train_accuracy", "test_accuracy")},
         best_test=100.0,
+        best_epoch=1,
         last_test=100.0,
         provenance={
+            **ORIGIN,
             "device": device_name("cpu"), "seconds": 2.0, "backend": choose_backend(spec).name, "threads": 1,
         },
     )  # fmt: skip

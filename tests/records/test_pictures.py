@@ -12,6 +12,7 @@ from companion.measure.hidden_layers import FILTERS, PICTURED
 from companion.records.store import Record, RecordError, Store
 from companion.records.weights import save, weights_digest
 from companion.runs.spec import RunSpec
+from support.records import ORIGIN
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, epochs=2, regime="FR-II", probe="hidden-layers")
 COMMITTED = Store(Path(__file__).parents[2] / "results")
@@ -31,8 +32,9 @@ def record(pictures: dict[str, torch.Tensor] | None, take: int = 1) -> Record:
         status="finished",
         curves={"train_loss": [1.0] * 2, "train_accuracy": [50.0] * 2, "test_accuracy": [50.0, 52.0]},
         best_test=52.0,
+        best_epoch=2,
         last_test=52.0,
-        provenance={},
+        provenance=ORIGIN,
         **({} if pictures is None else {"pictures": weights_digest(pictures)}),
     )
 

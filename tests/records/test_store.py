@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from companion.records.store import Record, RecordError, Store, canonical, content_digest
 from companion.runs.spec import RunSpec
+from support.records import ORIGIN, taken
 from support.strategies import specs
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -34,21 +35,21 @@ def parts(epochs: int, test: list[float] | None = None, **changes: Any) -> dict[
         "selected_epoch": None,
         "teacher": None,
         "weights": {"last": "0123456789abcdef"},
-        "provenance": {"backend": "reference", "seconds": 1.5, "device": "Überprüfer"},
+        "provenance": {**ORIGIN, "seconds": 1.5, "device": "Überprüfer"},
     }
     return content | changes
 
 
 def record(spec: RunSpec = RunSpec(epochs=3), take: int = 1, **changes: Any) -> Record:  # noqa: B008
-    return Record.build(spec, take, **parts(spec.epochs, **changes))
+    return Record.build(spec, take, **parts(spec.epochs, **{**taken(spec), **changes}))
 
 
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     spec = draw(specs()).replace(epochs=draw(st.integers(1, 4)))
     curve = draw(st.lists(PERCENT, min_size=spec.epochs, max_size=spec.epochs))
-    notes = draw(st.dictionaries(st.text(max_size=6), st.text(max_size=6) | st.integers() | st.none(), max_size=3))
-    return record(spec, draw(st.integers(1, 3)), test=curve, provenance=notes)
+    notes = draw(st.dictionaries(st.text(max_size=6), st.text(max_size=6) | st.integers(-(2**50), 2**50), max_size=3))
+    return record(spec, draw(st.integers(1, 3)), test=curve, provenance={**notes, **ORIGIN})
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +207,7 @@ def test_what_a_killed_writer_left_is_not_seen(tmp_path):
 
 
 def write_at_once(folder: str, number: int, barrier: Any, results: Any) -> None:
-    made = record(provenance={"writer": number})
+    made = record(provenance={**ORIGIN, "writer": number})
     barrier.wait()
     try:
         Store(folder).write(made)
@@ -226,7 +227,7 @@ def test_of_two_writers_at_once_one_wins(tmp_path):
     for writer in writers:
         writer.join()
     (winner,) = [number for number in outcomes if number is not None]
-    assert Store(tmp_path).get(record().spec).content["provenance"] == {"writer": winner}
+    assert Store(tmp_path).get(record().spec).content["provenance"] == {**ORIGIN, "writer": winner}
     assert len(list(tmp_path.iterdir())) == 1
 
 

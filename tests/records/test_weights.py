@@ -16,6 +16,7 @@ from companion.records.weights import load, save, weights_digest
 from companion.runs.regimes import initial_model
 from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
+from support.records import ORIGIN
 
 SPEC = RunSpec(dataset="digits", width=4, depth=3, epochs=3)
 COMMITTED = Store(Path(__file__).parents[2] / "results")
@@ -39,7 +40,7 @@ def record(take: int = 1, **weights: dict[str, torch.Tensor]) -> Record:
         selected_epoch=None,
         teacher=None,
         weights={name: weights_digest(made) for name, made in weights.items()},
-        provenance={},
+        provenance=ORIGIN,
     )
 
 

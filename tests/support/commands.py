@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from companion.records.store import Record, Store
+from support.records import ORIGIN, taken
 
 
 class Said:
@@ -34,9 +35,9 @@ def _record_of(spec: Any) -> Record:
         last_test=50.0,
         selected_test=None,
         selected_epoch=None,
-        teacher=None,
+        **taken(spec),
         weights={},
-        provenance={"device": "a device", "seconds": 1.0, "backend": "stacked", "threads": 1},
+        provenance={**ORIGIN, "device": "a device", "seconds": 1.0, "backend": "stacked", "threads": 1},
     )
 
 

@@ -12,6 +12,7 @@ from companion.papers.numbers import numbers
 from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
 from companion.verdicts.scorecard import Entry
+from support.records import ORIGIN, taken
 
 OFFSETS = (-math.sqrt(2), -math.sqrt(0.5), 0.0, math.sqrt(0.5), math.sqrt(2))
 """Five numbers with mean 0 and standard deviation 1 (``ddof = 0``)."""
@@ -38,6 +39,8 @@ def record(spec: RunSpec, best: float | str, last: float | None = None, selected
         test = [best - 0.5] * spec.epochs
         test[-1] = best - 0.25 if last is None else last
         test[min(1, spec.epochs - 1)] = best
+        if selected is not None:
+            test[0] = selected
     return Record.build(
         spec,
         1,
@@ -51,10 +54,10 @@ def record(spec: RunSpec, best: float | str, last: float | None = None, selected
         best_epoch=min(2, len(test)) or None,
         last_test=test[-1] if test else None,
         selected_test=selected,
-        selected_epoch=None,
-        teacher=None,
+        selected_epoch=None if selected is None else 1,
+        **taken(spec),
         weights={},
-        provenance={"seconds": 36.0, "device": "a made-up <device>"},
+        provenance={**ORIGIN, "seconds": 36.0, "device": "a made-up <device>"},
     )
 
 

@@ -15,7 +15,7 @@ from scipy.stats import ttest_ind_from_stats
 from companion.exhibits import Cell
 from companion.exhibits.grid import HOLDOUT
 from companion.papers.statements import statements
-from companion.records.store import RecordError, Store
+from companion.records.store import Store
 from companion.verdicts.frames import runs
 from companion.verdicts.scorecard import Entry, number_entries, scorecard
 from companion.verdicts.stats import Verdict
@@ -157,12 +157,14 @@ class TestOnlyTheExhibitsOwnRunsCount:
         assert main.paper_mean == other.paper_mean == 98.14
         assert {e.verdict for e in variant if e.kind == "claim"} == {Verdict.PENDING}
 
-    def test_a_falsified_record_stops_everything_and_is_named(self, tmp_path: Path) -> None:
+    def test_a_falsified_record_counts_as_none_and_is_named(self, tmp_path: Path) -> None:
         store = fill(tmp_path, RELU, lambda cell: 97.0)
         path = store.path(RELU[2].spec.key)
         path.write_text(path.read_text().replace('"best_test": 97.0', '"best_test": 97.9'))
-        with pytest.raises(RecordError, match=path.name):
-            scorecard(store)
+        found = by_id(scorecard(store))[NUMBER]
+        assert (found.verdict, found.n) == (Verdict.PENDING, len(RELU) - 1)
+        (said,) = store.skipped
+        assert said.startswith(f"{path.name} is damaged")
 
 
 class TestTheWhole:

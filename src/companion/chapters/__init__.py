@@ -16,7 +16,7 @@ from companion.project import store_folder, workspace_folder
 from companion.records.store import Store
 from companion.training.kernels import measure_missing
 from companion.training.machine import device_of
-from companion.training.queue import run_missing
+from companion.training.queue import run_missing, sound
 from companion.training.workspace import Workspace
 
 __all__ = ["live", "open_chapter"]
@@ -51,13 +51,16 @@ def open_chapter(
 
     Raises:
         SpecError: a bad value, in one sentence that lists what is valid.
+
+    Damaged files are named, in the log and in the footer; a run that hangs on one is neither trained nor shown.
     """
     chosen = exhibit(name)
     grid = cells(name, profile, seeds, rows, overrides)
     store = Store(store_folder())
     if train:
         workspace = Workspace(workspace_folder(store.folder), store)
-        specs = [cell.spec for cell in grid]
+        specs, damaged = sound([cell.spec for cell in grid], store)
+        store.skip(*damaged)
         run_missing(specs, store, workspace, device=device_of(device), threads=torch.get_num_threads())
         if name in KERNELS:
             measure_missing(specs, store, workspace, device=device_of(device))

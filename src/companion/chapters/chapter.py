@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from typing import Any
 
@@ -67,7 +67,7 @@ class Chapter:
     def pictures(self) -> Mapping[str, Params]:
         """The arrays that runs with a probe left beside their records, by key; runs without any are left out."""
         keys = dict.fromkeys(cell.spec.key for cell in self.cells if cell.spec.probe)
-        found = {key: self.store.pictures(key) for key in keys}
+        found = {key: self.store.kept(partial(self.store.pictures, key)) for key in keys}
         return {key: arrays for key, arrays in found.items() if arrays is not None}
 
     @cached_property

@@ -76,13 +76,15 @@ class Footer:
         links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in c.downloads.names()]
         links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
         keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
+        damaged = "".join(f"<li>{escape(sentence)}</li>" for sentence in c.store.skipped)
         costs = [self._cost(c)] + [self._cost(other) for other in c.others()]
         return (
             '<dl class="companion-footer">'
             f"<dt>Re-run</dt><dd><code>{escape(repr(self))}</code></dd>"
             f"<dt>Cost of what is recorded</dt><dd>{'<br>'.join(map(escape, costs))}</dd>"
             f"<dt>Downloads</dt><dd>{', '.join(links)}</dd>"
-            f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd></dl>"
+            f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd>"
+            f"{damaged and f'<dt>Damaged, and left out</dt><dd><ul>{damaged}</ul></dd>'}</dl>"
         )
 
     def _cost(self, chapter: Page) -> str:

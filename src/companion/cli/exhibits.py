@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.options import Json, StoreOption, store_of
+from companion.cli.options import Json, StoreOption, store_of, went_past
 from companion.cli.output import duration, facts, json_only, table
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def status(
     json: Json = False,
     device: Annotated[str, typer.Option(help="Device for the estimate: auto, cpu, cuda.")] = "auto",
     store: StoreOption = None,
-) -> None:
+) -> int:
     """Tell what is recorded, what is missing, and how long that would take here."""
     from companion.costs.speeds import Speeds
     from companion.exhibits import EXHIBITS, PROFILES, cells
@@ -53,10 +53,12 @@ def status(
 
     records = store_of(store)
     with json_only(json):
-        speeds = Speeds(device_of(device), threads_here(), list(records))
+        sound = list(records.sound())
+        recorded = {record.key for record in sound}
+        speeds = Speeds(device_of(device), threads_here(), sound)
 
         def count(name: str, profile: str, specs: list[RunSpec]) -> dict[str, Any]:
-            missing = [spec for spec in specs if spec not in records]
+            missing = [spec for spec in specs if spec.key not in recorded]
             return {
                 "exhibit": name,
                 "profile": profile,
@@ -77,7 +79,9 @@ def status(
             for chosen in PROFILES
         ]
     if json:
-        return facts(lines)
-    columns = ("exhibit", "profile", "expected", "recorded", "missing", "time left here")
-    shown = [[*list(line.values())[:-1], duration(line["seconds"])] for line in (*lines, *together)]
-    return table("", columns, shown)
+        facts(lines)
+    else:
+        columns = ("exhibit", "profile", "expected", "recorded", "missing", "time left here")
+        shown = [[*list(line.values())[:-1], duration(line["seconds"])] for line in (*lines, *together)]
+        table("", columns, shown)
+    return went_past(records)

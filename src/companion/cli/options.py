@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from companion.cli.output import UsageError
+from companion.cli.output import UsageError, say
 
-__all__ = ["Json", "StoreOption", "store_of"]
+__all__ = ["Json", "StoreOption", "store_of", "went_past"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 StoreOption = Annotated[
@@ -28,3 +28,10 @@ def store_of(folder: Path | None) -> Any:
     if folder is not None and not folder.expanduser().is_dir():
         raise UsageError(f"--store must be a folder of records, and {folder} is none")
     return Store(folder.expanduser() if folder is not None else store_folder())
+
+
+def went_past(records: Any) -> int:
+    """The exit code of a command that has shown what a store holds: 1 where it had to leave out what is damaged."""
+    if count := len(records.skipped):
+        say(f"{count} {'file is' if count == 1 else 'files are'} damaged and left out, in {records.folder}")
+    return 1 if count else 0

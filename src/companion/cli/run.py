@@ -141,7 +141,7 @@ def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> 
     if not missing:
         return say(f"All {len(made.specs)} runs are recorded in {made.store}")
     store = Store(made.store)
-    speeds = Speeds(made.device, threads, list(store), backend)
+    speeds = Speeds(made.device, threads, store.sound(), backend)
     if calibrate:
         say(f"Measuring {made.device} for {duration(calibrate)}")
         speeds.calibrate(missing, calibrate)

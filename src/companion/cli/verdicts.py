@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from companion.cli.options import Json, StoreOption, store_of
+from companion.cli.options import Json, StoreOption, store_of, went_past
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def scorecard(
         bool, typer.Option("--tree", help="As a tree: how much of each paper is measured, and how much agrees.")
     ] = False,
     store: StoreOption = None,
-) -> None:
+) -> int:
     """Set every number, claim and statement of the papers beside what was measured."""
     from companion.verdicts.scorecard import scorecard as entries_of
     from companion.verdicts.tree import trees
@@ -32,13 +32,15 @@ def scorecard(
     with json_only(json):
         entries = entries_of(records)
         grown = trees(entries, records) if tree else {}
-    if tree:
-        return facts({name: root.to_dict() for name, root in grown.items()}) if json else _show(grown)
     lines = [entry.to_dict() for entry in entries]
-    if json:
-        return facts(lines)
     columns = ("id", "kind", "paper_mean", "mean", "n", "word", "rule")
-    return table("", columns, [[line[name] for name in columns] for line in lines])
+    if json:
+        facts({name: root.to_dict() for name, root in grown.items()} if tree else lines)
+    elif tree:
+        _show(grown)
+    else:
+        table("", columns, [[line[name] for name in columns] for line in lines])
+    return went_past(records)
 
 
 def _show(grown: Mapping[str, Node]) -> None:

@@ -54,7 +54,7 @@ def needs(missing: Iterable[RunSpec], store: Store, speeds: Speeds) -> Needs:
         speeds: of the device.
     """
     runs = list(dict.fromkeys(missing))
-    sizes = [path.stat().st_size for path in store.files()]
+    sizes = [path.stat().st_size for path in store.files() if path.is_file()]
     record = statistics.mean(sizes) if sizes else RECORD
     sources = {source for spec in runs for source, _ in spec.sources.values()}
     groups: dict[object, list[RunSpec]] = {}

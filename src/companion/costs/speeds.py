@@ -64,7 +64,7 @@ class Speeds:
         for record in records:
             made = record.content["provenance"]
             if made["device"] == device_name(device) and made["seconds"] > 0 and record.finished:
-                name = self._name(record.spec, made["backend"], made["threads"])
+                name = self._name(record.spec, made["backend"], made.get("threads", 1))
                 flops = run_flops(record.spec, epochs=len(record.curves["train_loss"]))
                 self.measured.setdefault(name, []).append(flops / made["seconds"])
 

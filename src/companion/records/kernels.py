@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +17,15 @@ from typing import Any
 
 import torch
 
+from companion.files import documents
+from companion.files.documents import shown
+from companion.files.quoting import brief
 from companion.files.whole import write
+from companion.notation import ValueInput
+from companion.records import schema
+from companion.records.errors import RecordError
 from companion.records.provenance import device_name
-from companion.records.store import RecordError, canonical, content_digest, verified
+from companion.records.store import canonical, content_digest, verified, why
 from companion.runs.spec import RunSpec
 
 __all__ = ["FOLDER", "FORMAT", "PROTOCOL", "KernelRecord", "KernelStore", "own_order"]
@@ -30,6 +37,9 @@ FOLDER = "kernels"
 """Where a store of records keeps them."""
 
 PARTS = {"format", "protocol", "key", "spec", "feature", "changes", "provenance", "digest"}
+FIELDS = {"protocol": schema.whole(1, 2**31), "key": schema.SHORT, "spec": schema.OBJECT, "changes": schema.OBJECT}
+ORIGIN = ("torch", "device", "seconds", "time")
+SEEN = (ValueInput.IMAGE, ValueInput.ONES)
 QUANTITIES = ("relative", "misaligned", "entry")
 
 
@@ -102,17 +112,22 @@ class KernelRecord:
         if missing := PARTS - content.keys():
             raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
         if content["format"] != FORMAT:
-            raise RecordError(f"format {content['format']} is unknown, this code reads format {FORMAT}")
+            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
         if content["digest"] != content_digest(content):
             raise RecordError("the digest does not match the content: the file was changed after it was written")
+        for name, kind in FIELDS.items():
+            schema.fit(name, content[name], kind)
+        schema.check_origin(content["provenance"], ORIGIN)
         spec = self.spec
         if content["key"] != spec.key or spec != own_order(spec):
             raise RecordError(f"key {content['key']} is not that of its gates in their own order")
         orders = math.factorial(spec.network.gated_layers)
+        if not {*SEEN} <= content["changes"].keys() <= {*ValueInput}:
+            raise RecordError(f"the changes must be those with {' and '.join(SEEN)}")
         for value, one in content["changes"].items():
             if set(one) != set(QUANTITIES) or any(len(one[name]) != orders for name in QUANTITIES):
                 raise RecordError(f"the changes with {value} are not {', '.join(QUANTITIES)} of {orders} orders")
-            if not all(math.isfinite(number) for name in QUANTITIES for number in one[name]):
+            if not all(schema.SEVERAL.fits(number) for name in QUANTITIES for number in one[name]):
                 raise RecordError(f"the changes with {value} hold a value that is not a finite number")
 
 
@@ -137,14 +152,12 @@ class KernelStore:
     def read(self, path: Path) -> KernelRecord:
         """One verified record; :class:`~companion.records.store.RecordError` names the file and what is wrong."""
         try:
-            record = KernelRecord(json.loads(path.read_text(encoding="utf-8")))
-            if not isinstance(record.content, dict):
-                raise RecordError("it is no JSON object")
+            record = KernelRecord(documents.read(path))
             record.verify()
             if path.stem != record.content["key"]:
                 raise RecordError(f"it holds the kernels of {record.content['key']}")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RecordError(f"{FOLDER}/{path.name} is damaged: {error}") from None
+        except Exception as error:  # whatever a file that somebody made provokes
+            raise RecordError(f"{FOLDER}/{shown(path)} is damaged: {why(error)}") from None
         return record
 
     def get(self, spec: RunSpec) -> KernelRecord | None:
@@ -154,7 +167,7 @@ class KernelStore:
             RecordError: the file is damaged; the message names it.
         """
         path = self.path(spec)
-        record = self.read(path) if path.exists() else None
+        record = self.read(path) if os.path.lexists(path) else None
         return record if record is not None and record.current else None
 
     def write(self, record: KernelRecord) -> Path:

@@ -10,29 +10,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from companion.files import documents
+from companion.files.documents import shown
+from companion.files.quoting import brief
 from companion.files.whole import write
 from companion.networks.forward import Params
+from companion.records import schema
+from companion.records.errors import RecordError
 from companion.records.weights import Weights, load, save, weights_digest
 from companion.runs.fields import SpecError
 from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 
-__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified"]
+__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified", "why"]
 
 FORMAT = 1
-STATUSES = ("finished", "diverged")
-CURVES = ("train_loss", "train_accuracy", "test_accuracy")
-
-
-class RecordError(ValueError):
-    """A record that does not verify; the message says what is wrong with it."""
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,44 +95,26 @@ class Record:
     def check(self) -> None:
         """Raise :class:`RecordError` unless schema, key, statistics and digest agree."""
         content = self.content
-        missing = {
-            "format",
-            "key",
-            "take",
-            "spec",
-            "status",
-            "curves",
-            "best_test",
-            "last_test",
-            "provenance",
-            "digest",
-        }
-        missing -= content.keys()
-        if missing:
+        if missing := set(schema.NEEDED) - content.keys():
             raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
         if content["format"] != FORMAT:
-            raise RecordError(f"format {content['format']} is unknown, this code reads format {FORMAT}")
+            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
         if content["digest"] != content_digest(content):
             raise RecordError("the digest does not match the content: the file was changed after it was written")
-        if content["status"] not in STATUSES:
-            raise RecordError(f"status {content['status']!r} is none of {', '.join(STATUSES)}")
+        schema.shape(content)
         try:
             spec = self.spec
         except SpecError as error:
             raise RecordError(f"the spec is not valid: {error}") from None
         if content["key"] != spec.key:
             raise RecordError(f"key {content['key']} is not the spec's key {spec.key}")
-        if missing := set(CURVES) - content["curves"].keys():
-            raise RecordError(f"curves are missing: {', '.join(sorted(missing))}")
-        lengths = {name: len(content["curves"][name]) for name in CURVES}
-        ended = spec.fitted(content["curves"]["train_accuracy"])
-        if self.finished and set(lengths.values()) != {spec.epochs} and (len(set(lengths.values())) > 1 or not ended):
-            raise RecordError(f"curves of lengths {lengths} do not have one value for each of {spec.epochs} epochs")
-        curve = content["curves"]["test_accuracy"]
-        if not all(isinstance(v, (int, float)) and math.isfinite(v) for c in content["curves"].values() for v in c):
-            raise RecordError("a curve holds a value that is not a finite number")
-        if self.finished and (content["best_test"] != max(curve) or content["last_test"] != curve[-1]):
-            raise RecordError("best_test and last_test are not those of the curve")
+        schema.agree(content, spec)
+
+
+def why(error: Exception) -> str:
+    """An error as the reason why a file is damaged, on one line."""
+    said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return said if said.isprintable() else " ".join(brief(said)[1:-1].split())
 
 
 def canonical(content: Any) -> str:
@@ -146,12 +130,17 @@ def content_digest(content: Mapping[str, Any]) -> str:
 class Store:
     """A folder of records.
 
+    Whoever needs a record to be sound asks with :meth:`get`, which raises; whoever shows what there is asks with
+    :meth:`find`, :meth:`sound` or :meth:`kept`, which name what is damaged in :attr:`skipped` and go on.
+
     Args:
         folder: created with the first record.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self.skipped: dict[str, None] = {}
+        """A sentence for each damaged file that readers went past."""
 
     def path(self, key: str, take: int = 1) -> Path:
         """Where the record of a key stands, whether or not it exists."""
@@ -162,7 +151,7 @@ class Store:
         return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
 
     def __contains__(self, spec: RunSpec) -> bool:
-        return self.path(spec.key).exists()
+        return os.path.lexists(self.path(spec.key))
 
     def get(self, spec: RunSpec) -> Record | None:
         """The first take of a run, verified; ``None`` if there is none.
@@ -171,26 +160,53 @@ class Store:
             RecordError: the file is damaged; the message names it.
         """
         path = self.path(spec.key)
-        return self.read(path) if path.exists() else None
+        return self.read(path) if os.path.lexists(path) else None
+
+    def find(self, spec: RunSpec) -> Record | None:
+        """The same, but a damaged record is as good as none, and named in :attr:`skipped`."""
+        return self.kept(lambda: self.get(spec))
+
+    def kept(self, read: Callable[[], T]) -> T | None:
+        """What ``read`` finds; where that is damaged ``None``, and :attr:`skipped` and the log name it."""
+        try:
+            return read()
+        except RecordError as error:
+            self.skip(str(error))
+            return None
+
+    def skip(self, *sentences: str) -> None:
+        """Note damaged files that a reader goes past, each once, in :attr:`skipped` and in the log."""
+        for sentence in sentences:
+            if sentence not in self.skipped:
+                self.skipped[sentence] = None
+                log.warning("%s", sentence)
+
+    def went_past(self, spec: RunSpec) -> bool:
+        """Whether a reader has found the record of a run damaged."""
+        return any(sentence.startswith(f"{self.path(spec.key).name} ") for sentence in self.skipped)
+
+    def sound(self) -> Iterator[Record]:
+        """Every record that verifies, by name; the others are named in :attr:`skipped`."""
+        for path in self.files():
+            if (record := self.kept(partial(self.read, path))) is not None:
+                yield record
 
     def takes(self, spec: RunSpec) -> int:
         """How many takes of a run are recorded."""
         take = 0
-        while self.path(spec.key, take + 1).exists():
+        while os.path.lexists(self.path(spec.key, take + 1)):
             take += 1
         return take
 
     def read(self, path: Path) -> Record:
         """One verified record; :class:`RecordError` names the file and what is wrong."""
         try:
-            record = Record(json.loads(path.read_text()))
-            if not isinstance(record.content, dict):
-                raise RecordError("it is no JSON object")
+            record = Record(documents.read(path))
             record.check()
             if path.name != self.path(record.key, record.take).name:
                 raise RecordError(f"it holds take {record.take} of key {record.key}")
-        except (RecordError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RecordError(f"{path.name} is damaged: {error}") from None
+        except Exception as error:  # whatever a file that somebody made provokes
+            raise RecordError(f"{shown(path)} is damaged: {why(error)}") from None
         return record
 
     def __iter__(self) -> Iterator[Record]:
@@ -224,7 +240,7 @@ class Store:
             RecordError: the file, or the record, is damaged; the message names it.
         """
         path = self.weights_path(key)
-        return self._read_weights(path).get(checkpoint) if path.exists() else None
+        return self._read_weights(path).get(checkpoint) if os.path.lexists(path) else None
 
     def keep_weights(self, key: str, params: Params) -> Path:
         """Keep weights beside the record of their run; those that are kept already are replaced.
@@ -246,16 +262,16 @@ class Store:
             if not found:
                 raise ValueError("they are none of the weights that the records of this run name")
         except ValueError as error:
-            raise RecordError(f"weights/{path.name} is damaged: {error}") from None
+            raise RecordError(f"weights/{shown(path)} is damaged: {error}") from None
         return found
 
     def _named(self, key: str, digest: str, params: Params) -> dict[str, Weights]:
         """The checkpoints of a run that have weights of this digest, of the first take that has any."""
         take = 1
-        while (path := self.path(key, take)).exists():
+        while os.path.lexists(path := self.path(key, take)):
             content = self.read(path).content
             epochs: dict[str, Any] = {
-                "best_test": content.get("best_epoch"),
+                "best_test": content["best_epoch"],
                 "last": len(content["curves"]["test_accuracy"]),
                 "selected": content.get("selected_epoch"),
             }
@@ -282,20 +298,20 @@ class Store:
             RecordError: the file, or a record, is damaged; the message names it.
         """
         path = self.pictures_path(key)
-        return self._read_pictures(path) if path.exists() else None
+        return self._read_pictures(path) if os.path.lexists(path) else None
 
     def _read_pictures(self, path: Path) -> Params:
         key = path.stem
         try:
             pictures = load(path)
             takes: list[int] = []
-            while self.path(key, len(takes) + 1).exists():
+            while os.path.lexists(self.path(key, len(takes) + 1)):
                 takes.append(len(takes) + 1)
             named = {self.read(self.path(key, take)).content.get("pictures") for take in takes}
             if weights_digest(pictures) not in named:
                 raise ValueError("they are none of the pictures that the records of this run name")
         except ValueError as error:
-            raise RecordError(f"pictures/{path.name} is damaged: {error}") from None
+            raise RecordError(f"pictures/{shown(path)} is damaged: {error}") from None
         return pictures
 
     def verify(self) -> list[tuple[Path, str | None]]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from companion.files.documents import regular
 from companion.files.whole import write
 from companion.networks.forward import Params
 
 __all__ = ["Weights", "load", "save", "weights_digest"]
+
+LARGEST = 1 << 30
+"""Bytes that a file of arrays may have, packed and unpacked."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,13 @@ def load(path: Path) -> Params:
     """The parameters of such a file.
 
     Raises:
-        ValueError: it is damaged.
-        OSError: it cannot be read.
+        ValueError: it is damaged, or no file of sane size.
     """
-    content = io.BytesIO(path.read_bytes())
+    content = io.BytesIO(regular(path, LARGEST))
     try:
+        with zipfile.ZipFile(content) as archive:
+            if (unpacked := sum(member.file_size for member in archive.infolist())) > LARGEST:
+                raise ValueError(f"it would unpack to {unpacked:,} bytes, more than {LARGEST:,}")
         with np.load(content, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except Exception as error:  # whatever bad bytes provoke in the decoders

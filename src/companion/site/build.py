@@ -103,7 +103,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     """File name to text of what is made from records, from the papers' data files and from benchmark results."""
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
-    from companion.records.store import Store
+    from companion.records.store import RecordError, Store
     from companion.site import pages, performance, playground
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard, uncounted
@@ -111,6 +111,8 @@ def generated_pages(project: Project) -> dict[str, str]:
 
     store = Store(project.results)
     entries = scorecard(store)
+    if store.skipped:  # a command may go past what is damaged, a book is not made without it
+        raise RecordError(next(iter(store.skipped)))
     grown = {profile: root.to_dict() for profile, root in trees(entries, store).items()}
     lines, left = [entry.to_dict() for entry in entries], uncounted(entries)
     outcomes = CheckStore(project.results / FOLDER).outcomes()

@@ -8,8 +8,8 @@ stands until the check is repeated, and says nothing until then.
 from __future__ import annotations
 
 import functools
-import json
-import math
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -18,9 +18,14 @@ from typing import Any, Literal
 
 import torch
 
+from companion.files import documents
 from companion.files.digests import closure, digest_of
+from companion.files.documents import shown
+from companion.files.quoting import brief
 from companion.files.whole import write
-from companion.records.store import RecordError, canonical, content_digest, verified
+from companion.records import schema
+from companion.records.errors import RecordError
+from companion.records.store import canonical, content_digest, verified, why
 from companion.statements import CHECKS, Check, module_of, statements
 
 __all__ = ["FOLDER", "FORMAT", "CheckStore", "Outcome", "State", "checks_digest"]
@@ -34,6 +39,9 @@ State = Literal["passes", "fails", "stale"]
 """What a stored outcome says today; that of a changed code says nothing, whatever it came to."""
 
 PARTS = {"format", "id", "checks", "provenance", "digest"}
+ORIGIN = ("sources", "torch", "time")
+ID = schema.text(r"[A-Za-z0-9][A-Za-z0-9.-]{0,60}", "the id of a statement, such as A-Eq2")
+FINITE = schema.number(-sys.float_info.max, sys.float_info.max)
 NUMBERS = ("measured", "expected", "error", "tolerance")
 
 
@@ -106,12 +114,12 @@ class Outcome:
         if missing := PARTS - content.keys():
             raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
         if content["format"] != FORMAT:
-            raise RecordError(f"format {content['format']} is unknown, this code reads format {FORMAT}")
+            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
         if content["digest"] != content_digest(content):
             raise RecordError("the digest does not match the content: the file was changed after it was written")
-        if missing := {"sources", "torch", "time"} - content["provenance"].keys():
-            raise RecordError(f"the provenance lacks {', '.join(sorted(missing))}")
-        if not content["checks"]:
+        schema.fit("id", content["id"], ID)
+        schema.check_origin(content["provenance"], ORIGIN)
+        if not isinstance(content["checks"], list) or not content["checks"]:
             raise RecordError("it holds no comparison")
         for row in content["checks"]:
             _verify_row(row, content["id"])
@@ -119,14 +127,16 @@ class Outcome:
 
 def _verify_row(row: Mapping[str, Any], id: str) -> None:
     expected = {field.name for field in fields(Check)}
+    schema.fit("a comparison", row, schema.OBJECT)
     if row.keys() != expected:
-        raise RecordError(f"a comparison has the fields {', '.join(sorted(row))}, not {', '.join(sorted(expected))}")
-    where = f"comparison {row['aspect']!r}"
+        raise RecordError(f"a comparison has the fields {brief(sorted(row))}, not {', '.join(sorted(expected))}")
+    schema.fit("the aspect of a comparison", row["aspect"], schema.NOTE)
+    where = f"comparison {brief(row['aspect'])}"
     if row["id"] != id:
-        raise RecordError(f"{where} is one of {row['id']}, not of {id}")
+        raise RecordError(f"{where} is one of {brief(row['id'])}, not of {id}")
     if row["form"] not in ("stated", "corrected", "printed"):
-        raise RecordError(f"{where} has the form {row['form']!r}, none of stated, corrected, printed")
-    if not all(isinstance(row[name], float | int) and math.isfinite(row[name]) for name in NUMBERS):
+        raise RecordError(f"{where} has the form {brief(row['form'])}, none of stated, corrected, printed")
+    if not all(FINITE.fits(row[name]) for name in NUMBERS):
         raise RecordError(f"{where} holds a value that is not a finite number")
     if row["holds"] is not (row["error"] <= row["tolerance"]):
         raise RecordError(f"{where} says holds = {row['holds']} of error {row['error']}, tolerance {row['tolerance']}")
@@ -159,14 +169,12 @@ class CheckStore:
             RecordError: the file is damaged; the message names it and says what is wrong.
         """
         try:
-            outcome = Outcome(json.loads(path.read_text(encoding="utf-8")))
-            if not isinstance(outcome.content, dict):
-                raise RecordError("it is no JSON object")
+            outcome = Outcome(documents.read(path))
             outcome.verify()
-            if path.name != self.path(outcome.id).name:
+            if path.name != f"{outcome.id}.json":
                 raise RecordError(f"it holds the outcome of {outcome.id}")
-        except (RecordError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RecordError(f"{FOLDER}/{path.name} is damaged: {error}") from None
+        except Exception as error:  # whatever a file that somebody made provokes
+            raise RecordError(f"{FOLDER}/{shown(path)} is damaged: {why(error)}") from None
         return outcome
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -176,6 +184,10 @@ class CheckStore:
             RecordError: a file is damaged.
         """
         return {outcome.id: outcome for outcome in map(self.read, self.files())}
+
+    def damaged(self) -> list[str]:
+        """A sentence for each file that does not verify."""
+        return [reason for _, reason in self.verify() if reason is not None]
 
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file with ``None`` if it verifies, else the reason why not."""
@@ -193,17 +205,14 @@ class CheckStore:
         """What the stored outcome of one statement says today; ``None`` where there is none."""
         path = self.path(id)
         try:
-            return self.read(path).state if path.exists() else None
+            return self.read(path).state if os.path.lexists(path) else None
         except RecordError:
             return "damaged"
 
-    def states(self) -> dict[str, State]:
-        """Statement to what its outcome says today; nothing where nothing is stored.
-
-        Raises:
-            RecordError: a file is damaged; the message names it.
-        """
-        return {id: outcome.state for id, outcome in self.outcomes().items()}
+    def states(self) -> dict[str, State | Literal["damaged"]]:
+        """Name of each file to what the outcome in it says today; nothing where nothing is stored."""
+        found = {path.stem: self.state(path.stem) for path in self.files()}
+        return {id: state for id, state in found.items() if state is not None}
 
     def write(self, outcome: Outcome) -> Path:
         """Store an outcome, whole or not at all; what stands there is kept if the same code found the same.
@@ -228,7 +237,7 @@ class CheckStore:
 
     def _holds(self, path: Path, outcome: Outcome) -> bool:
         try:
-            old = self.read(path).content if path.exists() else None
+            old = self.read(path).content if os.path.lexists(path) else None
         except RecordError:
             return False
         return old is not None and _without_time(old) == _without_time(outcome.content)

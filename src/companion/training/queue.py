@@ -11,7 +11,7 @@ from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress, train
 from companion.training.workspace import Workspace
 
-__all__ = ["barren", "needed", "run_missing", "with_sources"]
+__all__ = ["barren", "needed", "run_missing", "sound", "with_sources"]
 
 
 def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -28,6 +28,21 @@ def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
         add(spec)
     ordered |= dict.fromkeys(specs)
     return sorted(ordered, key=lambda spec: spec.generation)
+
+
+def sound(specs: Iterable[RunSpec], store: Store) -> tuple[list[RunSpec], list[str]]:
+    """The runs that no damaged record stands in the way of, and a sentence for each file of the store that is damaged.
+
+    A damaged record is not replaced, so its run cannot be recorded; and it vouches for no weights, so what needs these
+    cannot be trained, nor what needs that.
+    """
+    pictures = store.pictures_path("").parent  # a run that was killed may have left some, and will replace them
+    found = [(path, reason) for path, reason in store.verify() if path.parent != pictures]
+    keys = {path.name.partition(".")[0] for path, reason in found if reason is not None}
+    return (
+        [spec for spec in specs if not any(one.key in keys for one in with_sources([spec]))],
+        [reason for _, reason in found if reason is not None],
+    )
 
 
 def run_missing(

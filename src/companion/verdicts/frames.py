@@ -6,6 +6,7 @@ Every frame of runs has a column for each axis of the exhibit (:mod:`companion.e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -52,7 +53,7 @@ def places(cells: Iterable[Cell]) -> pd.DataFrame:
 
 
 def _records(cells: Iterable[Cell], store: Store) -> Iterable[tuple[Cell, Record | None]]:
-    return ((cell, store.get(cell.spec)) for cell in cells)
+    return ((cell, store.find(cell.spec)) for cell in cells)
 
 
 def runs(cells: Iterable[Cell], store: Store) -> pd.DataFrame:
@@ -125,7 +126,7 @@ def kernels(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
             continue
         own = own_order(cell.spec)
         if own not in found:
-            found[own] = kept.get(own)
+            found[own] = store.kept(partial(kept.get, own))
         line = _place(cell) | {"seed": cell.spec.seed, "relative": None, "misaligned": None}
         if (record := found[own]) is not None:
             changes = record.content["changes"][str(cell.spec.value_input)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
@@ -37,10 +37,12 @@ __all__ = [
 PROFILE = "paper"
 ELSEWHERE = "X"
 """The letter of numbers that none of the three papers prints."""
-CHECKED: Mapping[State, tuple[Verdict, str]] = {
+States: TypeAlias = Mapping[str, State | Literal["damaged"]]
+CHECKED: Mapping[State | Literal["damaged"], tuple[Verdict, str]] = {
     "passes": (Verdict.REPRODUCED, "all of its checks pass"),
     "fails": (Verdict.NOT_REPRODUCED, "a check fails"),
     "stale": (Verdict.STALE, "stale: the code of its check has changed since, and it has not been repeated"),
+    "damaged": (Verdict.PENDING, "pending: the stored outcome of its check is damaged"),
 }
 """What the stored outcome of a check says to the verdict on its statement and the rule."""
 
@@ -114,7 +116,7 @@ class Entry:
         return asdict(self) | {"verdict": str(self.verdict), "papers_own": own} | more
 
 
-def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[Entry]:
+def scorecard(store: Store, checks: States | None = None) -> list[Entry]:
     """All entries, in the order numbers, claims, statements.
 
     Args:
@@ -122,10 +124,12 @@ def scorecard(store: Store, checks: Mapping[str, State] | None = None) -> list[E
         checks: statement id to what the outcome of its check says; ``None`` means those that are stored beside the
             records.
 
-    Raises:
-        RecordError: a record or a stored check is damaged; the message names it.
+    What is damaged counts as not recorded, and ``store.skipped`` names it.
     """
-    checks = CheckStore(store.folder / FOLDER).states() if checks is None else checks
+    if checks is None:
+        kept = CheckStore(store.folder / FOLDER)
+        checks = kept.states()
+        store.skip(*kept.damaged())
     frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
     counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
     claimed = claim_entries(frames, store)
@@ -300,7 +304,7 @@ def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=sum(cell.spec in store for cell in grid if cell.row == result.row),
+            n=sum(cell.spec in store and not store.went_past(cell.spec) for cell in grid if cell.row == result.row),
             profile=profile,
             verdict=result.verdict,
             rule=result.rule,
@@ -309,7 +313,7 @@ def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:
     return [entry(result) for result in trend_results(trend, store, profile)]
 
 
-def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry], checks: Mapping[str, State]) -> Entry:
+def _statement(statement: Statement, counted: list[Entry], claimed: list[Entry], checks: States) -> Entry:
     name = statement.id
     sentences: list[Claim | Trend] = [*CLAIMS, *TRENDS]
     prefixes = tuple(sentence.id + ":" for sentence in sentences if name in sentence.statements)

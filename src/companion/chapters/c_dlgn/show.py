@@ -184,7 +184,8 @@ class LinearChapter:
     def filters(self, row: str, seed: int = 0) -> list[Float[Tensor, "units C H W"]]:
         """The effective filters of a DLGN whose feature network is kept beside its record; empty where none is."""
         spec = self.source(row, seed)
-        kept = self.chapter.store.weights(spec.key, f"{FEATURE}best_test")
+        store = self.chapter.store
+        kept = store.kept(lambda: store.weights(spec.key, f"{FEATURE}best_test"))
         return [] if kept is None else effective_filters(spec.feature_network, kept.params)
 
     def filter_figure(self, row: str, seed: int = 0) -> Figure:
