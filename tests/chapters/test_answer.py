@@ -140,7 +140,7 @@ class TestSettings:
         small = self.made(lambda c: None, profile="cpu")
         answer = self.made(lambda c: level(c) if "SGD" in c.row else None).outcome(small)
         assert len(answer.parts) == 1
-        assert answer.lines[-1] == "4 of 12 comparisons are pending or have runs that diverged."
+        assert answer.lines[-1] == "4 of 12 comparisons wait for runs, or have some without a score."
 
     def test_the_runs_compared_with_cannot_have_the_name_of_a_variant(self) -> None:
         with pytest.raises(ValueError, match="'width 8' names a variant of A-S-width"):

@@ -36,7 +36,7 @@ class Probed(Shelf):
 
     def __init__(self, score: Score, cost: float = 0.05, kept: bool = True) -> None:
         super().__init__(GRID, score)
-        self.kept = kept
+        self.there = kept
         self.records = {spec: record and self._probed(spec, record, cost) for spec, record in self.records.items()}
 
     @staticmethod
@@ -50,7 +50,7 @@ class Probed(Shelf):
         (spec,) = {c.spec.sources["gates"].spec for c in GRID if c.column == "FL" and c.spec.teacher.key == key}
         assert checkpoint == "feature/best_test"
         feature = initial_model(spec).feature
-        return Weights(1, 7, feature) if self.kept and feature is not None else None
+        return Weights(1, 7, feature) if self.there and feature is not None else None
 
 
 @pytest.fixture(autouse=True)

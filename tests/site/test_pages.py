@@ -10,7 +10,7 @@ from companion.records.store import Store
 from companion.render import markdown
 from companion.render.tables import MARKS
 from companion.site import pages
-from companion.verdicts.scorecard import headline, scorecard
+from companion.verdicts.scorecard import headline, scorecard, uncounted
 from companion.verdicts.stats import Verdict
 from companion.verdicts.tree import tree
 
@@ -43,31 +43,41 @@ def test_every_statement_and_every_erratum_has_a_section_and_all_references_lead
     assert len(set(labels)) == len(labels)
     assert set(_labels(statements)) == {markdown.anchor(one["id"]) for one in _data("statements.json")}
     assert set(_labels(errata)) == {markdown.anchor(one["id"]) for one in _data("errata.json")}
-    for page in (statements, errata, pages.scorecard(lines, {})):
-        assert _references(page)
-        assert _references(page) <= set(labels)
+    linked = set(re.findall(r'href="statements\.html#(item-[a-z0-9-]+)"', pages.scorecard(lines, {})))
+    for references in (_references(statements), _references(errata), linked):
+        assert references
+        assert references <= set(labels)
 
 
-def test_every_entry_stands_on_the_scorecard(lines: list[dict]) -> None:
+def test_every_entry_stands_on_the_scorecard_once(lines: list[dict]) -> None:
     page = pages.scorecard(lines, {"A-T2": "../../notebooks/a_t2_accuracy"})
-    rows = [line for line in page.splitlines() if line.startswith("| ") and "verdict-" in line]
-    assert len(rows) == len(lines)
-    assert "### [A-T2](../../notebooks/a_t2_accuracy.ipynb)" in page
-    widths = {line.count(" | ") for line in rows}
-    assert widths == {7, 3}  # numbers and claims have eight columns, statements four
+    rows = re.findall(r'^<tr id="(entry-[^"]+)"', page, re.MULTILINE)
+    assert len(set(rows)) == len(rows) == len(lines)
+    assert '<a href="../../notebooks/a_t2_accuracy.html">A-T2</a>' in page
 
 
-def test_the_headline_adds_up(entries: list) -> None:
-    rows = [line.strip("| ").split(" | ") for line in pages.headline(headline(entries)).splitlines()[2:]]
-    assert [row[0] for row in rows] == list(pages.KINDS.values())
-    for row in rows:
-        total, *counts = map(int, row[1:])
-        assert total == sum(counts) > 0
+def test_the_headline_adds_up_and_with_what_is_not_counted_is_the_scorecard(entries: list) -> None:
+    counted, said = pages.headline(headline(entries), left=uncounted(entries)).split("\n\n")
+    head, _, *rows, last = [line.strip("| ").split(" | ") for line in counted.splitlines()]
+    assert head[1:-1] == list(pages.KINDS.values())
+    for row in [*rows, last]:
+        *parts, together = map(int, row[1:])
+        assert sum(parts) == together > 0
+    columns = zip(*(map(int, row[1:]) for row in rows), strict=True)
+    assert [sum(column) for column in columns] == [int(total) for total in last[1:]]
+    left = [int(number) for number in re.findall(r"\d+", said)]
+    assert said.startswith("Listed on the scorecard, not counted: ")
+    assert int(last[-1]) + sum(left) == len(entries)
+
+
+def test_what_is_not_counted_is_named(lines: list[dict]) -> None:
+    assert pages.headline({}, left={"variants": 2, "cited": 0}).endswith("not counted: 2 variants of a run.")
+    assert "not counted" not in pages.headline({}, left={"variants": 0, "cited": 0})
 
 
 def test_cells_are_escaped_and_rules_do_not_repeat_their_verdict(lines: list[dict]) -> None:
-    line = next(line for line in lines if line["kind"] == "number") | {"rule": "|a - b|\nis small"}
-    assert r"\|a - b\| is small |" in pages.scorecard([line], {})
+    line = next(line for line in lines if line["kind"] == "number") | {"rule": "|a - b| is <small>"}
+    assert "<p>|a - b| is &lt;small&gt;</p>" in pages.scorecard([line], {})
     assert "pending</span>: pending" not in pages.statements(lines, {})
 
 
@@ -82,7 +92,7 @@ def test_the_landing_page_says_how_much_of_each_paper_is_measured_and_agrees(ent
 
 def test_the_scorecard_shows_its_tree_exhibit_by_exhibit(entries: list, lines: list[dict]) -> None:
     page = pages.scorecard(lines, {}, {"paper": tree(entries).to_dict()})
-    section = page[page.index("## How much of it") : page.index("## Numbers")]
+    section = page[page.index("## How much of it") : page.index("## Every entry")]
     assert "{download}`tree.json <tree.json>`" in section
     assert re.search(r"\| `paper` \| Paper A \| A-T2 \| \d+ \| \d+\.\d+% \| \d+% \|", section)
 
@@ -90,7 +100,7 @@ def test_the_scorecard_shows_its_tree_exhibit_by_exhibit(entries: list, lines: l
 def test_a_claim_that_fails_on_the_papers_numbers_too_is_shown_so(lines: list[dict]) -> None:
     line = next(line for line in lines if line["kind"] == "claim")
     page = pages.scorecard([line | {"verdict": "not reproduced", "word": "not in the paper's numbers either"}], {})
-    assert "verdict-not-in-the-papers-numbers-either\">≠&nbsp;not in the paper's numbers either</span>" in page
+    assert 'verdict-not-in-the-papers-numbers-either">≠&nbsp;not in the paper&#x27;s numbers either</span>' in page
 
 
 @pytest.mark.parametrize("verdict", list(MARKS))

@@ -61,7 +61,7 @@ class SensitivityChapter:
         if gap is not None:
             yield from self._apart(*gap)
         if waiting := len(varied) - len(known):
-            yield f"{waiting} of {len(varied)} comparisons are pending or have runs that diverged."
+            yield f"{waiting} of {len(varied)} comparisons wait for runs, or have some without a score."
 
     def _apart(self, a: str, b: str) -> Iterator[str]:
         """How far column ``b`` is ahead of column ``a``, variant by variant."""

@@ -22,8 +22,6 @@ Line = Mapping[str, Any]
 FOLDS = {"pending": "pending", "uncounted": "variants and cited numbers, which are not counted"}
 """What the script folds until it is asked for, and the words of the box that asks."""
 COLUMNS = ("entry", "exhibit", "kind", "printed", "measured", "n", "verdict", "records")
-FIRST_DOWN = ("printed", "measured", "n")
-"""Columns of numbers: sorted from the highest down at first."""
 STATIC = "../../_static/scorecard"
 STATEMENTS = "statements.html"
 WORDS = {str(word): mark for word, mark in MARKS.items()}

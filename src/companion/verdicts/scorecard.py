@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
@@ -19,10 +19,11 @@ from companion.statements.outcomes import FOLDER, CheckStore, State
 from companion.verdicts.along import along, pairs_of
 from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine
+from companion.verdicts.entry import Entry
 from companion.verdicts.frames import by_seed, runs, scores
 from companion.verdicts.sentences import OLDER, claim_results, trend_results
 from companion.verdicts.spread import over_models
-from companion.verdicts.stats import Shade, Verdict, equivalence, shade, summarise, welch_difference
+from companion.verdicts.stats import Shade, Verdict, equivalence, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend
 
 __all__ = [
@@ -35,8 +36,6 @@ __all__ = [
 ]
 
 PROFILE = "paper"
-ELSEWHERE = "X"
-"""The letter of numbers that none of the three papers prints."""
 States: TypeAlias = Mapping[str, State | Literal["damaged"]]
 CHECKED: Mapping[State | Literal["damaged"], tuple[Verdict, str]] = {
     "passes": (Verdict.REPRODUCED, "all of its checks pass"),
@@ -45,75 +44,6 @@ CHECKED: Mapping[State | Literal["damaged"], tuple[Verdict, str]] = {
     "damaged": (Verdict.PENDING, "pending: the stored outcome of its check is damaged"),
 }
 """What the stored outcome of a check says to the verdict on its statement and the rule."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the scorecard.  Accuracies and gaps in percentage points; absent values are ``None``.
-
-    Args:
-        id: unique.
-        kind: ``number``, ``claim`` (a sentence about a table, row by row) or ``statement`` (a numbered one).
-        exhibit: whose records decide it.
-        row: the paper's row.
-        column: the paper's column.
-        source: where the paper has it.
-        statistic: ``best_test`` and so on.
-        variant: empty for the run that stands beside the paper's number.
-        paper_mean: the paper's value.
-        paper_std: its deviation, ``ddof = 0``.
-        mean: ours.
-        std: ours, ``ddof = 0``.
-        n: seeds that have a score; a diverged run has none.
-        profile: of the records.
-        verdict: by :attr:`rule`.
-        rule: the rule with its numbers.
-        papers_own: what the same rule says of the numbers that the paper prints, where it can.
-    """
-
-    id: str
-    kind: str
-    exhibit: str | None
-    row: str | None
-    column: str | None
-    source: str | None
-    statistic: str | None
-    variant: str
-    paper_mean: float | None
-    paper_std: float | None
-    mean: float | None
-    std: float | None
-    n: int
-    profile: str
-    verdict: Verdict
-    rule: str
-    papers_own: Verdict | None = None
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is a result of the paper's own: no cited number, and no variant of a run."""
-        return self.verdict is not Verdict.CITED and not self.variant
-
-    @property
-    def papers(self) -> str:
-        """The letters of the papers that print it; none for a number from elsewhere."""
-        if self.kind == "statement":
-            return statements()[self.id].paper
-        exhibit = str(self.exhibit)
-        printed = _printed_in().get(self.id.removesuffix(f":{self.variant}"))
-        printed = printed or (EXHIBITS[exhibit].paper if exhibit in EXHIBITS else exhibit[0])
-        return printed.replace(ELSEWHERE, "")
-
-    @property
-    def word(self) -> Verdict | Shade:
-        """How the verdict is shown: where the rule fails on the paper's own numbers too, it is no word against ours."""
-        return shade(self.verdict, self.papers_own)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values, with :attr:`word`, :attr:`papers` and :attr:`counts`."""
-        own = None if self.papers_own is None else str(self.papers_own)
-        more = {"word": str(self.word), "papers": self.papers, "counts": self.counts}
-        return asdict(self) | {"verdict": str(self.verdict), "papers_own": own} | more
 
 
 def scorecard(store: Store, checks: States | None = None) -> list[Entry]:
@@ -173,11 +103,6 @@ def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
     """One entry per printed number of an exhibit and variant of its run; ``frame`` holds the paper profile's runs."""
     lines = numbers()[numbers()["exhibit"] == exhibit].to_dict("records")
     return [entry for line in lines for entry in _number(line, frame)]
-
-
-def _printed_in() -> Mapping[str, str]:
-    table = numbers()
-    return dict(zip(table["id"], table["paper"], strict=True))
 
 
 def _number(line: Mapping[Any, Any], frame: pd.DataFrame | None) -> Iterator[Entry]:
