@@ -26,7 +26,7 @@ def test_help_is_quick_for_it_imports_no_torch() -> None:
     [
         (
             "",
-            "list, run, status, scorecard, check, verify, book, bench, keep-weights",
+            "list, run, status, plan, scorecard, check, verify, book, bench, keep-weights",
         ),
         ("lists", "valid commands of `companion` are list, run"),
         ("data", "valid commands of `companion data` are fetch, pack, unpack, list"),
