@@ -176,7 +176,7 @@ class TestTheWhole:
         )
         for entries in (empty, full):
             read = json.loads(json.dumps([e.to_dict() for e in entries], allow_nan=False))
-            assert all(list(line) == [*promised.split(), "word"] for line in read)
+            assert all(list(line) == [*promised.split(), "word", "papers", "counts"] for line in read)
             assert {line["kind"] for line in read} == {"number", "claim", "statement"}
             assert all(type(line["n"]) is int and type(line["verdict"]) is str for line in read)
         assert [f.name for f in fields(Entry)] == promised.split()
