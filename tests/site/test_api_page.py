@@ -82,4 +82,5 @@ def test_what_the_page_calls_a_type_is_one() -> None:
     found = re.findall(r'<dt class="field-\w+">Type<.*?<dd[^>]*>(.*?)</dd>', page, re.DOTALL)
     assert found
     for field in found:
-        ast.parse(re.sub("[‘’]", "'", unescape(re.sub("<[^>]+>", "", field))).strip(), mode="eval")
+        text = unescape(re.sub("<[^>]+>", "", field)).translate({ord("‘"): "'", ord("’"): "'", ord("…"): "..."})
+        ast.parse(text.strip(), mode="eval")
