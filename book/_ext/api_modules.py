@@ -77,10 +77,25 @@ def hide_long_values(app: Sphinx, domain: str, objtype: str, content: addnodes.d
             value.parent.remove(value)
 
 
+def keep_words_before_a_colon(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Put back what Napoleon takes for a type: the words before a colon in the docstring of a variable or a property.
+
+    Types stand in annotations here, so that such words are the beginning of a sentence, always.
+    """
+    prefix = ":type: "
+    if what in ("attribute", "data", "property") and lines:
+        for at, line in enumerate(lines):
+            if line.startswith(prefix):
+                del lines[at]
+                lines[0] = f"{line.removeprefix(prefix)}: {lines[0]}"
+                return
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive and the hooks."""
     app.add_directive("api-modules", ApiModules)
     app.connect("autodoc-skip-member", hide_foreign_names)
+    app.connect("autodoc-process-docstring", keep_words_before_a_colon, priority=900)  # after Napoleon
     app.connect("autodoc-process-signature", hide_enum_arguments)
     app.connect("object-description-transform", hide_long_values)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
