@@ -45,9 +45,13 @@ def test_verify_names_the_first_damaged_record(say: Any, checkout: Project) -> N
     ]
     assert said.json[0]["reason"].startswith(first.name)
     assert said.json[1]["reason"] is None
-    said = say("status --json")
-    assert (said.code, said.out) == (1, "")
-    assert first.name in said.err
+    for command in ("status --json", "scorecard --json"):
+        said = say(command)
+        assert said.code == 1
+        assert said.json  # what is sound is shown
+        assert [line.partition(" ")[0] for line in said.err.splitlines()] == [first.name, last.name, "2"]
+    recorded = next(line["recorded"] for line in say("status --json").json if line["profile"] == "quick")
+    assert recorded == 1
 
 
 def test_scorecard(say: Any) -> None:

@@ -101,7 +101,7 @@ def test_a_flipped_byte_is_found_or_changes_nothing(
         ({"passed": False}, "says passed = False of a stated form with holds = True"),
         ({"form": "printed"}, "says passed = True of a printed form with holds = True"),
         ({"form": "improved"}, "has the form 'improved', none of stated, corrected, printed"),
-        ({"id": "B-L4.1"}, "is one of B-L4.1, not of A-L4.1"),
+        ({"id": "B-L4.1"}, "is one of 'B-L4.1', not of A-L4.1"),
         ({"measured": None}, "not a finite number"),
         ({"verdict": "good"}, "has the fields"),
     ],
@@ -109,7 +109,7 @@ def test_a_flipped_byte_is_found_or_changes_nothing(
 def test_a_contradiction_is_found_behind_a_right_digest(store: CheckStore, changes: dict[str, Any], said: str) -> None:
     falsify(store.path("A-L4.1"), **changes)
     with pytest.raises(RecordError, match=r"^checks/A-L4.1.json is damaged: ") as caught:
-        store.states()
+        store.outcomes()
     assert said in str(caught.value)
     assert store.state("A-L4.1") == "damaged"
 
@@ -146,7 +146,7 @@ def test_fields_beside_the_comparisons_are_verified_too(store: CheckStore, field
 def test_an_outcome_under_another_name_is_found(store: CheckStore) -> None:
     store.path("A-L4.1").rename(store.path("A-Eq2"))
     with pytest.raises(RecordError, match=r"A-Eq2.json is damaged: it holds the outcome of A-L4.1"):
-        store.states()
+        store.outcomes()
 
 
 def test_the_same_outcome_leaves_its_file_alone_and_another_replaces_it(
@@ -159,10 +159,10 @@ def test_the_same_outcome_leaves_its_file_alone_and_another_replaces_it(
     before = path.read_bytes()
     store.store([GOOD, PRINTED])
     assert path.read_bytes() == before
-    monkeypatch.setattr(outcomes, "checks_digest", lambda id: "other sources")
+    monkeypatch.setattr(outcomes, "checks_digest", lambda id: "0" * 16)
     assert not store.read(path).current
     store.store([GOOD, PRINTED])
-    assert store.read(path).content["provenance"]["sources"] == "other sources"
+    assert store.read(path).content["provenance"]["sources"] == "0" * 16
     path.write_text("damaged")
     store.store([GOOD])
     assert store.read(path).checks == [GOOD]
@@ -171,7 +171,7 @@ def test_the_same_outcome_leaves_its_file_alone_and_another_replaces_it(
 def test_an_outcome_without_comparisons_or_of_two_statements_is_refused() -> None:
     with pytest.raises(RecordError, match="at least one comparison"):
         Outcome.build([])
-    with pytest.raises(RecordError, match=r"is one of B-L4.1, not of A-L4.1"):
+    with pytest.raises(RecordError, match=r"is one of 'B-L4.1', not of A-L4.1"):
         Outcome.build([GOOD, replace(GOOD, id="B-L4.1")])
     with pytest.raises(RecordError, match=r"^A-T2 is no statement that a check decides"):
         Outcome.build([replace(GOOD, id="A-T2")])
@@ -298,7 +298,7 @@ def test_every_stale_outcome_is_named(
     store: CheckStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.store([replace(BAD, id="A-Eq2")])
-    monkeypatch.setattr(outcomes, "checks_digest", lambda id: "other sources")
+    monkeypatch.setattr(outcomes, "checks_digest", lambda id: "0" * 16)
     assert store.states() == {"A-L4.1": "stale", "A-Eq2": "stale"}  # whatever they came to
     assert main(["verify", "--store", str(store.folder.parent)]) == 1
     said = capsys.readouterr()

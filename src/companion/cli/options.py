@@ -11,6 +11,9 @@ from companion.cli.output import UsageError, say
 
 __all__ = ["Json", "StoreOption", "store_of", "went_past"]
 
+NAMED = 20
+"""Damaged files that a command names, of more it says how many there are."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 StoreOption = Annotated[
     Path | None,
@@ -32,6 +35,8 @@ def store_of(folder: Path | None) -> Any:
 
 def went_past(records: Any) -> int:
     """The exit code of a command that has shown what a store holds: 1 where it had to leave out what is damaged."""
-    if count := len(records.skipped):
-        say(f"{count} {'file is' if count == 1 else 'files are'} damaged and left out, in {records.folder}")
+    for sentence in list(records.skipped)[:NAMED]:
+        say(sentence)
+    if (count := len(records.skipped)) > 1:
+        say(f"{count} files are damaged and left out, in {records.folder}")
     return 1 if count else 0

@@ -181,7 +181,7 @@ def _series(what: str, values: Any, kind: Kind) -> None:
     if not isinstance(values, list):
         raise RecordError(f"{what} must be a list, not {brief(values)}")
     for value in values:
-        if type(value) not in (int, float) or not math.isfinite(value):
+        if type(value) not in (int, float) or not abs(value) < math.inf:
             raise RecordError(f"{what} holds {brief(value)}, which is not a finite number")
         fit(f"a value of {what}", value, kind)
 

@@ -179,7 +179,7 @@ class Store:
         for sentence in sentences:
             if sentence not in self.skipped:
                 self.skipped[sentence] = None
-                log.warning("%s", sentence)
+                log.info("%s", sentence)  # whoever shows the rest shows these too
 
     def went_past(self, spec: RunSpec) -> bool:
         """Whether a reader has found the record of a run damaged."""
