@@ -62,7 +62,7 @@ def test_a_value_of_another_type_and_one_that_nobody_declares_are_refused() -> N
         STAGE.value(spec, {})
     row = Row("a row", {"dataset": "digits", "width": 8, "depth": 3}, regimes=(Regime.RELU,))
     with pytest.raises(TypeError, match="each row must declare it"):
-        make("A-X", "a title", "a_x", {"quick": (row,)}, axes=(STAGE,)).cells("quick")
+        make("A-X", "a title", "A question?", "a_x", {"quick": (row,)}, axes=(STAGE,)).cells("quick")
 
 
 def test_the_axes_of_a_cell_cannot_be_changed() -> None:

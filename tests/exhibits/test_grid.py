@@ -21,14 +21,16 @@ ALLOWED = 0.1
 
 
 def test_an_exhibit_is_rows_times_regimes_times_seeds():
-    exhibit = make("A-X", "a title", "a_x", {"quick": (ROW, Row("other", FIELDS, "variant", (Regime.FL,), "gates"))})
+    exhibit = make(
+        "A-X", "a title", "A question?", "a_x", {"quick": (ROW, Row("other", FIELDS, "variant", (Regime.FL,), "gates"))}
+    )
     grid = exhibit.cells("quick")
     assert len(grid) == (5 + 1) * SEEDS["quick"]
     assert {(c.row, c.column, c.variant) for c in grid if c.row == "other"} == {("other", "gates", "variant")}
     assert {c.column for c in grid if c.row == "a row"} == {str(regime) for regime in Regime}
     assert len(exhibit.cells("quick", seeds=1)) == 6
     assert (exhibit.paper, exhibit.seeds) == ("A", {"quick": 5})
-    assert make("A-X", "a title", "a_x", {"quick": (ROW,)}, seeds={"quick": 2}).seeds == {"quick": 2}
+    assert make("A-X", "a title", "A question?", "a_x", {"quick": (ROW,)}, seeds={"quick": 2}).seeds == {"quick": 2}
 
 
 def test_the_first_seed_never_stops_early_nor_does_a_regime_of_full_length():
@@ -39,7 +41,7 @@ def test_the_first_seed_never_stops_early_nor_does_a_regime_of_full_length():
 
 def test_what_stopping_would_have_cost_is_told_of_runs_of_full_length(tmp_path):
     store = Store(tmp_path / "results")
-    grid = make("A-X", "a title", "a_x", {"quick": (ROW,)}).cells("quick", seeds=2)
+    grid = make("A-X", "a title", "A question?", "a_x", {"quick": (ROW,)}).cells("quick", seeds=2)
     late, never = (cell for cell in grid if cell.spec.seed == 0 and cell.column in ("ReLU", "DL"))
     for cell, train in ((late, [50.0] * 4 + [99.9] * 16), (never, [50.0] * 20)):
         made = dict(record(cell.spec, 90.0, last=90.5).content)
