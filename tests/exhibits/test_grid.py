@@ -46,7 +46,8 @@ def test_what_stopping_would_have_cost_is_told_of_runs_of_full_length(tmp_path):
     for cell, train in ((late, [50.0] * 4 + [99.9] * 16), (never, [50.0] * 20)):
         made = dict(record(cell.spec, 90.0, last=90.5).content)
         made["curves"] = {**made["curves"], "train_accuracy": train}
-        made["best_test"] = max(made["curves"]["test_accuracy"])
+        tested = made["curves"]["test_accuracy"]
+        made |= {"best_test": max(tested), "best_epoch": tested.index(max(tested)) + 1}
         fields = {n: v for n, v in made.items() if n not in ("spec", "key", "take", "digest", "format")}
         store.write(type(record(cell.spec, 90.0)).build(cell.spec, 1, **fields))
     found = stopping(grid, store, 3).set_index("column")
