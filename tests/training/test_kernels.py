@@ -77,9 +77,10 @@ def test_a_file_that_was_changed_is_damaged_and_one_of_older_mathematics_is_stal
 
 
 def test_what_would_not_verify_is_not_built() -> None:
-    changes = {"image": {"relative": [0.0], "misaligned": [0.0], "entry": [1.0]}}
+    inputs = ("image", "ones")
+    changes = {given: {"relative": [0.0], "misaligned": [0.0], "entry": [1.0]} for given in inputs}
     with pytest.raises(RecordError, match="of 6 orders"):
         KernelRecord.build(RANDOM[0], "x", changes, device="cpu", seconds=1)
-    infinite = {"image": {name: [float("inf")] * 6 for name in ("relative", "misaligned", "entry")}}
+    infinite = {given: {name: [float("inf")] * 6 for name in ("relative", "misaligned", "entry")} for given in inputs}
     with pytest.raises((RecordError, ValueError)):
         KernelRecord.build(RANDOM[0], "x", infinite, device="cpu", seconds=1)

@@ -20,8 +20,8 @@ __all__ = ["CURVES", "STATUSES", "Kind", "agree", "check_origin", "fit", "number
 
 STATUSES = ("finished", "diverged")
 CURVES = ("train_loss", "train_accuracy", "test_accuracy")
-LARGEST = 2.0**100
-"""Losses, norms and traces are smaller."""
+LARGEST = 2.0**1023
+"""Losses, norms and traces are smaller; that of a run about to diverge has any size that is finite."""
 
 
 @dataclass(frozen=True)
