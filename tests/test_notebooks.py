@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from companion.exhibits import EXHIBITS, cells
-from companion.records.store import Store, canonical, content_digest
+from companion.records.store import Store
 from companion.site import notebooks
 from companion.site.run import COMMON, chapter_parameters
 from support.projects import nbval
+from support.records import alter
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -67,6 +68,17 @@ def test_outputs_are_committed_and_clean(path: Path) -> None:
     assert notebook == notebooks.clean(notebooks.read(path))
 
 
+def _falsify(content: dict[str, Any]) -> None:
+    """Another accuracy after the first epoch, in all the fields that tell it, and ten times what a probe measured."""
+    curve = content["curves"]["test_accuracy"]
+    curve[0] = content["best_test"] = 100.0
+    content["best_epoch"], content["last_test"] = 1, curve[-1]
+    if content.get("selected_epoch"):
+        content["selected_test"] = curve[content["selected_epoch"] - 1]
+    for name in content.get("probes", {}).keys() - {"epoch"}:
+        content["probes"][name] = [10 * value for value in content["probes"][name]]
+
+
 @pytest.mark.slow
 def test_a_falsified_record_is_noticed(path: Path, tmp_path: Path) -> None:
     """Change what one record measured, digest and all: it verifies, and only the chapter's comparison can tell.
@@ -84,16 +96,7 @@ def test_a_falsified_record_is_noticed(path: Path, tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy2(ROOT / "_config.yml", tmp_path)
     file = Store(tmp_path / "results").path(recorded[0].key)
-    content = json.loads(file.read_text())
-    curve = content["curves"]["test_accuracy"]
-    curve[0] = content["best_test"] = 100.0
-    content["best_epoch"], content["last_test"] = 1, curve[-1]
-    if content.get("selected_epoch"):
-        content["selected_test"] = curve[content["selected_epoch"] - 1]
-    for name in content.get("probes", {}).keys() - {"epoch"}:
-        content["probes"][name] = [10 * value for value in content["probes"][name]]
-    content["digest"] = content_digest(content)
-    file.write_text(canonical(content))
+    alter(file, _falsify)
     assert Store(tmp_path / "results").read(file).content["best_test"] == 100.0  # raises where a record does not verify
 
     result = nbval(tmp_path, path.name, "-x")

@@ -15,7 +15,8 @@ from companion.chapters.answer import Answer, standing
 from companion.chapters.chapter import Chapter
 from companion.exhibits import EXHIBITS, Cell, exhibit
 from companion.site import notebooks
-from support.synthetic import Shelf, grid_of
+from support.records import alter
+from support.synthetic import Shelf, fill, grid_of
 
 ROOT = Path(__file__).parents[2]
 LEVEL = {"ReLU": 98.0, "FL": 97.5, "FR-II": 96.0, "FR-DI": 96.0, "DL": 98.0}
@@ -55,9 +56,10 @@ def test_the_answer_comes_before_anything_else_that_a_page_shows(name: str) -> N
 
 def test_what_an_answer_stands_on_is_counted() -> None:
     half = opened("A-S-bias", lambda cell: level(cell) if cell.spec.seed < 2 else None)
-    assert standing(half) == "profile paper · 20 of 50 runs recorded · n = 5 seeds a setting · no device yet"
+    seeds = "n = 5 seeds in each complete setting"
+    assert standing(half) == f"profile paper · 20 of 50 runs recorded · {seeds} · no device yet"
     none = opened("A-S-bias", lambda cell: None)
-    assert standing(none).endswith("0 of 50 runs recorded · n = 5 seeds a setting · no device yet")
+    assert standing(none).endswith(f"0 of 50 runs recorded · {seeds} · no device yet")
 
 
 def test_verdicts_are_counted_by_the_words_of_the_tables(chapter: AccuracyChapter) -> None:
@@ -95,13 +97,16 @@ class TestWhatGatesAreWorth:
         assert "(FL), by -1.50." in first
         assert second == "So of what random gates lose, learnt gates win back 25%."
         assert third == (
-            "These are GCONV/SGD/CIFAR-10, GCONV/Adam/CIFAR-10; pending: VCONV/SGD/CIFAR-10, VCONV/Adam/CIFAR-10."
+            "This is about GCONV/SGD/CIFAR-10, GCONV/Adam/CIFAR-10; no complete records: VCONV/SGD/CIFAR-10, "
+            "VCONV/Adam/CIFAR-10."
         )
 
     def test_nothing_is_won_back_where_nothing_was_lost(self) -> None:
         ahead = opened("A-T2", lambda c: 99.0 if c.column == "FR-II" else level(c), "cpu", kind=AccuracyChapter)
-        (first,) = ahead.answer().lines
+        first, second = ahead.answer().lines
         assert "differ from it by +1.10 points" in first
+        assert second.startswith("This is about ")
+        assert second.endswith(", GCONV/Adam/CIFAR-10.")
 
     def test_no_row_no_answer(self) -> None:
         assert opened("A-T2", lambda c: None, kind=AccuracyChapter).answer().lines == ("Nothing can be said yet.",)
@@ -115,7 +120,22 @@ def test_stages_that_are_missing_are_named() -> None:
     said = StageChapter(opened("A-F2-stages", scores)).answer().lines
     assert "gets 60.00% of" in said[0]
     assert said[0].endswith("it gets 63.00% (1), 69.00% (3), 75.00% (5), 78.00% (6).")
-    assert said[1:] == ("The network that the gates come from ends at 78.00%.", "Pending: gates of stage 2, 4.")
+    assert said[1:] == ("The ReLU network itself has 78.00% at its end.", "No complete records: gates of stage 2, 4.")
+
+
+def test_gates_of_another_training_of_the_same_teacher_are_told(tmp_path: Path) -> None:
+    grid = grid_of("A-F2-stages", "paper")
+    store = fill(tmp_path, grid, lambda cell: 60.0 + 3 * cell.axes["stage"])
+    said = StageChapter(Chapter(exhibit("A-F2-stages"), "paper", grid, store, True)).answer().lines
+    assert not [line for line in said if "more than once" in line]
+    for cell in grid:
+        if cell.column == "FL" and not cell.variant and cell.axes["stage"] in (1, 3):
+            alter(store.path(cell.spec.key), lambda content: content["teacher"].update(take=2))
+    said = StageChapter(Chapter(exhibit("A-F2-stages"), "paper", grid, store, True)).answer().lines
+    assert said[2] == (
+        "That network was trained more than once, and gates come from each: those of stage 1, 3 from training number "
+        "2; those of stage 2, 4, 5, 6 from training number 1."
+    )
 
 
 class TestSettings:

@@ -78,7 +78,7 @@ def test_the_answer_comes_row_by_row_with_verdicts() -> None:
     lines = made().answer().lines
     assert lines[0] == (
         f"{CNN}: the ReLU networks reach 76.10 ± 0.08%; with their gates reversed and a random input nothing is "
-        "recorded yet."
+        "recorded yet (n = 3)."
     )
     assert lines[1] == (
         f"{FC}: the ReLU networks reach 98.30 ± 0.08%; fresh networks on their gates, in reverse order, with one and "
@@ -92,6 +92,8 @@ def test_the_answer_comes_row_by_row_with_verdicts() -> None:
     ]
     assert "(still learning, with 88.00% of their training images right)" in made(level=88.0).answer().lines[0]
     assert made(lambda cell: None).answer().lines[0] == f"{CNN}: nothing is recorded yet."
+    waiting = made(lambda cell: None if cell.column == "FL" else 70.0 + 0.1 * cell.spec.seed).answer().lines[0]
+    assert waiting.endswith("nothing is recorded yet, and on gates of untrained networks 70.10 ± 0.08% (n = 3).")
 
 
 def test_the_table_sets_about_80_beside_ours(downloads: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from companion.data import DATASETS
+from companion.records.store import canonical, content_digest
 from companion.runs.spec import RunSpec
 
 ORIGIN: dict[str, Any] = {
@@ -15,6 +19,13 @@ ORIGIN: dict[str, Any] = {
     "dataset": DATASETS["digits"].digest,
 }
 """The least that a provenance says."""
+
+
+def alter(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what a record on disk says, and sign it anew, as somebody would who wants to be believed."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(canonical({**content, "digest": content_digest(content)}))
 
 
 def taken(spec: RunSpec) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def open_chapter(
 ) -> Chapter:
     """The exhibit as the store has it; with ``train`` what is missing is trained first.
 
+    Damaged files are named, in the log and in the footer; a run that hangs on one is neither trained nor shown.
+
     Args:
         name: the exhibit's id.
         profile: one of the exhibit's.
@@ -51,8 +53,6 @@ def open_chapter(
 
     Raises:
         SpecError: a bad value, in one sentence that lists what is valid.
-
-    Damaged files are named, in the log and in the footer; a run that hangs on one is neither trained nor shown.
     """
     chosen = exhibit(name)
     grid = cells(name, profile, seeds, rows, overrides)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
+from companion.measure.chosen import ALIGNMENT_EXAMPLES
 from companion.render.curves import probe_figure
 from companion.render.tables import Table
 from companion.verdicts.claims import RowResult
@@ -43,8 +44,8 @@ class ProbeChapter:
                 continue
             text = (
                 f"{row}: nu, which is small where the kernel of the gates fits the labels, goes from {nu[0]:,.0f} to "
-                f"{nu[1]:,.0f} (medians over seeds; 200 is a perfect fit), and its energy, the part of the kernel in "
-                f"which the labels lie, from {energy[0]:.3g} to {energy[1]:.3g}."
+                f"{nu[1]:,.0f} (medians over seeds; {2 * ALIGNMENT_EXAMPLES} is a perfect fit), and its energy, the "
+                f"part of the kernel in which the labels lie, from {energy[0]:.3g} to {energy[1]:.3g}."
             )
             control = self._medians(row, "random labels", "nu")
             if control is not None:

@@ -66,9 +66,23 @@ class StageChapter:
         )
         teacher = self._runs(STAGES, "ReLU", "")
         if len(teacher) and Completeness.of(teacher).complete:
-            yield f"The network that the gates come from ends at {teacher['best_test'].mean():.2f}%."
+            yield f"The ReLU network itself has {teacher['best_test'].mean():.2f}% at its end."
+        by_take: dict[int, list[str]] = {}
+        for stage in learnt:
+            for take in self._takes(stage):
+                by_take.setdefault(take, []).append(str(stage))
+        if len(by_take) > 1:
+            parts = [f"those of stage {', '.join(of)} from training number {take}" for take, of in by_take.items()]
+            yield f"That network was trained more than once, and gates come from each: {'; '.join(parts)}."
         if waiting := [str(stage) for stage in range(1, STAGES + 1) if stage not in means]:
-            yield f"Pending: gates of stage {', '.join(waiting)}."
+            yield f"No complete records: gates of stage {', '.join(waiting)}."
+
+    def _takes(self, stage: int) -> list[int]:
+        """Which takes of their teacher's run gave the gates of a stage."""
+        keys = set(self._runs(stage, "FL", "")["key"])
+        records = [self.chapter.store.find(cell.spec) for cell in self.chapter.cells if cell.spec.key in keys]
+        teachers = [record.content.get("teacher") for record in records if record is not None]
+        return sorted({teacher["take"] for teacher in teachers if teacher})
 
     def table(self) -> Table:
         """Stages across: the paper's accuracy, ours by code and by text, and that of the teacher."""

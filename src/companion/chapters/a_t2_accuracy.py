@@ -151,18 +151,13 @@ def _worth(chapter: Chapter) -> Iterator[str]:
     random, learnt = (means[column] - means["ReLU"] for column in ("FR-II", "FL"))
     yield (
         f"The ordinary network (ReLU) gets {between(means['ReLU'])}% of the test images right. Networks on random "
-        f"gates (FR-II) differ from it by {_signed(random)} points; networks with fresh weights on the gates that it "
-        f"has learnt (FL), by {_signed(learnt)}."
+        f"gates (FR-II) differ from it by {between(random, sign='+')} points; networks with fresh weights on the "
+        f"gates that it has learnt (FL), by {between(learnt, sign='+')}."
     )
     behind = random < 0
     if behind.any():
         shares = 100 * (1 - learnt[behind] / random[behind])
         rows = "" if behind.all() else f" ({', '.join(means.index[behind])})"
         yield f"So of what random gates lose{rows}, learnt gates win back {between(shares, 0)}%."
-    if waiting:
-        yield f"These are {', '.join(means.index)}; pending: {', '.join(waiting)}."
-
-
-def _signed(values: pd.Series) -> str:
-    low, high = (f"{value:+.2f}" for value in (values.min(), values.max()))
-    return low if low == high else f"{low} to {high}"
+    lacking = f"; no complete records: {', '.join(waiting)}" if waiting else ""
+    yield f"This is about {', '.join(means.index)}{lacking}."

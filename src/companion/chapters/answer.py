@@ -62,7 +62,7 @@ def standing(chapter: Chapter) -> str:
     facts = [
         f"profile {chapter.profile}",
         f"{len(done)} of {len(runs)} runs recorded",
-        f"n = {seeds} seed{'s' if seeds > 1 else ''} a setting",
+        f"n = {seeds} seed{'s' if seeds > 1 else ''} in each complete setting",
         ", ".join(sorted(set(done["device"].dropna()))) or "no device yet",
     ]
     facts += [f"{what}: {_told(found)}" for what, found in _verdicts(chapter).items() if found]

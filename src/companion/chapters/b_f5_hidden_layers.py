@@ -64,12 +64,12 @@ class HiddenLayersChapter:
             if learnt.max() < FITTED:
                 text += f" (still learning, with {between(learnt)}% of their training images right)"
             if means["FL"].isna().any():
-                lines.append(f"{text}; with their gates reversed and a random input nothing is recorded yet.")
-                continue
-            text += (
-                "; fresh networks on their gates, in reverse order, with one and the same random input for all images, "
-                f"reach {_spread(means['FL'])}%"
-            )
+                text += "; with their gates reversed and a random input nothing is recorded yet"
+            else:
+                text += (
+                    "; fresh networks on their gates, in reverse order, with one and the same random input for all "
+                    f"images, reach {_spread(means['FL'])}%"
+                )
             if means["FR-II"].notna().all():
                 text += f", and on gates of untrained networks {_spread(means['FR-II'])}%"
             lines.append(f"{text} (n = {len(relu)}).")

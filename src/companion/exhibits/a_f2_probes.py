@@ -52,7 +52,7 @@ NORMS = {"optimiser": "sgd", "learning_rate": 1e-2, "epochs": 60, "probe": "kern
 F2_K = make(
     "A-F2-K",
     "Size of the value and of the feature kernel during training",
-    "When gates and weights train in two networks, do both change what is learnt on the same scale?",
+    "When gates and weights train in two networks, are the tangent kernels of the two of the same size?",
     "a_f2_k_norms",
     {
         "quick": (Row("FC/SGD/digits", {**QUICK, **NORMS, "epochs": 20}, regimes=(DL,)),),

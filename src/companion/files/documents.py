@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from companion.files.quoting import brief
 
-__all__ = ["DEEPEST", "LARGEST", "DocumentError", "parse", "read", "regular", "shown"]
+__all__ = ["DEEPEST", "LARGEST", "DocumentError", "parse", "read", "regular"]
 
 LARGEST = 8 << 20
 """Bytes that a document may have."""
@@ -36,11 +36,6 @@ KINDS = {
 
 class DocumentError(ValueError):
     """What a name leads to is no document; the message says what it is instead."""
-
-
-def shown(path: Path) -> str:
-    """The name of a file, on one line whatever characters it has."""
-    return path.name if path.name.isprintable() else ascii(path.name)
 
 
 def regular(path: Path, largest: int = LARGEST) -> bytes:

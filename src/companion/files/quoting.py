@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 
-__all__ = ["LONGEST", "brief"]
+__all__ = ["LONGEST", "brief", "one_line"]
 
 LONGEST = 80
 """Characters of a value that a message shows."""
@@ -29,3 +29,12 @@ def brief(value: object) -> str:
         text = ascii(text)
     half = (LONGEST - 3) // 2
     return text if len(text) <= LONGEST else f"{text[:half]}...{text[half + 3 - LONGEST :]}"
+
+
+def one_line(name: str) -> str:
+    r"""A name as it is if it can be printed and is no longer than :data:`LONGEST`, else what :func:`brief` shows of it.
+
+    >>> one_line("x.json"), one_line("a\nb")
+    ('x.json', "a\\nb")
+    """
+    return name if name.isprintable() and len(name) <= LONGEST else brief(name)[1:-1]

@@ -18,8 +18,7 @@ from typing import Any
 import torch
 
 from companion.files import documents
-from companion.files.documents import shown
-from companion.files.quoting import brief
+from companion.files.quoting import brief, one_line
 from companion.files.whole import write
 from companion.notation import ValueInput
 from companion.records import schema
@@ -157,7 +156,7 @@ class KernelStore:
             if path.stem != record.content["key"]:
                 raise RecordError(f"it holds the kernels of {record.content['key']}")
         except Exception as error:  # whatever a file that somebody made provokes
-            raise RecordError(f"{FOLDER}/{shown(path)} is damaged: {why(error)}") from None
+            raise RecordError(f"{FOLDER}/{one_line(path.name)} is damaged: {why(error)}") from None
         return record
 
     def get(self, spec: RunSpec) -> KernelRecord | None:

@@ -6,9 +6,7 @@ read.  So nothing is ever written outside a store, and nothing small unpacks to 
 
 from __future__ import annotations
 
-import io
 import re
-import stat
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,14 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from companion.files import documents
 from companion.records.store import RecordError
+from companion.records.weights import unpacked
 
-__all__ = ["ARRAYS", "MEMBERS", "TEXT", "TOTAL", "Member", "MemberError", "Shelf", "opened", "shown"]
+__all__ = ["MEMBERS", "TOTAL", "Member", "MemberError", "Shelf", "opened"]
 
-TEXT = 8 << 20
-"""Bytes that a JSON document may have."""
-ARRAYS = 1 << 28
-"""Bytes that a file of arrays may have, packed and unpacked."""
 TOTAL = 1 << 33
 """Bytes that all of an archive may unpack to."""
 MEMBERS = 200_000
@@ -45,13 +41,13 @@ class Shelf:
         name: the regular expression of its names.
         reader: of the folder of a store, what reads one of these files, verified; it raises
             :class:`~companion.records.store.RecordError`, and may ask the records of that store.
-        largest: bytes that one may have.
+        largest: bytes that one may have, packed and unpacked.
     """
 
     folder: str
     name: str
     reader: Callable[[Path], Callable[[Path], object]]
-    largest: int = TEXT
+    largest: int = documents.LARGEST
 
     def within(self, store: Path) -> Path:
         """The folder of these files in the folder of a store."""
@@ -76,12 +72,6 @@ class Member:
     name: str
     shelf: Shelf | None
     read: Callable[[], bytes]
-
-
-def shown(name: str) -> str:
-    """The name of a member on one line, whatever it has in it and however long it is."""
-    plain = name if name.isprintable() else ascii(name)
-    return plain if len(plain) <= 100 else f"{plain[:97]}..."
 
 
 @contextmanager
@@ -133,8 +123,7 @@ def _packed(archive: zipfile.ZipFile, files: Iterable[zipfile.ZipInfo], shelves:
                     content = file.read(info.file_size + 1)
             except Exception as error:  # a wrong checksum, a password, bytes that do not decompress
                 raise MemberError(f"it cannot be unpacked ({error})") from None
-            _sane(_unpacked(content, shelf), shelf)
-            return content
+            return _bounded(content, shelf)
 
         return read
 
@@ -149,17 +138,13 @@ def _lying(folder: Path, shelves: Sequence[Shelf]) -> list[Member]:
         def read() -> bytes:
             if not re.fullmatch(shelf.name, path.name, re.ASCII):
                 raise MemberError(_no_name(shelves))
+            if path.is_symlink():
+                raise MemberError("it is a link, and links are not followed")
             try:
-                found = path.lstat()
-                if not stat.S_ISREG(found.st_mode):
-                    raise MemberError("it is no regular file")
-                _sane(found.st_size, shelf)
-                with path.open("rb") as file:
-                    content = file.read(shelf.largest + 1)
-            except OSError as error:
-                raise MemberError(f"it cannot be read ({error.strerror or error})") from None
-            _sane(max(len(content), _unpacked(content, shelf)), shelf)
-            return content
+                content = documents.regular(path, shelf.largest)
+            except documents.DocumentError as error:
+                raise MemberError(str(error)) from None
+            return _bounded(content, shelf)
 
         return read
 
@@ -178,13 +163,17 @@ def _sane(size: int, shelf: Shelf) -> None:
         raise MemberError(f"it has {size:,} bytes, and no more than {shelf.largest:,} are taken")
 
 
+def _bounded(content: bytes, shelf: Shelf) -> bytes:
+    """The bytes of a file that does not take more when it is read: a file of arrays is an archive itself."""
+    _sane(_unpacked(content, shelf), shelf)
+    return content
+
+
 def _unpacked(content: bytes, shelf: Shelf) -> int:
-    """Bytes that a file takes when it is read: that of arrays is an archive itself."""
     if not shelf.name.endswith("npz"):
         return len(content)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as arrays:
-            return sum(info.file_size for info in arrays.infolist())
+        return unpacked(content)
     except Exception:  # whoever reads it says what is wrong with it
         return len(content)
 

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from companion.files import documents
-from companion.files.documents import shown
-from companion.files.quoting import brief
+from companion.files.quoting import brief, one_line
 from companion.files.whole import write
 from companion.networks.forward import Params
 from companion.records import schema
@@ -206,7 +205,7 @@ class Store:
             if path.name != self.path(record.key, record.take).name:
                 raise RecordError(f"it holds take {record.take} of key {record.key}")
         except Exception as error:  # whatever a file that somebody made provokes
-            raise RecordError(f"{shown(path)} is damaged: {why(error)}") from None
+            raise RecordError(f"{one_line(path.name)} is damaged: {why(error)}") from None
         return record
 
     def __iter__(self) -> Iterator[Record]:
@@ -262,7 +261,7 @@ class Store:
             if not found:
                 raise ValueError("they are none of the weights that the records of this run name")
         except ValueError as error:
-            raise RecordError(f"weights/{shown(path)} is damaged: {error}") from None
+            raise RecordError(f"weights/{one_line(path.name)} is damaged: {error}") from None
         return found
 
     def _named(self, key: str, digest: str, params: Params) -> dict[str, Weights]:
@@ -311,7 +310,7 @@ class Store:
             if weights_digest(pictures) not in named:
                 raise ValueError("they are none of the pictures that the records of this run name")
         except ValueError as error:
-            raise RecordError(f"pictures/{shown(path)} is damaged: {error}") from None
+            raise RecordError(f"pictures/{one_line(path.name)} is damaged: {error}") from None
         return pictures
 
     def verify(self) -> list[tuple[Path, str | None]]:

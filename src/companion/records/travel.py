@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from companion.files.quoting import one_line
 from companion.files.whole import write, writing
 from companion.records import kernels
-from companion.records.parcel import ARRAYS, MemberError, Shelf, opened, shown
+from companion.records.parcel import MemberError, Shelf, opened
 from companion.records.store import RecordError, Store
+from companion.records.weights import LARGEST
 
 __all__ = ["SHELVES", "Arrival", "bring", "pack"]
 
@@ -25,8 +27,8 @@ KEY = r"[0-9a-f]{16}"
 
 SHELVES = (
     Shelf("", rf"{KEY}(\.take[1-9][0-9]{{0,5}})?\.json", lambda folder: Store(folder).read),
-    Shelf("weights", rf"{KEY}\.npz", lambda folder: Store(folder)._read_weights, ARRAYS),
-    Shelf("pictures", rf"{KEY}\.npz", lambda folder: Store(folder)._read_pictures, ARRAYS),
+    Shelf("weights", rf"{KEY}\.npz", lambda folder: Store(folder)._read_weights, LARGEST),
+    Shelf("pictures", rf"{KEY}\.npz", lambda folder: Store(folder)._read_pictures, LARGEST),
     Shelf(kernels.FOLDER, rf"{KEY}\.json", lambda folder: kernels.KernelStore(folder / kernels.FOLDER).read),
 )
 """Records first: they vouch for the weights and the pictures beside them."""
@@ -109,7 +111,7 @@ def bring(source: Path, store: Store, shelves: Sequence[Shelf] = SHELVES) -> lis
                 try:
                     content = member.read()
                 except MemberError as error:
-                    arrivals.append(Arrival(shown(member.name), "damaged", str(error)))
+                    arrivals.append(Arrival(one_line(member.name), "damaged", str(error)))
                     continue
                 (theirs / member.name).parent.mkdir(exist_ok=True)
                 (theirs / member.name).write_bytes(content)

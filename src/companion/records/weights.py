@@ -15,7 +15,7 @@ from companion.files.documents import regular
 from companion.files.whole import write
 from companion.networks.forward import Params
 
-__all__ = ["Weights", "load", "save", "weights_digest"]
+__all__ = ["LARGEST", "Weights", "load", "save", "unpacked", "weights_digest"]
 
 LARGEST = 1 << 30
 """Bytes that a file of arrays may have, packed and unpacked."""
@@ -51,18 +51,23 @@ def save(path: Path, params: Params) -> None:
     write(path, content.getvalue())
 
 
+def unpacked(content: bytes) -> int:
+    """Bytes that a file of arrays, which is a zip archive, says that it unpacks to; an error if it is none."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
 def load(path: Path) -> Params:
     """The parameters of such a file.
 
     Raises:
         ValueError: it is damaged, or no file of sane size.
     """
-    content = io.BytesIO(regular(path, LARGEST))
+    content = regular(path, LARGEST)
     try:
-        with zipfile.ZipFile(content) as archive:
-            if (unpacked := sum(member.file_size for member in archive.infolist())) > LARGEST:
-                raise ValueError(f"it would unpack to {unpacked:,} bytes, more than {LARGEST:,}")
-        with np.load(content, allow_pickle=False) as arrays:
+        if (size := unpacked(content)) > LARGEST:
+            raise ValueError(f"it would unpack to {size:,} bytes, more than {LARGEST:,}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except Exception as error:  # whatever bad bytes provoke in the decoders
         raise ValueError(f"it is no file of arrays ({error})") from None

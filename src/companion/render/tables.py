@@ -96,9 +96,15 @@ def plus_minus(mean: float | None, std: float | None) -> str:
     return f"{mean:.2f}" + ("" if std is None or pd.isna(std) else f" ± {std:.2f}")
 
 
-def between(values: pd.Series, digits: int = 2) -> str:
-    """``97.85 to 98.02``, the lowest and the highest of some numbers; one of them where both read alike."""
-    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
+def between(values: pd.Series, digits: int = 2, sign: str = "") -> str:
+    """``97.85 to 98.02``, the lowest and the highest of some numbers; one of them where both read alike.
+
+    Args:
+        values: the numbers.
+        digits: behind the point.
+        sign: ``+`` for differences, which show theirs.
+    """
+    low, high = (f"{value:{sign}.{digits}f}" for value in (values.min(), values.max()))
     return low if low == high else f"{low} to {high}"
 
 

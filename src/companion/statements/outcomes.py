@@ -20,8 +20,7 @@ import torch
 
 from companion.files import documents
 from companion.files.digests import closure, digest_of
-from companion.files.documents import shown
-from companion.files.quoting import brief
+from companion.files.quoting import brief, one_line
 from companion.files.whole import write
 from companion.records import schema
 from companion.records.errors import RecordError
@@ -174,7 +173,7 @@ class CheckStore:
             if path.name != f"{outcome.id}.json":
                 raise RecordError(f"it holds the outcome of {outcome.id}")
         except Exception as error:  # whatever a file that somebody made provokes
-            raise RecordError(f"{FOLDER}/{shown(path)} is damaged: {why(error)}") from None
+            raise RecordError(f"{FOLDER}/{one_line(path.name)} is damaged: {why(error)}") from None
         return outcome
 
     def outcomes(self) -> dict[str, Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -86,6 +87,7 @@ class Entry:
         return asdict(self) | {"verdict": str(self.verdict), "papers_own": own} | more
 
 
+@functools.cache
 def _printed_in() -> Mapping[str, str]:
     table = numbers()
     return dict(zip(table["id"], table["paper"], strict=True))
