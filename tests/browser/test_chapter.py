@@ -6,19 +6,16 @@ The script and the styles are read from the book's source, so that no built site
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-STATIC = Path(__file__).parents[2] / "book" / "_static"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from support.browsers import in_browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+STATIC = Path(__file__).parents[2] / "book" / "_static"
+
+pytestmark = in_browser
 
 CELL = '<div class="cell"><details class="hide above-input"><summary>Show code</summary>x = 1</details>{}</div>'
 PAGE = """<!doctype html><html data-theme="light"><head><title>A chapter</title>
@@ -44,23 +41,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "long.html").write_text(page(2000))
     (made / "short.html").write_text(page(100))
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
 
 
 def open_parts(tab: Any) -> list[int]:

@@ -8,10 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -22,17 +19,12 @@ import torch
 from companion.runs.streams import stream
 from companion.site.playground import picture
 from golden.playground import FILE, PROBES, QUERIES, STEPS
+from support.browsers import in_browser, serving
 
 BOOK = Path(__file__).parents[2] / "book"
 SCRIPTS = BOOK / "_static" / "playground"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 GOLDEN = json.loads(FILE.read_text())
 TOLERANCE = 1e-9
-
-in_browser = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
 
 
 def source() -> str:
@@ -60,11 +52,6 @@ def test_every_question_leads_to_a_chapter_and_sets_the_page_up() -> None:
         assert 'href="?regime=' in question
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: Any) -> None:
-        return None
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page's own HTML and scripts, served without the book around them."""
@@ -75,32 +62,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     icon = '<link rel="icon" href="data:,"><h1>Playground</h1><figure id="playground-still">A picture</figure>'
     (site / "book").mkdir()
     (site / "book" / "playground.html").write_text(head + icon + "".join(blocks), encoding="utf-8")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/book/playground.html"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Any]:
-    """A tab in which no error may be said."""
-    tab = browser.new_page(viewport={"width": 1200, "height": 1400})
-    errors: list[str] = []
-    tab.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    tab.close()
-    assert not errors
+    with serving(site) as address:
+        yield f"{address}/book/playground.html"
 
 
 class TestBrowser:

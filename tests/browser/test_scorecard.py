@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import pytest
 from companion.records.store import Store
 from companion.render.entries import entries_table
 from companion.verdicts.scorecard import scorecard
+from support.browsers import in_browser
 
 STATIC = Path(__file__).parents[2] / "book" / "_static"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MEASURED = [97.5, 9.25, 100.0, 63.0]
 SHOWN = "[...document.querySelectorAll('#entries tbody tr')].filter((line) => !line.hidden)"
 
@@ -53,28 +52,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, lines: list[dict]) -> str:
     return page.as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Any]:
-    """A tab in which no error may be said."""
-    tab = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors: list[str] = []
-    tab.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    tab.close()
-    assert not errors
-
-
 def _shown(tab: Any, what: str) -> list[Any]:
     return tab.evaluate(f"{SHOWN}.map((line) => {what})")
 
@@ -84,9 +61,9 @@ def _measured(tab: Any) -> list[float | None]:
     return [None if key is None else float(key) for key in found]
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 class TestBrowser:
+    pytestmark = in_browser
+
     def test_a_header_sorts_up_down_and_back(self, tab: Any, address: str) -> None:
         tab.goto(address)
         before = _shown(tab, "line.id")

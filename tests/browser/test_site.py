@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
 from html.parser import HTMLParser
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.browsers import in_browser, serving
+
 SITE = Path(__file__).parents[2] / "_build" / "html"
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 built = pytest.mark.skipif(not PAGES, reason="the site is not built: run `make book`")
 
@@ -68,55 +65,67 @@ def test_links_within_the_site_lead_somewhere() -> None:
                 assert ((SITE / page).parent / address).resolve().exists(), f"{page}: {address}"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: Any) -> None:
-        return None
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SITE)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(SITE) as address:
+        yield address
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+VIEWS = {
+    "light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+}
+"""How a page is looked at: a wide window in both themes, and a telephone."""
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@built
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_every_page_opens_without_errors_and_asks_no_other_host(address: str, browser: Any) -> None:
-    for page in PAGES:
-        requests: list[str] = []
-        errors: list[str] = []
-        tab = browser.new_page()
-        tab.on("request", lambda request, seen=requests: seen.append(request.url))
-        tab.on("console", lambda message, seen=errors: message.type == "error" and seen.append(message.text))
-        tab.on("pageerror", lambda error, seen=errors: seen.append(str(error)))
-        tab.goto(f"{address}/{page}", wait_until="networkidle")
-        assert tab.title().strip(), page
-        tab.close()
-        assert any(request.endswith(page) for request in requests)
-        foreign = [request for request in requests if not request.startswith((address, "data:", "blob:"))]
-        assert not foreign, page
-        assert not errors, page
+SERIOUS = ("serious", "critical")
 
 
 @built
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_mathematics_is_set_and_nothing_is_wider_than_a_telephone(address: str, browser: Any) -> None:
-    tab = browser.new_page(viewport={"width": 390, "height": 800})
-    tab.goto(f"{address}/book/intro.html", wait_until="networkidle")
-    tab.wait_for_selector("mjx-container")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-    tab.close()
+class TestPages:
+    """Page by page: what the browser asks for and complains of, whether all of it can be reached, and by everybody."""
+
+    pytestmark = in_browser
+
+    @pytest.mark.parametrize("view", VIEWS)
+    def test_opens_without_errors_asks_no_other_host_and_is_not_cut_off(
+        self, address: str, browser: Any, view: str
+    ) -> None:
+        context = browser.new_context(**VIEWS[view])
+        for page in PAGES:
+            requests: list[str] = []
+            errors: list[str] = []
+            tab = context.new_page()
+            tab.on("request", lambda request, seen=requests: seen.append(request.url))
+            tab.on("console", lambda message, seen=errors: message.type == "error" and seen.append(message.text))
+            tab.on("pageerror", lambda error, seen=errors: seen.append(str(error)))
+            tab.goto(f"{address}/{page}", wait_until="load")
+            assert tab.title().strip(), page
+            assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), page
+            tab.close()
+            assert any(request.endswith(page) for request in requests)
+            foreign = [request for request in requests if not request.startswith((address, "data:", "blob:"))]
+            assert not foreign, page
+            assert not errors, page
+        context.close()
+
+    @pytest.mark.parametrize("view", ["light", "dark"])
+    def test_has_no_serious_barrier(self, address: str, browser: Any, view: str) -> None:
+        """By the rules of axe-core, in each theme."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        context = browser.new_context(**VIEWS[view])
+        tab = context.new_page()
+        found = []
+        for page in PAGES:
+            tab.goto(f"{address}/{page}", wait_until="load")
+            for barrier in Axe().run(tab).response["violations"]:
+                if barrier["impact"] in SERIOUS:
+                    places = [node["target"] for node in barrier["nodes"]]
+                    found.append(f"{page}: {barrier['id']}: {len(places)} places, such as {places[0]}")
+        context.close()
+        assert not found, "\n".join(found)
+
+    def test_mathematics_is_set(self, address: str, tab: Any) -> None:
+        tab.goto(f"{address}/book/intro.html", wait_until="networkidle")
+        tab.wait_for_selector("mjx-container")
