@@ -19,7 +19,7 @@ pytestmark = in_browser
 
 CELL = '<div class="cell"><details class="hide above-input"><summary>Show code</summary>x = 1</details>{}</div>'
 PAGE = """<!doctype html><html data-theme="light"><head><title>A chapter</title>
-<link rel="stylesheet" href="companion.css"><script src="chapter.js"></script></head>
+<link rel="stylesheet" href="companion.css"><script src="chapter.js"></script><script src="reach.js"></script></head>
 <body><article class="bd-article"><section id="title"><h1>Title</h1>{cells}{sections}</section></article></body>
 </html>"""
 SECTION = """<section id="part-{i}"><span id="alias-{i}"></span>
@@ -36,7 +36,7 @@ def page(height: int) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("chapter")
-    for name in ("chapter.js", "companion.css"):
+    for name in ("chapter.js", "reach.js", "companion.css"):
         shutil.copy(STATIC / name, made)
     (made / "long.html").write_text(page(2000))
     (made / "short.html").write_text(page(100))
@@ -111,3 +111,28 @@ def test_without_scripts_all_is_there(browser: Any, folder: Path) -> None:
     assert all(tab.locator(f"#part-{i} p").is_visible() for i in range(1, 5))
     assert tab.locator("summary").first.is_visible()
     context.close()
+
+
+WIDE = """<div style="width: 300px; overflow-x: auto"><p style="width: {width}px">words</p></div>
+<div style="width: 300px; height: 50px; overflow-y: auto" role="region" aria-label="Mine"><p>a<br>b<br>c<br>d</p></div>
+<div style="width: 300px"><p style="width: 900px">not scrolled by itself</p></div>"""
+
+
+def test_what_scrolls_within_a_page_can_be_reached_by_keys_while_it_scrolls(tab: Any, folder: Path) -> None:
+    cells = WIDE.format(width=900)
+    (folder / "wide.html").write_text(PAGE.format(cells=cells, sections=""))
+    tab.goto((folder / "wide.html").as_uri())
+    wide, high, other = tab.locator("article section > div").all()
+    tab.wait_for_selector("div[tabindex='0']")
+    assert wide.get_attribute("role") == "group"
+    assert wide.get_attribute("aria-label").startswith("Larger than its frame")
+    assert (high.get_attribute("role"), high.get_attribute("aria-label")) == ("region", "Mine")
+    assert high.get_attribute("tabindex") == "0"
+    assert other.get_attribute("tabindex") is None
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_function("document.activeElement.scrollLeft > 0")
+    tab.evaluate("document.querySelector('article p').style.width = '100px'")
+    tab.evaluate("document.querySelector('article').style.width = '800px'")
+    tab.wait_for_function("!document.querySelector('article section > div').hasAttribute('tabindex')")
+    assert wide.get_attribute("role") is wide.get_attribute("aria-label") is None
