@@ -14,7 +14,7 @@ unexport JUPYTER_PATH JUPYTER_CONFIG_PATH
 # Each module is compiled once, not in every process: a third of the time that a kernel or a test worker needs to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help book test paper mutate refresh setup lock clean
+.PHONY: help book pdf test paper mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -22,6 +22,9 @@ help: ## Show this help
 
 book: setup ## Execute the chapters and render the site into _build/html
 	$(BIN)/companion book
+
+pdf: setup ## The same as one PDF, _build/companion.pdf; Chromium must be installed
+	$(BIN)/companion book --pdf
 
 test: export OMP_NUM_THREADS := 1
 test: setup ## Lint, types, chapters against their committed outputs, strict build of these outputs, unit tests

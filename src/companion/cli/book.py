@@ -17,6 +17,7 @@ def book(
         bool, typer.Option("--committed", help="Execute nothing: render the outputs that are committed.")
     ] = False,
     force: Annotated[bool, typer.Option(help="Build even if nothing has changed.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print all of it into one PDF too, with Chromium.")] = False,
 ) -> None:
     """Execute every chapter, render the book into _build/html, and print where it is.
 
@@ -25,8 +26,9 @@ def book(
     """
     from companion.project import find
     from companion.site.build import build, refresh_chapters
+    from companion.site.pdf import write_pdf
 
-    if refresh and (committed or force):
+    if refresh and (committed or force or pdf):
         raise UsageError("--refresh rewrites the committed outputs and builds nothing: it goes alone")
     project = find()
     if refresh:
@@ -34,3 +36,5 @@ def book(
             print(path)
         return
     print(build(project, force=force, committed=committed, tell=say) / "index.html")
+    if pdf:
+        print(write_pdf(project, tell=say))

@@ -33,9 +33,11 @@ from companion.site.staging import (
     made,
 )
 
-__all__ = ["GENERATED", "BookError", "build", "generated_pages", "refresh_chapters"]
+__all__ = ["GENERATED", "STAGING", "BookError", "build", "generated_pages", "jupyter_book", "refresh_chapters"]
 
 DOWNLOADS = Path("book/_static/downloads")
+STAGING = "staging"
+"""The folder, in that of a project's builds, of the sources that its last build rendered."""
 
 
 class BookError(RuntimeError):
@@ -60,7 +62,7 @@ def build(project: Project, *, force: bool = False, committed: bool = False, tel
     if not force and (project.site / "index.html").is_file() and _read(stamp) == digest:
         tell("Nothing has changed since the last build")
         return project.site
-    staging = project.build / "staging"
+    staging = project.build / STAGING
     shutil.rmtree(staging, ignore_errors=True)
     for name in SOURCES:
         source = project.root / name
@@ -136,23 +138,38 @@ def generated_pages(project: Project) -> dict[str, str]:
     }
 
 
-def _render(staging: Path, project: Project) -> None:
-    """Run jupyter-book, warnings as errors, and put the new site in the place of the old one."""
-    output = project.build / "rendering"
+def jupyter_book(sources: Path, output: Path, builder: str = "html") -> Path:
+    """Run jupyter-book, warnings as errors; the folder that it wrote.
+
+    Args:
+        sources: a book's folder.
+        output: a folder of its own; what was there goes.
+        builder: ``html``, or ``singlehtml`` for one page.
+
+    Raises:
+        BookError: there are warnings; all of them are in the message.
+    """
     shutil.rmtree(output, ignore_errors=True)
-    jupyter_book = "from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
-    command = [sys.executable, "-c", jupyter_book, "build", str(staging), "--path-output", str(output)]
+    main = "from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
+    command = [sys.executable, "-c", main, "build", str(sources), "--path-output", str(output), "--builder", builder]
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "--all", "-q"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"},
     )
-    site = output / "_build" / "html"
+    site = output / "_build" / builder
     if result.returncode or not (site / "index.html").is_file():
         said = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
         lines = list(dict.fromkeys(line for line in said.splitlines() if "WARNING" in line or "ERROR" in line))
         raise BookError("\n".join(["the book has warnings, which count as errors:", *(lines or [said[-2000:]])]))
+    return site
+
+
+def _render(staging: Path, project: Project) -> None:
+    """Put the new site in the place of the old one."""
+    output = project.build / "rendering"
+    site = jupyter_book(staging, output)
     old = project.build / "replaced"
     shutil.rmtree(old, ignore_errors=True)
     if project.site.exists():
