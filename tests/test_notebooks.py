@@ -62,6 +62,8 @@ def test_outputs_are_committed_and_clean(path: Path) -> None:
     code = _code(path)
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert any(cell.outputs for cell in code)
+    figures = {mime for cell in code for o in cell.outputs for mime in o.get("data", {}) if mime.startswith("image/")}
+    assert figures <= {"image/svg+xml"}
     for cell in code:
         assert not [o for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"], cell.id
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)

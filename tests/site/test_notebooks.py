@@ -77,6 +77,32 @@ def test_execution_uses_this_environment_whatever_jupyter_is_told(
     assert nbformat.writes(notebooks.clean(done)) == text
 
 
+DRAWN = """
+import matplotlib.pyplot as plt
+figure, ax = plt.subplots()
+_ = ax.plot([1, 2], [1, 2], marker="o")
+"""
+
+
+def test_a_figure_is_a_drawing_and_the_same_every_time(tmp_path: Path) -> None:
+    made = make_project(tmp_path / "book")
+    path = made.chapter("a_t2_accuracy")
+    notebook = notebooks.read(path)
+    notebook.cells[2].source += DRAWN
+    notebooks.write(notebook, path)
+    drawn = []
+    for _ in range(2):
+        done = notebooks.execute(path, root=made.root, store=made.results, downloads=tmp_path / "downloads")
+        (data,) = [
+            o.data for cell in done.cells for o in cell.get("outputs", []) if "image/svg+xml" in o.get("data", {})
+        ]
+        assert data.keys() == {"image/svg+xml", "text/plain"}
+        drawn.append(data["image/svg+xml"])
+    assert drawn[0] == drawn[1]
+    assert "<metadata>" not in drawn[0]
+    assert "<path" in drawn[0]
+
+
 def test_comparisons_go_on_at_once_and_name_notebook_and_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two kernels side by side, each of this environment, and a failure that says where it was."""
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "nowhere"))

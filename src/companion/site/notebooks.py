@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,17 @@ def parameters(notebook: NotebookNode) -> dict[str, Any]:
     return found
 
 
+DRAWING = "image/svg+xml"
+DATED = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+
+KERNEL = [
+    "--log-level=CRITICAL",  # the kernel's own log, which is not the notebook's
+    "--InlineBackend.figure_formats=svg",
+    '--InlineBackend.rc={"svg.hashsalt": "companion"}',  # names within a drawing that are the same every time
+]
+"""Arguments of a kernel: figures are drawings, sharp at every size."""
+
+
 def execute(
     path: Path,
     *,
@@ -110,7 +122,7 @@ def execute(
                 language="python",
                 progress_bar=False,
                 cwd=path.parent,
-                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log, which is not the notebook's
+                extra_arguments=KERNEL,
                 **({"kernel_manager_class": AsyncWarmManager} if warm else {}),
                 config=Config(KernelManager=dict(options)),
             )
@@ -124,7 +136,7 @@ def execute(
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs from run to run and says nothing: times, versions, papermill's notes, empty tags."""
+    """Drop what differs from run to run and says nothing: times (in drawings too), versions, notes, empty tags."""
     notebook.metadata = type(notebook.metadata)(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
@@ -137,6 +149,9 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             cell["id"] = INJECTED
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
+        for output in cell.get("outputs", ()):
+            if DRAWING in output.get("data", {}):
+                output["data"][DRAWING] = DATED.sub("", output["data"][DRAWING])
     return notebook
 
 
