@@ -104,7 +104,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import RecordError, Store
-    from companion.site import pages, performance, playground
+    from companion.site import about, pages, performance, playground
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard, uncounted
     from companion.verdicts.tree import trees
@@ -128,6 +128,7 @@ def generated_pages(project: Project) -> dict[str, str]:
         "errata.md": pages.errata(),
         "tree.json": json.dumps(grown, indent=1) + "\n",
         "playground.svg": playground.picture(),
+        **about.pages(project),
         **performance.pages(
             performance.results(project.root / BENCHMARKS / "results"),
             performance.targets(project.root / BENCHMARKS / "targets.json"),
