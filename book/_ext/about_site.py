@@ -1,7 +1,7 @@
 """What the site says of itself on every page, and what it tells search engines where its address is known.
 
-The line at the foot is a generated page's (``companion.site.about``).  A site map and ``robots.txt`` are written only if
-``html.baseurl`` of ``_config.yml`` names the address of the site, as both consist of whole addresses.
+The line at the foot is a generated page's (``companion.site.about``).  A site map and ``robots.txt`` are written only
+if ``html.baseurl`` of ``_config.yml`` names the address of the site, as both consist of whole addresses.
 """
 
 from __future__ import annotations

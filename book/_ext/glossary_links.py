@@ -17,6 +17,8 @@ from sphinx.util.nodes import make_refnode
 GLOSSARY = "book/glossary"
 LEFT_ALONE = {GLOSSARY, "book/api", "book/notation", "book/references", "book/generated/changelog"}
 """Pages that explain words themselves, or that are lists."""
+EVERYDAY = {"take"}
+"""Terms that are common words too: nothing leads to them."""
 WITHIN = (
     nodes.title,
     nodes.term,
@@ -44,7 +46,7 @@ def meanings(glossary: nodes.document) -> Meanings:
     for item in glossary.findall(nodes.definition_list_item):
         paragraph = next(item.findall(nodes.paragraph), None)
         for term in item.findall(nodes.term):
-            if term["ids"] and paragraph is not None:
+            if term["ids"] and paragraph is not None and term.astext() not in EVERYDAY:
                 found[term.astext()] = (term["ids"][0], " ".join(paragraph.astext().split()))
     return found
 
