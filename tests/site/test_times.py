@@ -73,7 +73,7 @@ def test_pages_name_every_profile_that_is_known() -> None:
     made = times.pages(found, [EXHIBITS["A-F2-nu"]])
     longest = times.told(times.estimate((c.spec for c in cells("A-F2-nu", "paper")), found) or 0)
     assert f"| A-F2-nu | about 10 seconds | – | {longest} without probes |" in made["times.md"]
-    assert "one core (Another) and" in made["times.md"]
+    assert "one core (Another) without" in made["times.md"]
     sentence = (
         "On two cores all runs of A-F2-nu together take about 10 seconds in the profile quick and "
         f"{longest} without probes in the profile paper."

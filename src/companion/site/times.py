@@ -133,9 +133,8 @@ def _source(found: Mapping[str, Document]) -> str:
     machines = " and ".join(dict.fromkeys(found[name]["machine"]["processor"] for name in names)) or "no machine yet"
     quick = found[MEASURED]["machine"]["processor"] if MEASURED in found else "no machine yet"
     return (
-        f"`quick` was measured once, on one core ({quick}) and without the start of Python, by `companion bench quick`. "
-        "The others are estimated, and "
-        "rounded to one digit: the operations of all runs and of what they need, at the speed of two cores in the "
-        f"benchmarks of training ({machines}). Not in it is what probes compute while a run trains. "
-        "`companion status` tells what is missing and how long that takes where you are."
+        f"`quick` was measured once, on one core ({quick}) without the start of Python, by `companion bench quick`. "
+        "The others are estimated, and rounded to one digit: the operations of all runs and of what they need, at the "
+        f"speed of two cores in the benchmarks of training ({machines}). Not in it is what probes compute while a run "
+        "trains. `companion status` tells what is missing and how long that takes where you are."
     )
