@@ -6,6 +6,7 @@ The sentences are a generated page's (``companion.site.times``), so that a chapt
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -14,6 +15,15 @@ from sphinx.application import Sphinx
 TIMES = Path("book/generated/times.json")
 SECTION = "re-run-it"
 """Id of the section that tells how to re-run a chapter."""
+
+
+MARKS = re.compile(r"(`[^`]+`|\*[^*]+\*)")
+"""The two kinds of marks that a sentence may have: names in code, and titles of pages."""
+
+
+def _marked(words: str) -> nodes.Node:
+    kind = {"`": nodes.literal, "*": nodes.emphasis}.get(words[0])
+    return nodes.Text(words) if kind is None else kind("", words[1:-1])
 
 
 def add_time(app: Sphinx, doctree: nodes.document) -> None:
@@ -25,7 +35,7 @@ def add_time(app: Sphinx, doctree: nodes.document) -> None:
     said = json.loads(source.read_text(encoding="utf-8")).get(name)
     for section in doctree.findall(nodes.section):
         if said and SECTION in section["ids"]:
-            section.insert(1, nodes.paragraph("", said))
+            section.insert(1, nodes.paragraph("", "", *(_marked(word) for word in MARKS.split(said) if word)))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

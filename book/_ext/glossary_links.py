@@ -17,7 +17,7 @@ from sphinx.util.nodes import make_refnode
 GLOSSARY = "book/glossary"
 LEFT_ALONE = {GLOSSARY, "book/api", "book/notation", "book/references", "book/generated/changelog"}
 """Pages that explain words themselves, or that are lists."""
-EVERYDAY = {"take"}
+EVERYDAY = {"run", "take"}
 """Terms that are common words too: nothing leads to them."""
 WITHIN = (
     nodes.title,

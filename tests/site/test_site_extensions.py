@@ -78,7 +78,9 @@ def build(root: Path, base: str, repository: str) -> Path:
     (source / "book" / "cite.md").write_text("# How to cite\n\nAs you like.\n")
     (source / "book" / "glossary.md").write_text(GLOSSARY)
     (source / "book" / "generated" / "footer.html").write_text("Version <b>1</b>.")
-    (source / "book" / "generated" / "times.json").write_text(json.dumps({"chapter": "It takes about a minute."}))
+    (source / "book" / "generated" / "times.json").write_text(
+        json.dumps({"chapter": "It takes about a minute in `quick`, *How* says."})
+    )
     for name in ("chapter", "other"):
         (source / "notebooks" / f"{name}.ipynb").write_text(json.dumps(NOTEBOOK))
     site = root / "site"
@@ -134,7 +136,9 @@ def test_the_foot_of_every_page_has_links_that_hold_from_there(plain: Path) -> N
 
 def test_a_chapter_tells_its_time_where_it_tells_how_to_re_run_it(plain: Path) -> None:
     text = (plain / "notebooks" / "chapter.html").read_text()
-    assert text.index("Re-run it") < text.index("It takes about a minute.") < text.index("Like this.")
+    said = re.search(r"<p>It takes about a minute in <code[^>]*>.*quick.*</code>, <em>How</em> says.</p>", text)
+    assert said is not None
+    assert text.index("Re-run it") < said.start() < text.index("Like this.")
     assert "about a minute" not in (plain / "notebooks" / "other.html").read_text()
 
 

@@ -75,8 +75,8 @@ def test_pages_name_every_profile_that_is_known() -> None:
     assert f"| A-F2-nu | about 10 seconds | – | {longest} without probes |" in made["times.md"]
     assert "one core (Another) without" in made["times.md"]
     sentence = (
-        "On two cores all runs of A-F2-nu together take about 10 seconds in the profile quick and "
-        f"{longest} without probes in the profile paper."
+        "All runs of A-F2-nu together take about 10 seconds in the profile `quick`, on one core; "
+        f"they would take {longest} without probes in `paper` on two cores, as *How to re-run it* estimates."
     )
     assert json.loads(made["times.json"]) == {"a_f2_nu_alignment": sentence}
     empty = times.pages({}, [EXHIBITS["A-F2-nu"]])

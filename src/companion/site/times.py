@@ -54,11 +54,7 @@ def pages(found: Mapping[str, Document], exhibits: Iterable[Exhibit] = tuple(EXH
         }
         rows.append([exhibit.id, *(known.get(name, "–") for name in PROFILES)])
         if known:
-            parts = [f"{words} in the profile {name}" for name, words in known.items()]
-            several = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-            sentences.setdefault(exhibit.chapter, []).append(
-                f"On two cores all runs of {exhibit.id} together take {several}."
-            )
+            sentences.setdefault(exhibit.chapter, []).append(_sentence(exhibit.id, known))
     return {
         "times.md": f"{table(['exhibit', *(f'`{name}`' for name in PROFILES)], rows)}\n\n{_source(found)}\n",
         "times.json": json.dumps({name: " ".join(lines) for name, lines in sentences.items()}, indent=1) + "\n",
@@ -115,6 +111,14 @@ def told(time: float) -> str:
         number = max(1, round(count / digit)) * digit
         return f"about {number} {unit}s" if number > 1 else f"about {'an' if unit == 'hour' else 'a'} {unit}"
     raise ValueError(f"{time} seconds")
+
+
+def _sentence(exhibit: str, known: Mapping[str, str]) -> str:
+    """What a chapter says of its exhibit: what was measured, and what the other profiles would take."""
+    measured = f"take {known[MEASURED]} in the profile `{MEASURED}`, on one core" if MEASURED in known else ""
+    others = [f"{words} in `{name}`" for name, words in known.items() if name != MEASURED]
+    estimated = f"would take {' and '.join(others)} on two cores, as *How to re-run it* estimates" if others else ""
+    return f"All runs of {exhibit} together {'; they '.join(filter(None, (measured, estimated)))}."
 
 
 def _speed(kind: str, found: Mapping[str, Document]) -> float | None:
