@@ -15,13 +15,11 @@ from typing import Any
 
 import pytest
 
-BOOK = Path(__file__).parents[2] / "book"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from support.browsers import in_browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+BOOK = Path(__file__).parents[2] / "book"
+
+pytestmark = in_browser
 
 PAGE = """<!doctype html><html data-theme="light"><head><title>A page</title>
 <link rel="stylesheet" href="companion.css"><script src="terms.js"></script></head>
@@ -29,16 +27,6 @@ PAGE = """<!doctype html><html data-theme="light"><head><title>A page</title>
 <a class="reference internal glossary-link" href="glossary.html#term-gate" title="What a gate is.">gate</a> and a
 <a class="reference internal glossary-link" href="glossary.html#term-seed" title="What a seed is.">seed</a>, and
 <a class="reference internal" href="other.html" title="Another page">more</a>.</p></article></body></html>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +40,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tab(browser: Any, folder: Path) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 390, "height": 800})
-    tab = context.new_page()
+def page(tab: Any, folder: Path) -> Any:
+    """A page with three links, on a telephone."""
+    tab.set_viewport_size({"width": 390, "height": 800})
     tab.goto((folder / "middle.html").as_uri())
-    yield tab
-    context.close()
+    return tab
 
 
-def test_a_word_tells_its_meaning_to_the_pointer_and_to_the_keyboard(tab: Any) -> None:
-    note = tab.get_by_role("tooltip")
-    gate, seed = tab.locator("a.glossary-link").all()
+def test_a_word_tells_its_meaning_to_the_pointer_and_to_the_keyboard(page: Any) -> None:
+    note = page.get_by_role("tooltip")
+    gate, seed = page.locator("a.glossary-link").all()
     assert note.count() == 0  # hidden
     gate.hover()
     assert note.inner_text() == "What a gate is."
     assert gate.get_attribute("aria-describedby") == note.get_attribute("id")
-    tab.keyboard.press("Escape")
+    page.keyboard.press("Escape")
     assert note.count() == 0
     seed.focus()
     assert note.inner_text() == "What a seed is."
@@ -76,31 +63,31 @@ def test_a_word_tells_its_meaning_to_the_pointer_and_to_the_keyboard(tab: Any) -
     assert note.count() == 0
 
 
-def test_the_meaning_stays_while_the_pointer_is_on_it_and_goes_with_it(tab: Any) -> None:
-    note = tab.get_by_role("tooltip")
-    tab.locator("a.glossary-link").first.hover()
+def test_the_meaning_stays_while_the_pointer_is_on_it_and_goes_with_it(page: Any) -> None:
+    note = page.get_by_role("tooltip")
+    page.locator("a.glossary-link").first.hover()
     note.hover()
-    tab.wait_for_timeout(400)
+    page.wait_for_timeout(400)
     assert note.is_visible()
-    tab.mouse.move(10, 780)
+    page.mouse.move(10, 780)
     note.wait_for(state="hidden")
 
 
-@pytest.mark.parametrize("page", ["top", "middle"])
-def test_the_meaning_covers_no_word_and_stays_on_the_screen(tab: Any, folder: Path, page: str) -> None:
-    tab.goto((folder / f"{page}.html").as_uri())
-    for link in tab.locator("a.glossary-link").all():
+@pytest.mark.parametrize("place", ["top", "middle"])
+def test_the_meaning_covers_no_word_and_stays_on_the_screen(page: Any, folder: Path, place: str) -> None:
+    page.goto((folder / f"{place}.html").as_uri())
+    for link in page.locator("a.glossary-link").all():
         link.focus()
-        word, note = link.bounding_box(), tab.get_by_role("tooltip").bounding_box()
+        word, note = link.bounding_box(), page.get_by_role("tooltip").bounding_box()
         assert note["x"] >= 0
         assert note["x"] + note["width"] <= 390
         assert note["y"] >= 0
         assert note["y"] + note["height"] <= word["y"] or note["y"] >= word["y"] + word["height"]
 
 
-def test_other_links_and_pages_without_scripts_keep_their_titles(tab: Any, browser: Any, folder: Path) -> None:
-    assert tab.get_by_role("link", name="more").get_attribute("title") == "Another page"
-    assert tab.locator("a.glossary-link[title]").count() == 0  # else the browser shows the meaning twice
+def test_other_links_and_pages_without_scripts_keep_their_titles(page: Any, browser: Any, folder: Path) -> None:
+    assert page.get_by_role("link", name="more").get_attribute("title") == "Another page"
+    assert page.locator("a.glossary-link[title]").count() == 0  # else the browser shows the meaning twice
     context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
     plain.goto((folder / "middle.html").as_uri())
@@ -136,6 +123,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.parametrize("lost", ["old-name.html", "notebooks/old-name.html", "a/b/c/old-name"])
