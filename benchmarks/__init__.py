@@ -10,6 +10,7 @@ from benchmarks.fc_train import FC_TRAIN, FC_TRAIN_SGD
 from benchmarks.gate_sharing import GATE_SHARING
 from benchmarks.npk import NPK
 from benchmarks.ntk import NTK
+from benchmarks.quick import QUICK
 from benchmarks.store import STORE
 
 BENCHMARKS = (
@@ -25,5 +26,6 @@ BENCHMARKS = (
     DECOUPLED_MEMORY,
     CHAIN,
     STORE,
+    QUICK,
     BOOK_AND_TEST,
 )

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from companion import __version__
+from companion.cli import main
+from companion.files.revision import Revision
 from companion.project import Project
 from companion.records.store import Store
 from support.projects import tree
@@ -104,3 +107,12 @@ def test_a_fault_of_the_program_is_not_hidden(say: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr(Store, "verify", fail)
     with pytest.raises(KeyError, match="a fault"):
         say("verify")
+
+
+def test_version_and_revision_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("companion.cli.app.of_the_code", lambda: Revision("0123456789abcdef", "2026-01-31", True))
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"companion {__version__}, revision 0123456789ab of 2026-01-31, with changes\n"
+    monkeypatch.setattr("companion.cli.app.of_the_code", lambda: None)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"companion {__version__}, of no known revision\n"

@@ -28,6 +28,7 @@ QUICK = [
     "decoupled-memory",
     "chain",
     "store",
+    "quick",
 ]
 KEYS = {"variant", "value", "unit", "ratio", "seconds", "spread", "gflops", "of_peak", "reason"}
 

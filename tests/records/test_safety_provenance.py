@@ -25,6 +25,7 @@ INDIFFERENT = {
     "workspace.py",
     "weights.py",
     "digests.py",
+    "revision.py",
     "whole.py",
     "documents.py",
     "quoting.py",
@@ -34,7 +35,7 @@ INDIFFERENT = {
 """Names of files that training imports and on which no number hangs: folders, and how results are kept."""
 
 PROBE = """
-import json, subprocess, sys
+import json, shutil, subprocess, sys
 from pathlib import Path
 import torch
 import companion
@@ -43,6 +44,7 @@ from companion.records import provenance
 from companion.runs.spec import RunSpec
 
 package = Path(companion.__file__).parent
+root = package.parents[1]
 loaded = [Path(m.__file__) for n, m in list(sys.modules.items()) if n.split(".")[0] == "companion" and m.__file__]
 files = sorted({*loaded, *package.rglob("*.[ch]"), *(package / "data").rglob("*.py")})
 
@@ -57,7 +59,7 @@ def tree():
 
 def git(*arguments):
     name = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-    done = subprocess.run(["git", "-C", str(package), *name, *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run(["git", "-C", str(root), *name, *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 before = digest()
@@ -69,8 +71,24 @@ for file in files:
     file.write_bytes(text)
 found["the same again"] = digest() == before
 
+def foreign(place, *names):
+    # what we say in a repository that begins in a place, and has nothing of the project but these files, if any
+    subprocess.run(["git", "-C", str(place), "init", "-q"], check=True)
+    (place / "notes.txt").write_text("of something else")
+    subprocess.run(["git", "-C", str(place), "add", "notes.txt", *names], check=True)
+    made = ["git", "-C", str(place), "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "-m", "x"]
+    subprocess.run(made, check=True)
+    told = tree()
+    shutil.rmtree(place / ".git")
+    (place / "notes.txt").unlink()
+    return told
+
 trees = {"none": tree()}
+trees["around"] = foreign(root.parent)
+trees["around, with all files"] = foreign(root.parent, root.name)
+trees["beside"] = foreign(root)
 git("init", "-q")
+trees["no commit"] = tree()
 git("add", ".")
 git("commit", "-q", "-m", "all")
 trees["head"] = git("rev-parse", "HEAD")
@@ -90,8 +108,9 @@ def found(tmp_path_factory):
     if shutil.which("git") is None:
         pytest.skip("no git")
     folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(PACKAGE, folder / "companion", ignore=shutil.ignore_patterns("__pycache__"))
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    source = folder / "unpacked" / "src"
+    shutil.copytree(PACKAGE, source / "companion", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     environment["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         environment.pop(name, None)
@@ -117,10 +136,16 @@ def test_a_digest_depends_on_nothing_else(found):
 
 def test_a_tree_is_clean_or_dirty_or_no_tree_at_all(found):
     trees = found["trees"]
-    assert trees["none"] == [None, None]
+    assert trees["none"] == trees["no commit"] == [None, None]
     assert trees["clean"] == [trees["head"], False]
     assert trees["changed"] == [trees["head"], True]
     assert trees["new file"] == [trees["head"], True]
+
+
+@pytest.mark.parametrize("place", ["around", "around, with all files", "beside"])
+def test_the_revision_of_something_else_is_none(found, place):
+    """A tree that lies, unpacked, in another repository has no revision, though git would tell one."""
+    assert found["trees"][place] == [None, None]
 
 
 def test_a_record_names_what_trained_it(tmp_path):

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
 
+from companion import __version__
 from companion.cli import bench, book, data, exhibits, gates, plan, records, run, verdicts
 from companion.cli.output import UsageError, say
+from companion.files.revision import of_the_code
 
 __all__ = ["app", "main"]
 
@@ -24,6 +27,25 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        found = of_the_code()
+        print(f"companion {__version__}, {f'revision {found}' if found else 'of no known revision'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _companion(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell version and revision, and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("list")(exhibits.list_exhibits)
 app.command("run")(run.run)
 app.command("status")(exhibits.status)

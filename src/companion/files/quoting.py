@@ -35,6 +35,6 @@ def one_line(name: str) -> str:
     r"""A name as it is if it can be printed and is no longer than :data:`LONGEST`, else what :func:`brief` shows of it.
 
     >>> one_line("x.json"), one_line("a\nb")
-    ('x.json', "a\\nb")
+    ('x.json', 'a\\nb')
     """
     return name if name.isprintable() and len(name) <= LONGEST else brief(name)[1:-1]

@@ -17,6 +17,10 @@ def label_alignment(H: Float[Tensor, "N N"], y: Float[Tensor, "N"]) -> float:
 
     Raises:
         ValueError: ``H`` is not positive definite to working precision.
+
+    Example:
+        >>> label_alignment(torch.eye(4), torch.tensor([1.0, -1.0, 1.0, -1.0]))
+        16.0
     """
     factor, failed = torch.linalg.cholesky_ex(H / H.trace())
     if int(failed):

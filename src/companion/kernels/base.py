@@ -36,6 +36,12 @@ def layer_kernels(
         gates1: a stack of gates, hard or soft.
         gates2: another; ``None`` means ``gates1``.
         normalise: divide by the number of units, so that the kernel is the fraction that is active for both.
+
+    Example:
+        >>> import torch
+        >>> layer_kernels([torch.tensor([[1.0, 1.0], [1.0, 0.0]])])
+        [tensor([[2., 1.],
+                [1., 1.]])]
     """
     kernels = [gram(a, b) for a, b in zip(gates1, gates1 if gates2 is None else gates2, strict=True)]
     return [H / G[0].numel() for H, G in zip(kernels, gates1, strict=True)] if normalise else kernels
@@ -50,5 +56,12 @@ def overlap(
     """``Lambda = prod_l H_l``: the paths *from one input node* that are active for both, in fully connected networks.
 
     The paths active for both, over all input nodes, are ``d_in`` times as many (Paper A, Definition 4.2).
+
+    Example:
+        >>> import torch
+        >>> gates = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+        >>> overlap([gates, gates])
+        tensor([[4., 1.],
+                [1., 1.]])
     """
     return reduce(torch.mul, layer_kernels(gates1, gates2, normalise=normalise))

@@ -17,6 +17,10 @@ def beta_fc(d: int, sigma: float) -> float:
 
     With independent symmetric weights of variance ``sigma**2``, ``E[K_v] = beta H`` at every width
     (Paper A, Theorem 4.1; Paper B, Theorem 5.1 (i)).
+
+    Example:
+        >>> beta_fc(d=3, sigma=0.5)
+        0.1875
     """
     return d * sigma ** (2 * (d - 1))
 
@@ -44,7 +48,13 @@ def beta_residual(J: Iterable[int], d_blk: int, sigma: float, pre: Iterable[floa
 
 
 def angles(x1: Float[Tensor, "N D"], x2: Float[Tensor, "M D"] | None = None) -> Float[Tensor, "N M"]:
-    """Angles between all pairs of examples, in radians, accurate near 0 and pi: ``2 atan2(|u - v|, |u + v|)``."""
+    """Angles between all pairs of examples, in radians, accurate near 0 and pi: ``2 atan2(|u - v|, |u + v|)``.
+
+    Example:
+        >>> angles(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        tensor([[0.0000, 1.5708],
+                [1.5708, 0.0000]])
+    """
     u1 = x1 / x1.norm(dim=1, keepdim=True)
     u2 = u1 if x2 is None else x2 / x2.norm(dim=1, keepdim=True)
     mode = "donot_use_mm_for_euclid_dist"
@@ -52,7 +62,12 @@ def angles(x1: Float[Tensor, "N D"], x2: Float[Tensor, "M D"] | None = None) -> 
 
 
 def co_activity(theta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """``1/2 - theta / (2 pi)``: how often a random half-space holds both of two vectors at angle ``theta``."""
+    """``1/2 - theta / (2 pi)``: how often a random half-space holds both of two vectors at angle ``theta``.
+
+    Example:
+        >>> co_activity(torch.tensor([0.0, pi / 2, pi]))
+        tensor([0.5000, 0.2500, 0.0000])
+    """
     return 0.5 - theta / (2 * pi)
 
 
@@ -60,6 +75,10 @@ def next_angle(theta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Angle after one infinitely wide random ReLU layer: ``cos theta' = (sin theta + (pi - theta) cos theta) / pi``.
 
     Evaluated through ``sin^2(theta' / 2)``, so that small angles keep their digits.
+
+    Example:
+        >>> next_angle(torch.tensor([0.0, pi]))
+        tensor([0.0000, 1.5708])
     """
     series = theta**3 / 3 * (1 - theta**2 / 10 + theta**4 / 280)
     lost = torch.where(theta < 0.1, series, torch.sin(theta) - theta * torch.cos(theta))

@@ -107,6 +107,11 @@ def count_paths(architecture: Architecture) -> int:
 
     Raises:
         ValueError: more than one output.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> count_paths(fully_connected((4,), width=3, depth=4))
+        108
     """
     _require_one_output(architecture)
     positions = prod(architecture.input_shape[1:])
@@ -161,12 +166,31 @@ def neural_path_features(
     gates: Sequence[Float[Tensor, "N ..."]],
     mask: Float[Tensor, "N ..."] | None = None,
 ) -> Float[Tensor, "N P"]:
-    """``phi_x(p) = x(source of p) A(x, p)``, one entry per path (Paper A, Eq. 3); arguments as in :func:`activity`."""
+    """``phi_x(p) = x(source of p) A(x, p)``, one entry per path (Paper A, Eq. 3); arguments as in :func:`activity`.
+
+    Example:
+        The output is the inner product of features and values (Paper A, Proposition 2.1):
+
+        >>> from companion.networks.families import fully_connected
+        >>> network = fully_connected((1,), width=2, depth=2, bias=False)
+        >>> params = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> paths = enumerate_paths(network)
+        >>> phi = neural_path_features(paths, torch.tensor([[5.0]]), [torch.tensor([[1.0, 0.0]])])
+        >>> phi, phi @ neural_path_values(paths, params)
+        (tensor([[5., 0.]]), tensor([10.]))
+    """
     return x.flatten(1)[:, paths.source] * activity(paths, gates, mask)
 
 
 def neural_path_values(paths: Paths, params: Params) -> Float[Tensor, "P"]:
-    """``v(p)``: the product of a path's weights and constants (Paper A, Eq. 4; Paper B, Definition 3.5)."""
+    """``v(p)``: the product of a path's weights and constants (Paper A, Eq. 4; Paper B, Definition 3.5).
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> params = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> neural_path_values(enumerate_paths(fully_connected((1,), width=2, depth=2, bias=False)), params)
+        tensor([ 2., -3.])
+    """
     v = paths.scale.to(params["weight.0"].dtype)
     for l, weight in enumerate(paths.weights):
         v = v * torch.where(weight == ABSENT, 1.0, params[f"weight.{l}"].flatten()[weight.clamp(min=0)])

@@ -26,7 +26,13 @@ __all__ = ["ARCHITECTURES", "Family", "build", "circular_cnn", "fully_connected"
 
 
 def fully_connected(input_shape: Shape, width: int, depth: int, classes: int = 1, *, bias: bool = True) -> Architecture:
-    """``depth`` weight layers, all hidden ones ``width`` wide (Paper A, Table 1)."""
+    """``depth`` weight layers, all hidden ones ``width`` wide (Paper A, Table 1).
+
+    Example:
+        >>> network = fully_connected((4,), width=3, depth=4)
+        >>> network.depth, network.gated_layers, network.gate_shapes()
+        (4, 3, ((3,), (3,), (3,)))
+    """
     hidden: tuple[Layer, ...] = (Dense(width),) * (depth - 1)
     flatten: tuple[Layer, ...] = (Flatten(),) if len(input_shape) > 1 else ()
     return Architecture(input_shape, flatten + hidden, classes, bias)
@@ -41,6 +47,10 @@ def circular_cnn(
 
     Raises:
         ValueError: no convolution, or no dense layer (the output layer is the last of the ``d_fc``).
+
+    Example:
+        >>> circular_cnn(d_in=5, w_cv=2, w=3, d_cv=2, d_fc=1).gate_shapes()
+        ((3, 5), (3, 5))
     """
     require(d_cv >= 1 and d_fc >= 1, f"d_cv and d_fc must be at least 1, not {d_cv} and {d_fc}")
     convolutions: tuple[Layer, ...] = (CircularConv(w, w_cv),) * d_cv
@@ -62,6 +72,10 @@ def residual(d_in: int, w: int, d_blk: int, pre: Sequence[float], post: Sequence
 
     Raises:
         ValueError: ``pre`` and ``post`` of different lengths, or an empty block.
+
+    Example:
+        >>> residual(d_in=4, w=3, d_blk=2, pre=[1.0], post=[0.5]).depth
+        6
     """
     require(len(pre) == len(post), f"each skip has one pre and one post, not {len(pre)} and {len(post)} in all")
     require(d_blk >= 1, f"a block has at least one weight layer, not {d_blk}")

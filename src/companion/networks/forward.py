@@ -74,6 +74,12 @@ def trace(
 
     Raises:
         ValueError: wrong number of gates, or ``layers`` that the network does not have.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> params = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> trace(fully_connected((1,), width=2, depth=2, bias=False), params, torch.tensor([[5.0]])).G
+        (tensor([[1., 0.]]),)
     """
     gate = gate or HardGate()
     run, output = _pass(architecture, params, x, gates, gate, layers)
@@ -93,6 +99,14 @@ def forward(
 
     With ``training``, layers that normalise do so by this very batch, and move their running statistics in ``params``
     towards its own, in place; otherwise they use those.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> network = fully_connected((1,), width=2, depth=2, bias=False)
+        >>> params = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> x = torch.tensor([[5.0]])
+        >>> forward(network, params, x), forward(network, params, x, gates=[torch.tensor([[1.0, 1.0]])])
+        (tensor([[10.]]), tensor([[-5.]]))
     """
     return _pass(architecture, params, x, gates, gate or HardGate(), keep=False, training=training)[1]
 
@@ -119,6 +133,13 @@ def gate_stack(
 
     Returns:
         One tensor for each of :meth:`~companion.networks.architectures.Architecture.gate_shapes`.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> network = fully_connected((1,), width=2, depth=2, bias=False)
+        >>> gate_stack(network, {"weight.0": torch.tensor([[1.0, -1.0]])}, torch.tensor([[5.0], [-5.0]]), HardGate())
+        [tensor([[1., 0.],
+                [0., 1.]])]
     """
     run = _Run(architecture, params, None, inner or HardGate(), None, keep=True, training=training)
     run(architecture.layers, x)

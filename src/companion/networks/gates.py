@@ -16,7 +16,12 @@ __all__ = ["Gate", "HardGate", "OpenGate", "SoftGate"]
 
 @dataclass(frozen=True)
 class HardGate:
-    """``G = 1`` where ``q > 0``, else ``0`` (Paper A, Section 2.1).  Its derivative is zero."""
+    """``G = 1`` where ``q > 0``, else ``0`` (Paper A, Section 2.1).  Its derivative is zero.
+
+    Example:
+        >>> HardGate()(torch.tensor([-1.0, 0.0, 2.0]))
+        tensor([0., 0., 1.])
+    """
 
     def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Gates of ``q``, same shape and dtype."""
@@ -32,6 +37,10 @@ class SoftGate:
     """``G = (1 + eps) / (1 + exp(-beta q))`` (Paper A, Section 2.1; its code adds ``eps``).
 
     Paper A's code uses ``beta = 4, eps = 0.1``, Papers B and C ``beta = 10, eps = 0``.
+
+    Example:
+        >>> SoftGate(beta=4.0, eps=0.0)(torch.tensor([0.0, 10.0]))
+        tensor([0.5000, 1.0000])
     """
 
     beta: float = 4.0
@@ -48,7 +57,12 @@ class SoftGate:
 
 @dataclass(frozen=True)
 class OpenGate:
-    """``G = 1`` everywhere: what stands between the layers of a linear network (Paper C, Section 5)."""
+    """``G = 1`` everywhere: what stands between the layers of a linear network (Paper C, Section 5).
+
+    Example:
+        >>> OpenGate()(torch.tensor([-1.0, 2.0]))
+        tensor([1., 1.])
+    """
 
     def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Gates of ``q``, same shape and dtype."""

@@ -32,6 +32,12 @@ def initialise(
 
     Raises:
         ValueError: unknown scheme, or ``sigma`` missing or not wanted.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> params = initialise(fully_connected((4,), width=3, depth=2), torch.Generator().manual_seed(0))
+        >>> {name: tuple(value.shape) for name, value in params.items()}
+        {'weight.0': (4, 3), 'bias.0': (3,), 'weight.1': (3, 1), 'bias.1': (1,)}
     """
     if scheme not in ("glorot", "fan-in", "normal", "sign"):
         raise ValueError(f"unknown initialisation {scheme!r}: valid are glorot, fan-in, normal, sign")
@@ -61,6 +67,13 @@ def running(params: Params) -> Params:
 
 
 def hidden_only(architecture: Architecture, params: Params) -> Params:
-    """The parameters without the output layer: a feature network has none."""
+    """The parameters without the output layer: a feature network has none.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> network = fully_connected((4,), width=3, depth=2, bias=False)
+        >>> list(hidden_only(network, initialise(network, torch.Generator().manual_seed(0))))
+        ['weight.0']
+    """
     last = f".{architecture.gated_layers}"
     return {name: value for name, value in params.items() if not name.endswith(last)}

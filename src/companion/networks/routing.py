@@ -13,7 +13,12 @@ __all__ = ["Routing", "check_permutation", "permute", "roll", "rotate", "tile", 
 
 
 def check_permutation(order: Sequence[int], layers: int) -> tuple[int, ...]:
-    """``order`` as a tuple, if it is a permutation of ``0 .. layers - 1``; otherwise ``ValueError``."""
+    """``order`` as a tuple, if it is a permutation of ``0 .. layers - 1``; otherwise ``ValueError``.
+
+    Example:
+        >>> check_permutation([2, 0, 1], 3)
+        (2, 0, 1)
+    """
     if sorted(order) != list(range(layers)):
         raise ValueError(f"a gate permutation of {layers} layers holds each of 0..{layers - 1} once, not {list(order)}")
     return tuple(int(l) for l in order)
@@ -24,6 +29,11 @@ def permute(gates: Sequence[Tensor], order: Sequence[int]) -> list[Tensor]:
 
     Raises:
         ValueError: ``order`` is no permutation of the layers, or gates of unlike shape would change places.
+
+    Example:
+        >>> first, second = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+        >>> permute([first, second], [1, 0])
+        [tensor([[0., 1.]]), tensor([[1., 0.]])]
     """
     order = check_permutation(order, len(gates))
     for l, source in enumerate(order):
@@ -36,7 +46,12 @@ def permute(gates: Sequence[Tensor], order: Sequence[int]) -> list[Tensor]:
 
 
 def tile(gates: Sequence[Tensor], times: int, axis: int = 1) -> list[Tensor]:
-    """Repeat every layer's units along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling)."""
+    """Repeat every layer's units along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling).
+
+    Example:
+        >>> tile([torch.tensor([[1.0, 0.0]])], 2)
+        [tensor([[1., 0., 1., 0.]])]
+    """
     return [torch.cat([g] * times, dim=axis) for g in gates]
 
 
@@ -52,7 +67,12 @@ def rotate(gates: Sequence[Tensor], shifts: Sequence[int]) -> list[Tensor]:
 
 
 def roll(gates: Sequence[Tensor], shift: int) -> list[Tensor]:
-    """Rotate the units of every layer ``[N, W]``: unit ``i`` receives the gate of unit ``i + shift``."""
+    """Rotate the units of every layer ``[N, W]``: unit ``i`` receives the gate of unit ``i + shift``.
+
+    Example:
+        >>> roll([torch.tensor([[1.0, 0.0, 0.0]])], 1)
+        [tensor([[0., 0., 1.]])]
+    """
     return [torch.roll(g, -shift, 1) for g in gates]
 
 
@@ -81,6 +101,11 @@ class Routing:
 
     Raises:
         ValueError: one sentence that says what is valid.
+
+    Example:
+        >>> gates = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])]
+        >>> Routing(permutation=(1, 0), tiles=2).apply(gates)
+        [tensor([[0., 1., 0., 1.]]), tensor([[1., 0., 1., 0.]])]
     """
 
     permutation: tuple[int, ...] | None = None

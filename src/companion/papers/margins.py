@@ -17,7 +17,12 @@ def rules() -> dict[str, Any]:
 
 
 def margin(dataset: str) -> float:
-    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed."""
+    """How many percentage points count as the same on a dataset; ``ValueError`` where no margin was fixed.
+
+    Example:
+        >>> margin("mnist"), margin("cifar10")
+        (0.25, 1.0)
+    """
     points = rules()["points"]
     if dataset not in points:
         raise ValueError(f"no margin was fixed for {dataset!r}: there are margins for {', '.join(points)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import platform
 import resource
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 
 from companion.data import DATASETS
 from companion.files.digests import digest_of
+from companion.files.revision import of_the_code
 from companion.runs.spec import RunSpec
 
 __all__ = ["device_name", "processor", "provenance", "sources_digest"]
@@ -94,13 +94,6 @@ def processor(*fields: str) -> str:
 
 @functools.cache
 def _revision() -> tuple[str | None, bool | None]:
-    """The code's revision and whether the tree had changes; nothing where git or a repository is missing."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(PACKAGE), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "."))
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
+    """The code's revision and whether the package had changes; nothing where it is not in its own repository."""
+    found = of_the_code()
+    return (None, None) if found is None else (found.commit, found.changed)

@@ -31,7 +31,13 @@ class Weights:
 
 
 def weights_digest(params: Params) -> str:
-    """SHA-256 over names and float32 bytes of parameters, the first sixteen digits."""
+    """SHA-256 over names and float32 bytes of parameters, the first sixteen digits.
+
+    Example:
+        >>> import torch
+        >>> weights_digest({"weight.0": torch.zeros(1)})
+        '7d706aaa09b604d1'
+    """
     digest = hashlib.sha256()
     for name in sorted(params):
         digest.update(name.encode())

@@ -90,7 +90,12 @@ def _cell(value: object) -> str:
 
 
 def plus_minus(mean: float | None, std: float | None) -> str:
-    """``97.85 ± 0.09``; a dash where there is no mean."""
+    """``97.85 ± 0.09``; a dash where there is no mean.
+
+    Example:
+        >>> plus_minus(97.851, 0.09), plus_minus(None, None)
+        ('97.85 ± 0.09', '–')
+    """
     if mean is None or pd.isna(mean):
         return "–"
     return f"{mean:.2f}" + ("" if std is None or pd.isna(std) else f" ± {std:.2f}")
@@ -103,13 +108,22 @@ def between(values: pd.Series, digits: int = 2, sign: str = "") -> str:
         values: the numbers.
         digits: behind the point.
         sign: ``+`` for differences, which show theirs.
+
+    Example:
+        >>> between(pd.Series([98.02, 97.85]))
+        '97.85 to 98.02'
     """
     low, high = (f"{value:{sign}.{digits}f}" for value in (values.min(), values.max()))
     return low if low == high else f"{low} to {high}"
 
 
 def signed(line: Mapping[str, Any]) -> str:
-    """``+0.12 (-0.03 to +0.27)`` from ``difference, low, high``; a dash where there is none."""
+    """``+0.12 (-0.03 to +0.27)`` from ``difference, low, high``; a dash where there is none.
+
+    Example:
+        >>> signed({"difference": 0.12, "low": -0.03, "high": 0.27})
+        '+0.12 (-0.03 to +0.27)'
+    """
     if line.get("difference") is None:
         return "–"
     difference, low, high = (f"{round(line[name], 2) + 0.0:+.2f}" for name in ("difference", "low", "high"))

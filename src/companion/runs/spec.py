@@ -49,6 +49,15 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     Raises:
         SpecError: one sentence that says what is valid.
+
+    Example:
+        >>> spec = RunSpec(dataset="digits", regime="FL", seed=3)
+        >>> str(spec.teacher.regime), spec.teacher.seed
+        ('ReLU', 3)
+        >>> RunSpec(optimiser="lion")
+        Traceback (most recent call last):
+            ...
+        companion.runs.fields.SpecError: unknown optimiser 'lion': valid are sgd, adam, rmsprop
     """
 
     def __post_init__(self) -> None:

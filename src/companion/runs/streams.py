@@ -11,6 +11,12 @@ __all__ = ["stream"]
 
 
 def stream(seed: int, *names: str | int) -> torch.Generator:
-    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``noise``, ``order`` and epoch."""
+    """An independent CPU generator for each seed and name: ``feature``, ``value``, ``noise``, ``order`` and epoch.
+
+    Example:
+        >>> first, again, other = (int(stream(*of).initial_seed()) for of in ((0, "value"), (0, "value"), (0, "order")))
+        >>> first == again, first == other
+        (True, False)
+    """
     digest = hashlib.sha256(json.dumps([seed, *names]).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

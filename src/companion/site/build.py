@@ -106,7 +106,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import RecordError, Store
-    from companion.site import pages, performance, playground
+    from companion.site import about, pages, performance, playground, times
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard, uncounted
     from companion.verdicts.tree import trees
@@ -123,6 +123,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
     page = project.root / "book" / "performance.md"
+    measured = performance.results(project.root / BENCHMARKS / "results")
     return {
         "headline.md": pages.headline(headline(entries), grown, left),
         "scorecard.md": pages.scorecard(lines, places, grown, shown, pages.headline(headline(entries), left=left)),
@@ -130,8 +131,10 @@ def generated_pages(project: Project) -> dict[str, str]:
         "errata.md": pages.errata(),
         "tree.json": json.dumps(grown, indent=1) + "\n",
         "playground.svg": playground.picture(),
+        **about.pages(project),
+        **times.pages(measured, [e for e in EXHIBITS.values() if e.chapter in here]),
         **performance.pages(
-            performance.results(project.root / BENCHMARKS / "results"),
+            measured,
             performance.targets(project.root / BENCHMARKS / "targets.json"),
             performance.included(page.read_text(encoding="utf-8")) if page.is_file() else (),
         ),

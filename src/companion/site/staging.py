@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from companion.files.digests import digest_of
 from companion.project import Project
 from companion.site import notebooks
+from companion.site.about import revision_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -35,6 +36,8 @@ __all__ = [
 SOURCES = ("_config.yml", "_toc.yml", "book")
 PACKAGE = Path(__file__).parents[1]
 BENCHMARKS = "benchmarks"
+ABOUT = ("CITATION.cff", "CHANGELOG.md")
+"""Files of which generated pages are made, beside records and benchmarks."""
 GENERATED = Path("book/generated")
 """Where generated pages lie in the sources; a plain ``jupyter-book build .`` leaves them in the checkout."""
 
@@ -42,18 +45,18 @@ Tell = Callable[[str], None]
 
 
 def inputs_digest(project: Project, committed: bool = False) -> str:
-    """SHA-256 over everything that the site depends on: sources, chapters, records, package, environment.
+    """SHA-256 over everything that the site depends on: sources, chapters, records, revision, package, environment.
 
     Args:
         project: the checkout.
         committed: whether chapters are rendered as they are committed; what they offer is then an input too.
     """
     files = _package_files(project)
-    files += [path for name in (*SOURCES, BENCHMARKS) for path in _files(project.root / name)]
+    files += [path for name in (*SOURCES, BENCHMARKS, *ABOUT) for path in _files(project.root / name)]
     files += [*_files(project.notebooks), *_files(project.results)]
     if committed:
         files += _files(project.build / "downloads")
-    return _digest(project, files, "committed" if committed else "")
+    return _digest(project, files, f"{'committed' if committed else ''} {revision_of(project)}")
 
 
 def chapter_digest(project: Project, chapter: Path) -> str:

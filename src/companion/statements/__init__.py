@@ -57,7 +57,12 @@ CHECKS: Mapping[str, Checker] = MappingProxyType(_in_order())
 
 
 def module_of(id: str) -> str:
-    """The module that checks a statement, by its full name; ``KeyError`` where no check does."""
+    """The module that checks a statement, by its full name; ``KeyError`` where no check does.
+
+    Example:
+        >>> module_of("A-P2.1")
+        'companion.statements.features'
+    """
     for module in _MODULES.values():
         if id in module.CHECKS:
             return module.__name__

@@ -148,6 +148,10 @@ def near(found: Sequence[float], printed: float, within: float) -> str:
 
     Raises:
         ValueError: fewer than two scores.
+
+    Example:
+        >>> near([97.9, 98.0, 98.1], printed=98.0, within=1.0)
+        'within the margin'
     """
     gap = paired_difference([printed] * len(found), found)
     return NEAR[equivalence(gap, within, rules()["interval_confidence"])]

@@ -112,7 +112,13 @@ class Difference:
 
 
 def summarise(scores: Sequence[float]) -> Summary:
-    """Mean, std, n and the half width of the 95% interval of at least one score; ``ValueError`` if there is none."""
+    """Mean, std, n and the half width of the 95% interval of at least one score; ``ValueError`` if there is none.
+
+    Example:
+        >>> summary = summarise([97.0, 98.0, 99.0])
+        >>> round(summary.mean, 2), round(summary.std, 2), summary.n, round(summary.half_width, 2)
+        (98.0, 0.82, 3, 2.48)
+    """
     values = np.asarray(scores, dtype=float)
     n = len(values)
     if n == 0:
@@ -125,7 +131,13 @@ def summarise(scores: Sequence[float]) -> Summary:
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:
-    """Mean of ``b - a`` over pairs (runs of one seed); ``ValueError`` unless there are at least two."""
+    """Mean of ``b - a`` over pairs (runs of one seed); ``ValueError`` unless there are at least two.
+
+    Example:
+        >>> difference = paired_difference([97.0, 98.0, 99.0], [97.5, 98.6, 99.4])
+        >>> round(difference.mean, 2), difference.df
+        (0.5, 2)
+    """
     if len(a) != len(b) or len(a) < 2:
         raise ValueError(f"paired scores must be as many on both sides, at least two, not {len(a)} and {len(b)}")
     gaps = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
@@ -137,7 +149,12 @@ Published = tuple[float, float | None, float | None]
 
 
 def welch_difference(a: Published, b: Published) -> Difference:
-    """Mean of ``b`` minus mean of ``a`` by Welch, from published figures; exact if neither has a spread."""
+    """Mean of ``b`` minus mean of ``a`` by Welch, from published figures; exact if neither has a spread.
+
+    Example:
+        >>> welch_difference((97.0, None, None), (98.5, None, None))
+        Difference(mean=1.5, error=0.0, df=inf)
+    """
     errors = [std**2 / (n - 1) if std and n and n > 1 else 0.0 for _, std, n in (a, b)]  # std^2 n / (n - 1) / n
     total = sum(errors)
     parts = sum(e**2 / (n - 1) for e, (_, _, n) in zip(errors, (a, b), strict=True) if e and n)
@@ -154,6 +171,11 @@ def equivalence(difference: Difference, within: float, confidence: float | None 
         difference: estimated.
         within: the margin.
         confidence: of the interval, where it is another.
+
+    Example:
+        >>> near, far = Difference(0.1, 0.05, 4), Difference(2.0, 0.05, 4)
+        >>> [str(equivalence(one, within=0.25)) for one in (near, far, Difference(0.2, 0.3, 4))]
+        ['reproduced', 'not reproduced', 'inconclusive']
     """
     low, high = difference.interval(rules()["equivalence_confidence"] if confidence is None else confidence)
     if -within < low and high < within:
@@ -162,7 +184,12 @@ def equivalence(difference: Difference, within: float, confidence: float | None 
 
 
 def above(difference: Difference, bound: float) -> float:
-    """One-sided p-value of the hypothesis that the difference is at most ``bound``."""
+    """One-sided p-value of the hypothesis that the difference is at most ``bound``.
+
+    Example:
+        >>> round(above(Difference(2.0, 0.5, 4), bound=1.0), 3)
+        0.058
+    """
     if difference.error == 0:
         return 0.0 if difference.mean > bound else 1.0
     return float(distributions.t.sf((difference.mean - bound) / difference.error, difference.df))
@@ -177,6 +204,10 @@ def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:
 
     Raises:
         ValueError: the family is smaller than the tests that are in it.
+
+    Example:
+        >>> holm([0.01, 0.04])
+        [0.02, 0.04]
     """
     family = len(p_values) if family is None else family
     if family < len(p_values):
