@@ -267,7 +267,12 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, validated anew."""
-        return self.from_dict({**{name: getattr(self, name) for name in _fields(type(self)).defaults}, **changes})
+        return self.changed(changes)
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """The same as :meth:`replace`, for changes whose names may be anything."""
+        own = {name: getattr(self, name) for name in _fields(type(self)).defaults}
+        return self.from_dict({**own, **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that differ from their defaults, as JSON values: what a record stores and the key hashes."""
