@@ -16,14 +16,14 @@ import torch
 
 from companion.data import DataError
 from companion.exhibits import EXHIBITS, PROFILES
+from companion.exhibits.request import request
 from companion.files.console import answer, silence, tell
 from companion.files.quoting import brief
 from companion.project import workspace_folder
 from companion.records.store import Record, RecordError, Store
+from companion.runs.machine import threads_of
 from companion.runs.spec import RunSpec
-from companion.training.machine import threads_of
 from companion.training.queue import barren, run_missing, sound, with_sources
-from companion.training.request import request
 from companion.training.workspace import Workspace
 
 __all__ = ["main"]

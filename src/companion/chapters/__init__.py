@@ -12,12 +12,12 @@ import torch
 from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.chapters.chapter import Chapter
 from companion.exhibits import cells, exhibit
+from companion.exhibits.request import request
 from companion.files.whole import writable
 from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.records.store import Store
 from companion.training.kernels import measure_missing
 from companion.training.queue import run_missing, sound
-from companion.training.request import request
 from companion.training.workspace import Workspace
 
 __all__ = ["live", "open_chapter"]

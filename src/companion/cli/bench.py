@@ -33,7 +33,7 @@ def bench(
     from companion.costs.bench import RESULTS, Options, keep, load, machine, measure
     from companion.files.whole import writable
     from companion.project import find
-    from companion.training.machine import threads_of
+    from companion.runs.machine import threads_of
 
     project = find()
     known = load(project.root)

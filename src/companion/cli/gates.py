@@ -88,7 +88,7 @@ def gates(
     from companion.decoupling.named import load_weights, model_named
     from companion.decoupling.rows import rows_of
     from companion.files.whole import writable
-    from companion.training.machine import device_of, threads_of
+    from companion.runs.machine import device_of, threads_of
     from companion.verdicts.information import gate_information
 
     torch.set_num_threads(threads_of(threads))

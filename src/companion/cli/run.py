@@ -97,8 +97,8 @@ def run(
     from companion.exhibits import EXHIBITS
     from companion.files.whole import writable
     from companion.project import find
+    from companion.runs.machine import threads_of
     from companion.site.run import execute_chapter, joint, plan
-    from companion.training.machine import threads_of
 
     project = find()
     if exhibit == ALL and (output or parameter):
@@ -244,8 +244,8 @@ def kernels(
     from companion.exhibits import cells
     from companion.project import workspace_folder
     from companion.runs.fields import SpecError
+    from companion.runs.machine import device_of
     from companion.training.kernels import measure_missing
-    from companion.training.machine import device_of
     from companion.training.workspace import Workspace
 
     records = store_of(store)

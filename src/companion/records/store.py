@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from companion.files import documents
 from companion.files.quoting import brief, one_line
-from companion.files.whole import writable, write
+from companion.files.whole import write
 from companion.networks.forward import Params
 from companion.records import schema
 from companion.records.errors import RecordError
@@ -223,12 +223,6 @@ class Store:
         text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
         write(path, text, replace=False)
         return path
-
-    def check(self) -> None:
-        """Raise ``OSError``, which names the folder, unless records and what stands beside them can be written."""
-        beside = (self.weights_path("").parent, self.pictures_path("").parent)
-        for folder in (self.folder, *(folder for folder in beside if os.path.lexists(folder))):
-            writable(folder, "--store DIR")
 
     def weights_path(self, key: str) -> Path:
         """Where the weights of a run are kept, whether or not they are."""

@@ -14,6 +14,7 @@ from typing import Any
 from companion.costs.flops import epoch_flops
 from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, exhibit
+from companion.exhibits.request import request
 from companion.files.quoting import brief
 from companion.project import Project, workspace_folder
 from companion.records.store import Record, Store
@@ -23,7 +24,6 @@ from companion.site import notebooks
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress
 from companion.training.queue import run_missing, with_sources
-from companion.training.request import request
 from companion.training.workspace import Workspace
 
 __all__ = ["Meter", "Plan", "chapter_parameters", "execute_chapter", "joint", "plan", "train_missing"]

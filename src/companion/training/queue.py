@@ -98,7 +98,6 @@ def run_missing(
     for spec in missing:
         choose_backend(spec, backend, device)
     if missing:  # what cannot be written is found out now, not after the last epoch
-        store.check()
         workspace.check()
     leave = {source for spec in (*missing, *with_sources(others)) for source, _ in spec.sources.values()}
     trained = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -68,9 +69,16 @@ class Workspace:
         self.folder, self.store = Path(folder), store
 
     def check(self) -> None:
-        """Raise ``OSError``, which names the folder, unless checkpoints, weights and claims can be written."""
+        """Find out whether all can be written that training leaves, here and in the store.
+
+        Raises:
+            OSError: it cannot; the message names the folder.
+        """
+        beside = (self.store.weights_path("").parent, self.store.pictures_path("").parent)
+        for folder in (self.store.folder, *(folder for folder in beside if os.path.lexists(folder))):
+            writable(folder, "--store DIR")
         for name in ("checkpoints", "weights", "claims"):
-            writable(self.folder / name, "--out, or the variable COMPANION_CACHE,")
+            writable(self.folder / name, "--out DIR, or the variable COMPANION_CACHE,")
         with self.claim("probe"):  # file systems that cannot lock say so here
             pass
 

@@ -15,7 +15,7 @@ from companion.exhibits import Cell, Exhibit, cells, exhibit
 from companion.files.quoting import brief
 from companion.project import holder
 from companion.runs.fields import SpecError
-from companion.training.machine import device_of
+from companion.runs.machine import device_of
 
 __all__ = ["Request", "request"]
 

@@ -10,11 +10,11 @@ import pytest
 from companion import experiments, project
 from companion.chapters import open_chapter
 from companion.exhibits import EXHIBITS
+from companion.exhibits.request import request
 from companion.files.quoting import brief
 from companion.project import Project, holder
 from companion.runs.fields import SpecError
 from companion.site.run import plan
-from companion.training.request import request
 from support.projects import make_project, tree
 
 WRONG: list[tuple[dict[str, Any], str]] = [
