@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO, cast
@@ -22,25 +21,48 @@ OK, REFUSED, INTERRUPTED = 0, 2, 130
 """Exit codes: all is well, the system refuses what the user can mend, Ctrl-C."""
 
 
-class Forgiving:
-    """A stream like another, but what cannot be written is lost without an error."""
+class _Stream:
+    """A stream like another."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class Forgiving(_Stream):
+    """A stream like another, but what cannot be written is lost without an error."""
 
     def write(self, text: str) -> int:
         """Write, or do not."""
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(text)
+            self.stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush, or do not."""
         with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
+            self.stream.flush()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+
+class _Output(_Stream):
+    """Standard output, whose errors name it, and which remembers that it was refused, whoever caught the error."""
+
+    refused: OSError | None = None
+
+    def write(self, text: str) -> int:
+        return self._asked(lambda: self.stream.write(text))
+
+    def flush(self) -> None:
+        self._asked(self.stream.flush)
+
+    def _asked(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except OSError as error:
+            self.refused = OSError(error.errno, error.strerror, "standard output")
+            raise self.refused from None
 
 
 def answer(work: Callable[[], int], stopped: str = "Stopped.") -> int:
@@ -51,22 +73,37 @@ def answer(work: Callable[[], int], stopped: str = "Stopped.") -> int:
         stopped: what is said after Ctrl-C.
     """
     _prepare()
+    before, output = sys.stdout, _Output(sys.stdout)
+    sys.stdout = cast(TextIO, output)
     try:
-        code = work()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        tell(stopped)
-        code = INTERRUPTED
+        return _answer(work, output, stopped)
+    finally:
+        sys.stdout = before
+
+
+def _answer(work: Callable[[], int], output: _Output, stopped: str) -> int:
+    try:
+        try:
+            code = work()
+        except KeyboardInterrupt:
+            tell(stopped)
+            code = INTERRUPTED
+        except SystemExit:
+            output.flush()
+            if output.refused is None:
+                raise
+            raise output.refused from None
+        output.flush()
     except OSError as error:
-        refused = _refused()
-        if refused is not None:
-            silence(sys.stdout)
-        if isinstance(refused or error, BrokenPipeError) and (refused or _unread()):
+        if output.refused is None:
+            tell(sentence(error))
+            return REFUSED
+        error = output.refused
+        silence(output)
+        if isinstance(error, BrokenPipeError):
             return OK
-        tell(sentence(error) if refused is None else f"standard output cannot be written ({refused.strerror})")
+        tell(sentence(error))
         return REFUSED
-    if (refused := _refused()) is not None:  # of what was printed before the end, such as by Ctrl-C
-        silence(sys.stdout)
     return code
 
 
@@ -82,22 +119,14 @@ def sentence(error: OSError) -> str:
     return f"{one_line(os.fsdecode(error.filename))} cannot be read or written ({reason})"
 
 
-def silence(stream: TextIO) -> None:
+def silence(stream: Any) -> None:
     """From now on, what is written to a stream is lost: at its end the interpreter complains no more."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-def _prepare() -> None:
-    """Streams that take any letter, those that the shell has closed too."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(stream, _Output):
+        stream.refused = None
 
 
 def tell(text: str) -> None:
@@ -105,22 +134,15 @@ def tell(text: str) -> None:
     print(text, file=cast(TextIO, Forgiving(sys.stderr)), flush=True)
 
 
-def _refused() -> OSError | None:
-    """Why standard output does not take what is waiting for it; ``None`` where it does."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        return error
-    except ValueError:  # closed
-        pass
-    return None
-
-
-def _unread() -> bool:
-    """Whether standard output is a pipe whose reader is gone."""
-    try:
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), select.POLLOUT)
-        return any(events & select.POLLERR for _, events in poll.poll(0))
-    except (OSError, ValueError, AttributeError):
-        return False
+def _prepare() -> None:
+    """Streams that take any letter, those that the shell has closed too; a width that is no number is none."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("COLUMNS", "LINES"):
+        value = os.environ.get(name, "0")
+        if not (value.isascii() and value.isdecimal() and len(value) < 6):
+            del os.environ[name]
