@@ -6,7 +6,9 @@ costly to obtain are kept beside their record as well (:meth:`companion.records.
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +18,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from companion.files.whole import abandoned, writing
+from companion.files.whole import abandoned, writable, writing
 from companion.networks.forward import Params
 from companion.records.store import Store
 from companion.records.weights import Weights
@@ -65,6 +67,20 @@ class Workspace:
 
     def __init__(self, folder: Path | str, store: Store) -> None:
         self.folder, self.store = Path(folder), store
+
+    def check(self) -> None:
+        """Find out whether all can be written that training leaves, here and in the store.
+
+        Raises:
+            OSError: it cannot; the message names the folder.
+        """
+        beside = (self.store.weights_path("").parent, self.store.pictures_path("").parent)
+        for folder in (self.store.folder, *(folder for folder in beside if os.path.lexists(folder))):
+            writable(folder, "--store DIR")
+        for name in ("checkpoints", "weights", "claims"):
+            writable(self.folder / name, "--out DIR, or the variable COMPANION_CACHE,")
+        with self.claim("probe"):  # file systems that cannot lock say so here
+            pass
 
     def next_take(self, spec: RunSpec) -> int:
         """1, or more where the run is recorded already."""
@@ -116,6 +132,8 @@ class Workspace:
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
         """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``, ``feature/last``, ...)."""
+        for file in abandoned(self.folder / "weights" / f"{key}.pt"):  # who trains a run has claimed it
+            file.unlink(missing_ok=True)
         content = {"take": take, "models": {name: tuple(model) for name, model in models.items()}}
         _save(content, self.folder / "weights" / f"{key}.pt")
 
@@ -149,8 +167,10 @@ class Workspace:
 
 
 def _save(content: Any, path: Path) -> None:
+    packed = io.BytesIO()  # on a full disk, torch would say nothing of the disk
+    torch.save(content, packed)
     with writing(path) as file:
-        torch.save(content, file)
+        file.write(packed.getbuffer())
 
 
 def _load(path: Path, parse: Callable[[Any], T | None]) -> T | None:
