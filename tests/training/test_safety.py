@@ -108,7 +108,7 @@ def interrupt(lab: Laboratory, spec, monkeypatch, epoch: int, backend: str) -> N
         with pytest.raises(Interrupted):
             lab.run(spec, backend=backend)
         lab.progress = progress
-    saved = lab.workspace.load_checkpoint(spec.key)
+    saved = lab.workspace.load_checkpoint(spec)
     assert saved is not None
     assert saved.epoch == epoch
 
@@ -164,7 +164,7 @@ def test_a_short_run_that_has_begun_goes_on_by_itself(tmp_path, monkeypatch):
     interrupt(lab, short, monkeypatch, 2, "reference")
     lab.run(long, short)
     assert [p.epoch for p in lab.progress if p.spec == short] == [3]
-    assert lab.workspace.load_checkpoint(short.key) is None
+    assert lab.workspace.load_checkpoint(short) is None
     assert lab.content(short)["curves"]["train_loss"] == lab.content(long)["curves"]["train_loss"][:3]
 
 

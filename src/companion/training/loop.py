@@ -114,7 +114,7 @@ def _train_group(
     def record(job: Job) -> None:
         for ended in (*job.passed(), job):
             on_record(ended.record(device, threads))
-        job.workspace.drop_checkpoint(job.spec.key)
+        job.workspace.drop_checkpoint(job.spec)
         recorded.add(job.spec.key)
 
     for job in jobs:
@@ -147,7 +147,7 @@ def _train_group(
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             for job in active:
                 if not job.done:
-                    job.workspace.save_checkpoint(job.spec.key, job.checkpoint)
+                    job.workspace.save_checkpoint(job.spec, job.checkpoint)
             saved = time.monotonic()
     for job in jobs:
         if job.spec.key not in recorded:  # it was at its end before it was taken up
