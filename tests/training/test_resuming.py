@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,7 @@ import pytest
 
 from companion.records.weights import weights_digest
 from companion.runs.spec import RunSpec
-from companion.training import loop
+from companion.training import loop, pace
 from companion.training.backends.choose import choose_backend
 from support.laboratory import Laboratory, all_regimes, tiny
 from support.records import alter
@@ -21,7 +22,7 @@ from support.trajectories import trajectory
 
 def kill_oneself(lab: Laboratory, specs: list[RunSpec], backend: str, after: int) -> None:
     """Train, with a checkpoint after every epoch, and die in the middle, without a chance to tidy up."""
-    loop.CHECKPOINT_SECONDS = -1
+    loop.CHECKPOINT_SECONDS, pace.SHARE = -1, math.inf
     lab.progress = Reaper(after)
     lab.run(*specs, backend=backend)
 
