@@ -256,7 +256,7 @@ def test_compiled_code_gets_no_pointer_to_what_does_not_fit(name, spoil):
         pytest.skip("no C compiler")
     data = split(spec, load("digits")).train
     state, data = spoil(spec, TrainState(initial_model(spec)), data)
-    with pytest.raises(ValueError, match="must (be|have)"):
+    with pytest.raises(ValueError, match=r"must (be|have)"):
         began(backend, spec, state, data)
 
 
