@@ -50,6 +50,20 @@ def test_the_kernel_is_built_once_for_a_machine(unbuilt, tmp_path):
     assert list(tmp_path.rglob("*.so")) == [built]
 
 
+@pytest.mark.parametrize("length", [0, 4096, -1])
+def test_a_library_that_was_cut_short_is_built_anew(unbuilt, tmp_path, length):
+    """To load it could end the process: it is known by what is in it, not by its name."""
+    unbuilt.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert FUSED.refusal(RUNS[0]) is None
+    (built,) = tmp_path.rglob("*.so")
+    whole = built.read_bytes()
+    built.unlink()  # this process has it in its memory
+    built.write_bytes(whole[:length])
+    fused._library.cache_clear()
+    assert FUSED.refusal(RUNS[0]) is None
+    assert any(path.read_bytes() != whole[:length] for path in tmp_path.rglob("*.so"))
+
+
 def test_what_it_cannot_train_it_says():
     assert FUSED.refusal(RUNS[0]) is None
     assert FUSED.refusal(RUNS[0].replace(bias=False)) is None

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from companion.files.documents import DocumentError, regular
 from companion.project import user_cache
 from companion.records.provenance import processor
 
@@ -27,6 +28,9 @@ VECTORS = {
     "portable": [],
 }
 """Which instructions may be used: all that this processor has, those of two classes of processors, or what any has."""
+
+LARGEST = 1 << 26
+"""Bytes that a library may have."""
 
 
 def compiled(source: Path, vectors: str = "native") -> ctypes.CDLL:
@@ -48,15 +52,29 @@ def compiled(source: Path, vectors: str = "native") -> ctypes.CDLL:
     version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=True).stdout
     features = processor("flags", "Features")  # what -march=native depends on, where the system tells
     identity = "\n".join([*_texts(source), version, *flags, platform.machine(), features])
-    target = user_cache() / "kernels" / f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            built = Path(folder) / target.name
-            command = [*compiler, *flags, str(source), "-o", str(built), "-lm"]
-            subprocess.run(command, capture_output=True, text=True, check=True)
-            built.replace(target)
-    return ctypes.CDLL(str(target))
+    folder = user_cache() / "kernels"
+    name = f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    known = next((path for path in sorted(folder.glob(f"{name}-*.so")) if path == _named(path, name)), None)
+    return ctypes.CDLL(str(known or _build([*compiler, *flags, str(source)], folder, name)))
+
+
+def _build(command: list[str], folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        built = Path(temporary) / f"{name}.so"
+        subprocess.run([*command, "-o", str(built), "-lm"], capture_output=True, text=True, check=True)
+        target = folder / _named(built, name).name
+        built.replace(target)
+    return target
+
+
+def _named(library: Path, name: str) -> Path:
+    """What a library must be called, by what is in it: loading one that was cut short ends the process."""
+    try:
+        content = regular(library, LARGEST)
+    except DocumentError:
+        return library.with_name(name)
+    return library.with_name(f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.so")
 
 
 def _texts(source: Path) -> Iterator[str]:
