@@ -23,6 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Packages of this environment alone, and the same letters in every locale.
 export PYTHONNOUSERSITE := 1
 export PYTHONUTF8 := 1
+export LC_ALL := C.UTF-8
 # The kernel is that of this environment, without anybody's start-up files.
 export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_NO_CONFIG := 1
@@ -89,6 +90,8 @@ $(UV):
 	{ $(call usable,.venv,companion); } || $(call made,.venv)
 	$(ISOLATED) $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(ISOLATED) $(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	for file in .venv/lib/python*/site-packages/__editable__.companion-*.pth; do \
+	  test ! -f "$$file" || echo ../../../../src > "$$file"; done  # Python reads it in the locale of whoever starts it
 	touch $@
 
 # What was made before and is of no use any more is made anew: by a moved tree, another version, or a Python that is gone.

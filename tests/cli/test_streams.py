@@ -222,7 +222,7 @@ def test_closed_streams_are_as_good_as_the_null_device(checkout: Project) -> Non
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("run A-T2 --store /proc/nowhere", "/proc/nowhere"),
+        ("run A-T2 --store /proc/nowhere", "too little room in /proc"),
         ("run A-T2 --output /proc/nowhere/x.ipynb", "/proc/nowhere"),
         ("book", "_build"),
         ("bench cost-model --save --tiny", "results"),
