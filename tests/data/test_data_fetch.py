@@ -115,6 +115,45 @@ def test_a_damaged_set_is_named_and_replaced(tmp_path, tiny, good, how) -> None:
     assert describe(["tiny"], tmp_path)[0].ok is True
 
 
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda file: file.symlink_to("nowhere"), lambda file: file.symlink_to(file)]
+)
+def test_what_is_no_file_is_never_waited_for_and_replaced(tmp_path, tiny, good, make) -> None:
+    file = fetch("tiny", tmp_path, sources=[good]).path
+    file.unlink()
+    make(file)
+    with pytest.raises(DataError, match=r"tiny\.bin is not Tiny: it is a (pipe|link).*run: companion data fetch tiny"):
+        load("tiny", tmp_path)
+    assert fetch("tiny", tmp_path, sources=[good]).source == "a good source"
+    assert describe(["tiny"], tmp_path)[0].ok is True
+
+
+def test_a_folder_in_the_place_of_a_set_is_named(tmp_path, tiny, good) -> None:
+    (tmp_path / "tiny.bin").mkdir()
+    with pytest.raises(DataError, match=r"tiny\.bin is a folder, and tiny must stand there as a file: remove"):
+        fetch("tiny", tmp_path, sources=[good])
+
+
+def test_every_flipped_bit_of_the_lines_between_the_arrays_is_mended(tmp_path, tiny, tiny_arrays, good) -> None:
+    file = fetch("tiny", tmp_path, sources=[good]).path
+    whole, at, bits = file.read_bytes(), 0, []
+    for field, array in tiny_arrays.items():
+        line = whole.index(b"\n", at) + 1
+        assert whole[at:line].startswith(field.encode())
+        bits += range(8 * at, 8 * line)
+        at = line + array.size
+    assert len(bits) == 784
+    for bit in bits:
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(content)
+        told: list[str] = []
+        assert fetch("tiny", tmp_path, told.append, [good]).source == "a good source"
+        assert told[0].startswith(f"{file}: ")
+        assert told[0].isprintable()
+        assert file.read_bytes() == whole
+
+
 def test_a_damaged_set_stays_when_nothing_better_comes(tmp_path, tiny, good, bad, snapshot) -> None:
     fetch("tiny", tmp_path, sources=[good]).path.write_bytes(b"rubbish")
     before = snapshot(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -68,6 +69,10 @@ def test_a_missing_manifest_is_named(tmp_path, packed) -> None:
     [
         (lambda manifest: manifest.update(format="other"), "is damaged"),
         (lambda manifest: manifest.pop("shards"), "is damaged"),
+        (lambda manifest: manifest.pop("digest"), "is damaged"),
+        (lambda manifest: manifest.update(digest=[]), "is damaged"),
+        (lambda manifest: manifest["shards"][0].pop("sha256"), "is damaged"),
+        (lambda manifest: manifest["shards"][0].update(sha256=5), "is damaged"),
         (lambda manifest: manifest.update(shards=[]), "is damaged"),
         (lambda manifest: manifest["shards"][0].update(file="../tiny-001.shard"), "is damaged"),
         (lambda manifest: manifest.update(digest="0" * 64), "should be sha256 [0-9a-f]{64}, found 0{64}"),
@@ -83,6 +88,30 @@ def test_a_changed_manifest_is_refused(tmp_path, packed, change, complaint, snap
     with pytest.raises(DataError, match=rf"tiny\.shards\.json.*({complaint})"):
         unpack(packed, tmp_path / "far")
     assert snapshot(tmp_path / "far") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"[" * 100_000, "nested more than 64 deep"),
+        (b"[]", "it is no JSON object"),
+        (b"\xff", "it is not text in UTF-8"),
+        (b'{"digest": 1, "digest": 2}', "it names 'digest' twice"),
+    ],
+)
+def test_what_is_no_manifest_is_named(tmp_path, packed, content, complaint) -> None:
+    (packed / "tiny.shards.json").write_bytes(content)
+    with pytest.raises(DataError, match=rf"tiny\.shards\.json is damaged: .*{complaint}"):
+        unpack(packed, tmp_path / "far")
+
+
+@pytest.mark.parametrize("name", ["tiny.shards.json", "tiny-002.shard"])
+@pytest.mark.parametrize(("make", "what"), [(os.mkfifo, "a pipe"), (Path.mkdir, "a folder")])
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, packed, name, make, what) -> None:
+    (packed / name).unlink()
+    make(packed / name)
+    with pytest.raises(DataError, match=rf"{name} is damaged: .*it is {what}, not a file"):
+        unpack(packed, tmp_path / "far")
 
 
 def test_well_packed_wrong_bytes_are_refused(tmp_path, tiny, bad, snapshot) -> None:

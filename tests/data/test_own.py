@@ -137,6 +137,24 @@ def test_arrays_that_are_not_valid(tmp_path, change, words):
     assert "\n" not in str(caught.value)
 
 
+def test_every_flipped_bit_of_the_first_header_is_named_or_harmless(tmp_path):
+    """The archive's own header and that of the array in it: 190 bytes, and never anything but a sentence."""
+    place = tmp_path / "a.npz"
+    np.savez(place, **GOOD)
+    whole = place.read_bytes()
+    told = []
+    for bit in range(8 * 190):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        place.write_bytes(content)
+        try:
+            own_data(place)
+        except ValueError as error:
+            told.append(str(error))
+    assert len(told) > 900
+    assert all("a.npz is no .npz that can be read" in one or "a.npz has arrays of Python" in one for one in told)
+
+
 def test_what_is_no_data(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 nothing")
     (tmp_path / "b.npz").write_bytes(b"")

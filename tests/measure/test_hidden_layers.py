@@ -158,8 +158,8 @@ def test_a_run_leaves_its_pictures_and_its_record_vouches_for_them(lab: Laborato
 def test_pictures_outlive_a_kill_between_the_last_epoch_and_the_record(lab: Laboratory) -> None:
     model, data = seen(DENSE)
     before = Checkpoint(TrainState(model), {"test_accuracy": []}, pictures=pictures(DENSE, model, data.test.inputs))
-    lab.workspace.save_checkpoint(DENSE.key, before)
-    after = lab.workspace.load_checkpoint(DENSE.key)
+    lab.workspace.save_checkpoint(DENSE, before)
+    after = lab.workspace.load_checkpoint(DENSE)
     assert after is not None
     assert before.pictures.keys() == after.pictures.keys()
     assert all(torch.equal(after.pictures[name], array) for name, array in before.pictures.items())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from companion.notation import Regime
 from companion.records.store import Record, Store
 from companion.runs.spec import RunSpec
+from companion.training import loop, pace
 from companion.training.loop import Progress
 from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
@@ -55,6 +59,12 @@ class Laboratory:
     def content(self, spec: RunSpec) -> dict[str, Any]:
         """What a repetition of the run must bring again, to the last bit."""
         return timeless(self.record(spec))
+
+
+def always_save(patch: pytest.MonkeyPatch) -> None:
+    """A checkpoint after every epoch, whatever it takes."""
+    patch.setattr(loop, "CHECKPOINT_SECONDS", -1)
+    patch.setattr(pace, "SHARE", math.inf)
 
 
 def timeless(record: Record) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_a_run_that_ends_is_recorded_while_others_go_on(lab, monkeypatch):
     train(specs, lab.workspace, note, backend="reference", on_progress=note)
     assert told.index(specs[0]) < told.index((specs[1], 30)) < told.index(specs[1])
     assert told.count(specs[0]) == told.count(specs[1]) == 1
-    assert not any(lab.workspace.load_checkpoint(spec.key) for spec in specs)
+    assert not any(lab.workspace.load_checkpoint(spec) for spec in specs)
 
 
 def test_a_fitted_run_ends_all_its_lengths(lab, monkeypatch):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from companion.training import loop
 from companion.training.queue import barren, needed, run_missing, with_sources
-from support.laboratory import TINY, Laboratory, tiny
+from support.laboratory import TINY, Laboratory, always_save, tiny
 from support.phases import family
 
 
@@ -42,7 +41,7 @@ def test_a_length_that_is_behind_a_run_is_trained_by_itself(lab, monkeypatch):
 
     long, short = tiny(epochs=6), tiny(epochs=2)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "CHECKPOINT_SECONDS", -1)
+        always_save(patch)
         lab.progress = Plug()
         with pytest.raises(InterruptedError):
             lab.run(long)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 
 import pytest
 
+from companion.records.weights import weights_digest
 from companion.runs.spec import RunSpec
-from companion.training import loop
+from companion.training import loop, pace
 from companion.training.backends.choose import choose_backend
 from support.laboratory import Laboratory, all_regimes, tiny
+from support.records import alter
 from support.trajectories import trajectory
 
 # Killed runs
@@ -19,7 +22,7 @@ from support.trajectories import trajectory
 
 def kill_oneself(lab: Laboratory, specs: list[RunSpec], backend: str, after: int) -> None:
     """Train, with a checkpoint after every epoch, and die in the middle, without a chance to tidy up."""
-    loop.CHECKPOINT_SECONDS = -1
+    loop.CHECKPOINT_SECONDS, pace.SHARE = -1, math.inf
     lab.progress = Reaper(after)
     lab.run(*specs, backend=backend)
 
@@ -61,7 +64,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_nothing_had_been(tmp_path,
     assert [p.epoch for p in broken.progress if p.spec == specs[0]] == [3, 4]
     for spec in specs:
         assert broken.content(spec) == whole.content(spec)
-        assert broken.workspace.load_checkpoint(spec.key) is None
+        assert broken.workspace.load_checkpoint(spec) is None
 
 
 def test_fl_goes_on_too(tmp_path):
@@ -106,13 +109,16 @@ def test_the_checkpoint_of_a_student_of_other_weights_is_not_used(tmp_path):
     """An FL run goes on only with the very teacher with which it began."""
     spec = tiny("FL", epochs=4)
     whole, broken = Laboratory(tmp_path / "whole"), Laboratory(tmp_path / "broken")
-    broken.run(spec.teacher)
+    for lab in (whole, broken):
+        lab.run(spec.teacher)
     killed(broken, [spec], "reference", after=3)
     kept = broken.workspace.load_weights(spec.teacher.key, "best_test")
     other = {name: tensor + 0.01 for name, tensor in kept.params.items()}
     for lab in (whole, broken):
         lab.workspace.save_weights(spec.teacher.key, 1, {"best_test": (kept.epoch, other)})
-        lab.run(spec)
+        named = {"best_test": weights_digest(other)}
+        alter(lab.store.path(spec.teacher.key), lambda content, named=named: content.update(weights=named))
+        assert lab.run(spec) == 1
     assert [p.epoch for p in broken.progress if p.spec == spec] == [1, 2, 3, 4]
     assert broken.content(spec) == whole.content(spec)
 

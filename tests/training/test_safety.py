@@ -11,7 +11,7 @@ from companion.data import load
 from companion.notation import Regime
 from companion.runs.examples import Examples, split
 from companion.runs.regimes import initial_model
-from companion.training import jobs, loop
+from companion.training import jobs
 from companion.training.backends import (
     Backend,
     FusedBackend,
@@ -22,7 +22,7 @@ from companion.training.backends import (
 )
 from companion.training.evaluation import Evaluator
 from companion.training.state import TrainState
-from support.laboratory import Laboratory, tiny
+from support.laboratory import Laboratory, always_save, tiny
 
 ADAM = {"optimiser": "adam", "learning_rate": 0.01}
 
@@ -103,12 +103,12 @@ def interrupt(lab: Laboratory, spec, monkeypatch, epoch: int, backend: str) -> N
                 raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "CHECKPOINT_SECONDS", -1)
+        always_save(patch)
         progress, lab.progress = lab.progress, Plug()
         with pytest.raises(Interrupted):
             lab.run(spec, backend=backend)
         lab.progress = progress
-    saved = lab.workspace.load_checkpoint(spec.key)
+    saved = lab.workspace.load_checkpoint(spec)
     assert saved is not None
     assert saved.epoch == epoch
 
@@ -164,7 +164,7 @@ def test_a_short_run_that_has_begun_goes_on_by_itself(tmp_path, monkeypatch):
     interrupt(lab, short, monkeypatch, 2, "reference")
     lab.run(long, short)
     assert [p.epoch for p in lab.progress if p.spec == short] == [3]
-    assert lab.workspace.load_checkpoint(short.key) is None
+    assert lab.workspace.load_checkpoint(short) is None
     assert lab.content(short)["curves"]["train_loss"] == lab.content(long)["curves"]["train_loss"][:3]
 
 
@@ -257,21 +257,6 @@ def test_the_time_of_a_probe_is_not_the_trainings(lab, monkeypatch):
     spec = tiny("DL", epochs=2, probe="kernel-norms")
     lab.run(spec)
     assert lab.record(spec).content["provenance"]["seconds"] == 2 * 7
-
-
-def test_a_checkpoint_is_saved_once_a_minute(lab, monkeypatch):
-    """Seven seconds an epoch: the first after the ninth, the second after eighteen."""
-    Clock(monkeypatch)
-    saved = []
-    save = type(lab.workspace).save_checkpoint
-
-    def spy(workspace, key, checkpoint):
-        saved.append(checkpoint.epoch)
-        save(workspace, key, checkpoint)
-
-    monkeypatch.setattr(type(lab.workspace), "save_checkpoint", spy)
-    lab.run(tiny(epochs=20))
-    assert saved == [9, 18]
 
 
 # Answers

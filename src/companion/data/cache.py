@@ -15,6 +15,7 @@ from pathlib import Path
 from companion.data.arrays import RawArrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, dataset_info
+from companion.files.documents import DocumentError, regular
 from companion.files.whole import abandoned, writing
 from companion.project import user_cache
 
@@ -23,6 +24,8 @@ __all__ = ["Progress", "SetStatus", "cache_folder", "describe", "install", "inst
 Progress = Callable[[str], None]
 """Called with one short sentence whenever something worth telling happens."""
 
+HEADERS = 1024
+"""More bytes than the lines before the four arrays of a set take."""
 _REMEDY = " To replace it, run: companion data fetch "
 
 
@@ -82,12 +85,13 @@ def read(name: str, directory: str | os.PathLike[str] | None = None) -> RawArray
         ValueError: there is no dataset of that name.
     """
     info, file = dataset_info(name), _file(name, directory)
+    if not os.path.lexists(file):
+        raise DataError(f"{info.title} is not in {file.parent}; run: companion data fetch {name}")
     try:
-        return RawArrays.from_canonical(bytearray(file.read_bytes()), info, str(file)).verify(info, str(file))
-    except FileNotFoundError:
-        raise DataError(f"{info.title} is not in {file.parent}; run: companion data fetch {name}") from None
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror}).{_REMEDY}{name}") from None
+        content = bytearray(regular(file, info.bytes + HEADERS))
+        return RawArrays.from_canonical(content, info, str(file)).verify(info, str(file))
+    except DocumentError as error:
+        raise DataError(f"{file} is not {info.title}: {error}.{_REMEDY}{name}") from None
     except DataError as error:
         raise DataError(f"{error}{_REMEDY}{name}") from None
 
@@ -144,10 +148,13 @@ def install(arrays: RawArrays, name: str, origin: str, directory: str | os.PathL
     Called within :func:`preparing`.  A set that is there already is replaced.
 
     Raises:
-        DataError: the arrays are not the set (the cache is then as it was), or the cache cannot be written to.
+        DataError: the arrays are not the set (the cache is then as it was), a folder stands where the set should, or
+            the cache cannot be written to.
     """
     arrays.verify(dataset_info(name), origin)
     file = _file(name, directory)
+    if file.is_dir() and not file.is_symlink():
+        raise DataError(f"{file} is a folder, and {name} must stand there as a file: remove the folder.")
     try:
         for partial in abandoned(file):  # of processes that were killed: whoever is at work has the lock
             partial.unlink()

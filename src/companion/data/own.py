@@ -7,7 +7,6 @@ torch.Size([1437, 1, 8, 8])
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 
 from companion.data.dataset import load
 from companion.data.table import DATASETS
+from companion.files.quoting import brief
 from companion.notation import Tensor
 
 __all__ = ["ARRAYS", "OwnData", "own_data"]
@@ -88,15 +88,14 @@ def refuse_folder_options(size: int | None, grey: bool) -> None:
 def _arrays(name: str, place: Path) -> OwnData:
     try:
         with np.load(place, allow_pickle=False) as file:
-            if missing := [key for key in ARRAYS if key not in file.files]:
-                raise ValueError(f"{place} lacks {', '.join(missing)}: an .npz must have {', '.join(ARRAYS)}")
-            arrays = {key: file[key] for key in ARRAYS}
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{place} is no .npz that can be read ({error})") from error
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise
-        raise ValueError(f"{place} has arrays of Python objects: only arrays of numbers are read") from error
+            missing = [key for key in ARRAYS if key not in file.files]
+            arrays = {} if missing else {key: file[key] for key in ARRAYS}
+    except Exception as error:  # whatever bad bytes provoke in the decoders
+        if isinstance(error, ValueError) and "pickle" in str(error):
+            raise ValueError(f"{place} has arrays of Python objects: only arrays of numbers are read") from error
+        raise ValueError(f"{place} is no .npz that can be read ({brief(str(error))[1:-1]})") from error
+    if missing:
+        raise ValueError(f"{place} lacks {', '.join(missing)}: an .npz must have {', '.join(ARRAYS)}")
     halves = [_half(place, arrays, half) for half in ("train", "test")]
     (x, _), (x_test, _) = halves
     if x.shape[1:] != x_test.shape[1:] or x.dtype != x_test.dtype:

@@ -21,15 +21,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from companion.data.arrays import RawArrays
-from companion.data.cache import Progress, describe, install, preparing, quiet
+from companion.data.cache import HEADERS, Progress, describe, install, preparing, quiet
 from companion.data.dataset import raw_arrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, DatasetInfo, dataset_info
+from companion.files.documents import DocumentError, read, regular
 
 __all__ = ["MANIFEST_SUFFIX", "pack", "unpack"]
 
 MANIFEST_SUFFIX = ".shards.json"
 _FORMAT = "companion-shards-1"
+LARGEST = 1 << 31
+"""Bytes that a shard may have."""
 
 
 def pack(
@@ -130,10 +133,10 @@ def _pack_one(info: DatasetInfo, arrays: RawArrays, folder: Path, limit: int) ->
 
 
 def _join(info: DatasetInfo, shards: list[Path], origin: str) -> RawArrays:
-    most = info.bytes + 1024  # more than the header lines take
+    most = info.bytes + HEADERS
     try:
-        content = zlib.decompressobj().decompress(b"".join(shard.read_bytes() for shard in shards), most)
-    except (zlib.error, OSError) as error:
+        content = zlib.decompressobj().decompress(b"".join(regular(shard, LARGEST) for shard in shards), most)
+    except (zlib.error, DocumentError) as error:
         raise DataError(f"{origin}: the shards do not join to one compressed set ({error}).") from error
     return RawArrays.from_canonical(content, info, origin)
 
@@ -143,15 +146,16 @@ def _read_manifest(name: str, manifest: Path) -> dict[str, str]:
     if name not in DATASETS:
         raise DataError(f"{manifest} is for a dataset that is not known here; those known are {', '.join(DATASETS)}.")
     try:
-        content = json.loads(manifest.read_text("ascii"))
+        content = read(manifest)
         digests = {shard["file"]: shard["sha256"] for shard in content["shards"]}
         plain = all(re.fullmatch(rf"{name}-\d{{3,}}\.shard", file) for file in digests)
-        right = plain and content["format"] == _FORMAT and content["name"] == name and bool(digests)
+        hexadecimal = all(re.fullmatch(r"[0-9a-f]{64}", sha256) for sha256 in (*digests.values(), content["digest"]))
+        right = plain and hexadecimal and content["format"] == _FORMAT and content["name"] == name and bool(digests)
         digest = content["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
-        right = False
+    except (DocumentError, KeyError, TypeError) as error:
+        raise _no_manifest(manifest, error) from None
     if not right:
-        raise DataError(f"{manifest} is damaged: it is not a manifest that `companion data pack` wrote.")
+        raise _no_manifest(manifest)
     if digest != dataset_info(name).digest:
         raise DataError(
             f"{manifest}: the digest of {name} should be sha256 {dataset_info(name).digest}, found {digest}."
@@ -159,11 +163,16 @@ def _read_manifest(name: str, manifest: Path) -> dict[str, str]:
     return digests
 
 
+def _no_manifest(manifest: Path, error: Exception | None = None) -> DataError:
+    why = f" ({error})" if isinstance(error, DocumentError) else ""
+    return DataError(f"{manifest} is damaged: it is not a manifest that `companion data pack` wrote{why}.")
+
+
 def _problem(shard: Path, sha256: str) -> str | None:
-    try:
-        found = hashlib.sha256(shard.read_bytes()).hexdigest()
-    except FileNotFoundError:
+    if not os.path.lexists(shard):
         return f"{shard.name} is missing"
-    except OSError as error:
-        return f"{shard.name} cannot be read ({error.strerror or error})"
+    try:
+        found = hashlib.sha256(regular(shard, LARGEST)).hexdigest()
+    except DocumentError as error:
+        return f"{shard.name} is damaged: {error}"
     return None if found == sha256 else f"{shard.name} is damaged: expected sha256 {sha256}, found {found}"

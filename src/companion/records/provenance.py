@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import platform
 import resource
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ TRAINING_PATH = (
 )
 
 
-def provenance(backend: str, device: str, threads: int, spec: RunSpec, seconds: float) -> dict[str, Any]:
+def provenance(
+    backend: str, device: str, threads: int, spec: RunSpec, seconds: float, code: Sequence[str] = ()
+) -> dict[str, Any]:
     """The provenance of a run that ends now.
 
     Args:
@@ -39,10 +42,14 @@ def provenance(backend: str, device: str, threads: int, spec: RunSpec, seconds: 
         threads: CPU threads it had.
         spec: the run.
         seconds: wall-clock seconds, this run's share where several were trained together.
+        code: digests of the sources that trained it so far, if it was interrupted; those that are not today's are
+            named as ``sources_before``.
     """
     revision, dirty = _revision()
+    before = [digest for digest in dict.fromkeys(code) if digest != sources_digest()]
     return {
         "sources": sources_digest(),
+        **({"sources_before": before} if before else {}),
         "revision": revision,
         "dirty": dirty,
         "torch": torch.__version__,

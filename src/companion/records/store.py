@@ -24,9 +24,8 @@ from companion.files.whole import write
 from companion.networks.forward import Params
 from companion.records import schema
 from companion.records.errors import RecordError
-from companion.records.weights import Weights, load, save, weights_digest
+from companion.records.weights import Weights, load, named, save, weights_digest
 from companion.runs.fields import SpecError
-from companion.runs.sources import FEATURE
 from companion.runs.spec import RunSpec
 
 __all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified", "why"]
@@ -248,7 +247,7 @@ class Store:
             RecordError: there is no record, or they are none of the weights that it names.
         """
         path = self.weights_path(key)
-        if not self._named(key, weights_digest(params), {}):
+        if not self.named(key, params):
             raise RecordError(f"these weights of {key} are none of those that its records in {self.folder} name")
         save(path, params)
         return path
@@ -257,26 +256,28 @@ class Store:
         """Checkpoint to weights: one file, which is that of several checkpoints where they are the same epoch."""
         try:
             params = load(path)
-            found = self._named(path.stem, weights_digest(params), params)
+            found = self.named(path.stem, params)
             if not found:
                 raise ValueError("they are none of the weights that the records of this run name")
         except ValueError as error:
             raise RecordError(f"weights/{one_line(path.name)} is damaged: {error}") from None
         return found
 
-    def _named(self, key: str, digest: str, params: Params) -> dict[str, Weights]:
-        """The checkpoints of a run that have weights of this digest, of the first take that has any."""
-        take = 1
+    def named(self, key: str, params: Params, take: int = 1) -> dict[str, Weights]:
+        """The checkpoints of a run that have these weights by its records: those of the first take that has any.
+
+        Args:
+            key: of the run.
+            params: the weights.
+            take: the first that is asked.
+
+        Raises:
+            ValueError: a record is damaged, or names these numbers in other shapes.
+        """
         while os.path.lexists(path := self.path(key, take)):
-            content = self.read(path).content
-            epochs: dict[str, Any] = {
-                "best_test": content["best_epoch"],
-                "last": len(content["curves"]["test_accuracy"]),
-                "selected": content.get("selected_epoch"),
-            }
-            names = [name for name, one in content.get("weights", {}).items() if one == digest]
-            if names:
-                return {name: Weights(take, epochs[name.removeprefix(FEATURE)], params) for name in names}
+            record = self.read(path)
+            if found := named(record.content, record.spec, params):
+                return found
             take += 1
         return {}
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +16,11 @@ import torch
 from companion.files.documents import regular
 from companion.files.whole import write
 from companion.networks.forward import Params
+from companion.runs.shapes import feature_shapes, misfit, value_shapes
+from companion.runs.sources import FEATURE
+from companion.runs.spec import RunSpec
 
-__all__ = ["LARGEST", "Weights", "load", "save", "unpacked", "weights_digest"]
+__all__ = ["LARGEST", "Weights", "load", "named", "save", "unpacked", "weights_digest"]
 
 LARGEST = 1 << 30
 """Bytes that a file of arrays may have, packed and unpacked."""
@@ -43,6 +48,31 @@ def weights_digest(params: Params) -> str:
         digest.update(name.encode())
         digest.update(params[name].detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def named(content: Mapping[str, Any], spec: RunSpec, params: Params) -> dict[str, Weights]:
+    """Checkpoint to weights: those of a run's record whose digest is that of these parameters; often none.
+
+    Args:
+        content: the record's, verified.
+        spec: the record's run.
+        params: the parameters of its value network, or of its feature network.
+
+    Raises:
+        ValueError: the digest is right and the shapes are not: the digest does not see them.
+    """
+    digest = weights_digest(params)
+    epochs: dict[str, Any] = {
+        "best_test": content["best_epoch"],
+        "last": len(content["curves"]["test_accuracy"]),
+        "selected": content.get("selected_epoch"),
+    }
+    names = [name for name, one in content.get("weights", {}).items() if one == digest]
+    for name in names:
+        wanted = feature_shapes(spec) if name.startswith(FEATURE) else value_shapes(spec)
+        if reason := misfit(params, wanted, f"the weights {name} of {spec.key}"):
+            raise ValueError(reason)
+    return {name: Weights(content["take"], epochs[name.removeprefix(FEATURE)], params) for name in names}
 
 
 def save(path: Path, params: Params) -> None:

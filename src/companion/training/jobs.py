@@ -61,7 +61,7 @@ class Job:
                 "weights": weights_digest(weights.params),
             }
         self.followers: list[Job] = []
-        saved = workspace.load_checkpoint(spec.key)
+        saved = workspace.load_checkpoint(spec)
         if saved is not None and saved.sources == self.sources:
             self.checkpoint = saved
         else:
@@ -146,7 +146,7 @@ class Job:
             **({"probes": c.probes} if spec.probe else {}),
             **({"pictures": weights_digest(c.pictures)} if c.pictures else {}),
             weights={name: weights_digest(params) for name, (_, params) in left.items()},
-            provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3)),
+            provenance=provenance(self.backend.name, device, threads, spec, round(c.seconds, 3), c.code),
         )
 
 

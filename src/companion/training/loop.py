@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -26,6 +27,7 @@ from companion.runs.streams import stream
 from companion.training.backends.choose import choose_backend
 from companion.training.evaluation import evaluate_all, evaluators
 from companion.training.jobs import Job, leaders
+from companion.training.pace import Pace
 from companion.training.workspace import Workspace
 
 __all__ = ["Progress", "epoch_order", "train"]
@@ -33,6 +35,7 @@ __all__ = ["Progress", "epoch_order", "train"]
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60
+"""Between two checkpoints of a group; :mod:`companion.training.pace` has more, or less, where that is better."""
 EVALUATION_SHARE = 0.25
 """Of the memory for cached gates, for those of the examples that runs are tested on, beside what training takes."""
 GROUP_SIZE = 48
@@ -114,13 +117,14 @@ def _train_group(
     def record(job: Job) -> None:
         for ended in (*job.passed(), job):
             on_record(ended.record(device, threads))
-        job.workspace.drop_checkpoint(job.spec.key)
+        job.workspace.drop_checkpoint(job.spec)
         recorded.add(job.spec.key)
 
     for job in jobs:
         job.probe(data)
     engine, members = None, 0
-    saved = time.monotonic()
+    begun = jobs[0].checkpoint.epoch  # all of a group are as old
+    pace = Pace([job.checkpoint.state for job in jobs], CHECKPOINT_SECONDS)
     while active := [job for job in jobs if not job.done]:
         if engine is None or len(active) < members:
             states = [job.checkpoint.state for job in active]
@@ -144,11 +148,14 @@ def _train_group(
         for job in active:
             if job.done:
                 record(job)
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            for job in active:
-                if not job.done:
-                    job.workspace.save_checkpoint(job.spec.key, job.checkpoint)
-            saved = time.monotonic()
+        going = [job for job in active if not job.done]
+        if going and pace.due(going[0].checkpoint.epoch - begun, spec.epochs - going[0].checkpoint.epoch):
+            pace.save(partial(_save, going))
     for job in jobs:
         if job.spec.key not in recorded:  # it was at its end before it was taken up
             record(job)
+
+
+def _save(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.workspace.save_checkpoint(job.spec, job.checkpoint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
@@ -12,6 +14,8 @@ from companion.training.loop import Progress, train
 from companion.training.workspace import Workspace
 
 __all__ = ["barren", "needed", "run_missing", "sound", "with_sources"]
+
+log = logging.getLogger(__name__)
 
 
 def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -59,8 +63,8 @@ def run_missing(
 ) -> int:
     """Train what the store lacks and write the records as they are finished.
 
-    Runs that another process is training are left to it.  A source whose weights are not in the workspace is trained
-    again (a further take of its record); where a source diverged, there is no run from it.
+    Runs that another process is training are left to it, and the log says to which.  A source whose weights are not in
+    the workspace is trained again (a further take of its record); where a source diverged, there is no run from it.
 
     Args:
         specs: the runs wanted; the sources that they need are added.
@@ -107,6 +111,7 @@ def run_missing(
             # What waits for a run that trains elsewhere is not claimed: whoever trains that goes on with it.
             ready = [spec for spec in missing if spec.generation == generation and not _lacking(spec, workspace)]
             mine = [spec for spec in ready if claims.enter_context(workspace.claim(spec.key))]
+            _tell([spec for spec in ready if spec not in mine], workspace)
             # Another process may have trained some before the claim.
             still = open_runs()
             mine = [spec for spec in mine if spec in still]
@@ -121,6 +126,12 @@ def run_missing(
                 leave=leave,
             )
     return trained
+
+
+def _tell(taken: Iterable[RunSpec], workspace: Workspace) -> None:
+    """Say which runs are left to whom, and since when."""
+    for holder, count in Counter(str(workspace.holder(spec.key) or "another process") for spec in taken).items():
+        log.warning("%d %s left to %s", count, "run is" if count == 1 else "runs are", holder)
 
 
 def _lacking(spec: RunSpec, workspace: Workspace) -> list[RunSpec]:

@@ -2,29 +2,44 @@
 
 None of it is committed; it lives in a per-user cache, so that a killed run goes on where it was.  Weights that were
 costly to obtain are kept beside their record as well (:meth:`companion.records.store.Store.keep_weights`).
+
+A file says what it holds, and is asked: a checkpoint must be that of the run whose name it has, in all its shapes, and
+weights must be those that a record of their run names.  What is something else is named in the log and not used.
 """
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
+from companion.files.documents import regular
+from companion.files.quoting import brief
 from companion.files.whole import abandoned, writing
 from companion.networks.forward import Params
-from companion.records.store import Store
+from companion.records.provenance import sources_digest
+from companion.records.store import RecordError, Store, why
 from companion.records.weights import Weights
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
+from companion.training.claims import Holder, held
+from companion.training.fitting import unfit, unfit_model
 from companion.training.state import TrainState
 
-__all__ = ["Checkpoint", "Workspace"]
+__all__ = ["FORMAT", "Checkpoint", "Workspace"]
+
+FORMAT = 2
+"""Of the files; those of the first say neither whose they are nor by what code they were made."""
+LARGEST = 1 << 34
+"""Bytes that one may have."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -43,6 +58,8 @@ class Checkpoint:
     probes: dict[str, list[float]] = field(default_factory=dict)
     pictures: Params = field(default_factory=dict)
     """What the last measurement left beside its numbers."""
+    code: tuple[str, ...] = ()
+    """Digests of the sources that trained it before, where it was saved and taken up again."""
 
     @classmethod
     def fresh(cls, state: TrainState, sources: Mapping[str, Mapping[str, Any]]) -> Checkpoint:
@@ -65,35 +82,49 @@ class Workspace:
 
     def __init__(self, folder: Path | str, store: Store) -> None:
         self.folder, self.store = Path(folder), store
+        self._told: set[tuple[Path, str]] = set()
 
     def next_take(self, spec: RunSpec) -> int:
         """1, or more where the run is recorded already."""
         return self.store.takes(spec) + 1
 
-    def load_checkpoint(self, key: str) -> Checkpoint | None:
-        """The checkpoint of a run; ``None`` if there is none or it cannot be read."""
+    def load_checkpoint(self, spec: RunSpec) -> Checkpoint | None:
+        """The checkpoint of a run; ``None`` if there is none, or none that is this run's."""
 
         def parse(saved: Any) -> Checkpoint:
+            label = _label(saved, "checkpoint", spec.key)
             state = TrainState(Model(**saved["model"]), saved["first"], saved["second"], saved["step"])
             kept = {name: (epoch, Model(**model)) for name, (epoch, model) in saved["kept"].items()}
-            before = saved.get("teacher")  # as checkpoints had it when there was one kind of source
-            return Checkpoint(
+            for reason in (unfit(spec, state), *(unfit_model(spec, model) for _, model in kept.values())):
+                if reason is not None:
+                    raise _OtherError(reason)
+            found = Checkpoint(
                 state,
                 saved["curves"],
                 kept,
-                saved.get("sources", {"gates": before} if before else {}),
+                saved["sources"],
                 saved["seconds"],
                 saved["diverged"],
-                saved.get("probes", {}),
-                saved.get("pictures", {}),
+                saved["probes"],
+                saved["pictures"],
+                tuple(label["code"]),
             )
+            ends = {len(curve) for curve in found.curves.values()}
+            if len(ends) != 1 or found.epoch > spec.epochs:
+                raise _OtherError(f"curves of lengths {brief(sorted(ends))} are none of a run of {spec.epochs} epochs")
+            return found
 
-        return _load(self.folder / "checkpoints" / f"{key}.pt", parse)
+        return self._load(self._checkpoint(spec), parse)
 
-    def save_checkpoint(self, key: str, checkpoint: Checkpoint) -> None:
+    def _checkpoint(self, spec: RunSpec) -> Path:
+        return self.folder / "checkpoints" / f"{spec.key}.pt"
+
+    def save_checkpoint(self, spec: RunSpec, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint of a run, whole or not at all."""
         state = checkpoint.state
+        code = dict.fromkeys((*checkpoint.code, sources_digest()))
         content = {
+            "label": {"format": FORMAT, "kind": "checkpoint", "key": spec.key, "code": list(code)},
             "model": vars(state.model),
             "first": state.first,
             "second": state.second,
@@ -106,46 +137,82 @@ class Workspace:
             "probes": checkpoint.probes,
             "pictures": checkpoint.pictures,
         }
-        _save(content, self.folder / "checkpoints" / f"{key}.pt")
+        _save(content, self._checkpoint(spec))
 
-    def drop_checkpoint(self, key: str) -> None:
+    def drop_checkpoint(self, spec: RunSpec) -> None:
         """Forget the checkpoint of a run that is recorded, and what killed processes left of others."""
-        path = self.folder / "checkpoints" / f"{key}.pt"
+        path = self._checkpoint(spec)
         for file in (path, *abandoned(path)):
             file.unlink(missing_ok=True)
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
         """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``, ``feature/last``, ...)."""
-        content = {"take": take, "models": {name: tuple(model) for name, model in models.items()}}
-        _save(content, self.folder / "weights" / f"{key}.pt")
+        label = {"format": FORMAT, "kind": "weights", "key": key, "code": [sources_digest()]}
+        named = {name: tuple(model) for name, model in models.items()}
+        _save({"label": label, "take": take, "models": named}, self.folder / "weights" / f"{key}.pt")
 
     def load_weights(self, key: str, checkpoint: str) -> Weights | None:
         """The weights of a run that left them, from here or else from beside its record; ``None`` if neither has them.
 
+        Either way the record of the run vouches for them: they are those whose digest it names.
+
         Raises:
-            RecordError: those beside the record are damaged.
+            RecordError: the record, or the weights beside it, are damaged.
         """
 
-        def parse(saved: Any) -> Weights | None:
+        def parse(saved: Any) -> tuple[int, Params] | None:
+            _label(saved, "weights", key)
             model = saved["models"].get(checkpoint)
-            return None if model is None else Weights(saved["take"], *model)
+            return None if model is None else (saved["take"], dict(model[1]))
 
-        return _load(self.folder / "weights" / f"{key}.pt", parse) or self.store.weights(key, checkpoint)
+        def vouched(saved: Any) -> Weights | None:
+            if (found := parse(saved)) is None:
+                return None
+            take, params = found
+            if (weights := self.store.named(key, params, take).get(checkpoint)) is None:
+                raise _OtherError(f"take {take} of its run has no record that names its weights {brief(checkpoint)}")
+            return weights
+
+        return self._load(self.folder / "weights" / f"{key}.pt", vouched) or self.store.weights(key, checkpoint)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
         """Whether this process may train a run now; the claim ends with the block, or with the process."""
-        from filelock import FileLock, Timeout  # torch brings it
+        with held(self.folder / "claims" / key) as mine:
+            yield mine
 
-        folder = self.folder / "claims"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / key)
-        with suppress(Timeout):
-            lock.acquire(blocking=False)
+    def holder(self, key: str) -> Holder | None:
+        """Who claimed a run last, as far as is known; ask where :meth:`claim` has said no."""
+        return Holder.of(self.folder / "claims" / key)
+
+    def _load(self, path: Path, parse: Callable[[Any], T | None]) -> T | None:
+        """What ``parse`` makes of a saved file.  Another or a damaged one is as good as none, and is named once."""
         try:
-            yield lock.is_locked
-        finally:
-            lock.release()  # nothing, if another holds it
+            return parse(_read(path)) if os.path.lexists(path) else None
+        except RecordError:
+            raise
+        except _OtherError as error:
+            reason = f"is not used: {error}"
+        except Exception as error:  # whatever bad bytes provoke in the decoders
+            reason = f"is damaged and not used: {why(error)}"
+        if (path, reason) not in self._told:
+            self._told.add((path, reason))
+            log.warning("%s %s", path, reason)
+        return None
+
+
+class _OtherError(ValueError):
+    """A file that is whole and holds something else; the message says what."""
+
+
+def _label(saved: Any, kind: str, key: str) -> Mapping[str, Any]:
+    """What a file says of itself, where that is what its name says."""
+    label = saved.get("label") if isinstance(saved, Mapping) else None
+    if not isinstance(label, Mapping) or label.get("format") != FORMAT:
+        raise _OtherError("it does not say whose it is, as files of earlier versions do not; its run starts anew")
+    if (label.get("kind"), label.get("key")) != (kind, key):
+        raise _OtherError(f"it holds {brief(label.get('kind'))} of the run {brief(label.get('key'))}")
+    return label
 
 
 def _save(content: Any, path: Path) -> None:
@@ -153,15 +220,10 @@ def _save(content: Any, path: Path) -> None:
         torch.save(content, file)
 
 
-def _load(path: Path, parse: Callable[[Any], T | None]) -> T | None:
-    """What ``parse`` makes of a saved file.  A damaged one is named, and as good as none: its run is repeated."""
-    if not path.exists():
-        return None
-    try:
-        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums that torch.save wrote
-            if (member := archive.testzip()) is not None:
-                raise ValueError(f"wrong checksum of {member}")
-        return parse(torch.load(path, weights_only=True))
-    except Exception as error:  # whatever bad bytes provoke in the decoders
-        log.warning("%s is damaged and not used: %s", path, error)
-        return None
+def _read(path: Path) -> Any:
+    content = io.BytesIO(regular(path, LARGEST))
+    with zipfile.ZipFile(content) as archive:  # torch.load does not look at the checksums that torch.save wrote
+        if (member := archive.testzip()) is not None:
+            raise ValueError(f"wrong checksum of {member}")
+    content.seek(0)
+    return torch.load(content, map_location="cpu", weights_only=True)

@@ -26,6 +26,7 @@ from companion.runs.spec import RunSpec
 from companion.training.backends.base import AROUND, longest_first, strange
 from companion.training.backends.native import compiled
 from companion.training.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON
+from companion.training.fitting import refuse, refuse_order
 from companion.training.state import EpochResult, TrainState
 
 __all__ = ["FusedBackend"]
@@ -140,6 +141,7 @@ class _Run:
     """
 
     def __init__(self, spec: RunSpec, state: TrainState, data: Examples, inputs: Tensor) -> None:
+        refuse(spec, state, data)
         self.spec, self.start = spec, state
         rule = RULES[spec.regime]
         # A constant input of ones gives all rows of the first weight matrix one common gradient.  They are then kept as
@@ -211,6 +213,7 @@ class _Run:
         )
 
     def epoch(self, order: Int[Tensor, "N"]) -> EpochResult:
+        refuse_order(order, len(self.labels))
         order = order.contiguous()
         self.struct.order, self.struct.examples = order.data_ptr(), len(order)
         self.kernel.companion_epoch(ctypes.byref(self.struct))

@@ -29,6 +29,7 @@ from companion.training.backends.base import AROUND, strange
 from companion.training.backends.chains.chain import Chain, bias_gradient, is_chain
 from companion.training.backends.chains.epilogues import Bits
 from companion.training.backends.chains.network import Network, arithmetic, channels_of, kept, widened
+from companion.training.fitting import refuse
 from companion.training.gate_cache import GateCache
 from companion.training.state import EpochResult, TrainState
 
@@ -98,6 +99,8 @@ class ChainsEngine:
         device: str,
         share: float = 1.0,
     ) -> None:
+        for spec, state in zip(specs, states, strict=True):
+            refuse(spec, state, data)
         self.specs, self.initial, self.device = list(specs), list(states), device
         self.spec, self.steps = specs[0], [state.step for state in states]
         self.cuda = device.startswith("cuda")

@@ -16,6 +16,7 @@ from companion.runs.regimes import RULES, value_input
 from companion.runs.spec import RunSpec
 from companion.training.backends.optimisers import ADAM_BETA1, ADAM_BETA2, EPSILON, MOMENTS, RMSPROP_DECAY
 from companion.training.backends.planes.kernel import MOMENTUM, OPTIMISERS, Epoch, library, pack, unpack
+from companion.training.fitting import refuse, refuse_order
 from companion.training.schedule import learning_rate
 from companion.training.state import EpochResult, TrainState
 
@@ -37,15 +38,12 @@ class Run:
         data: its training examples, images ``[N, C, H, W]`` in that order in memory.
 
     Raises:
-        ValueError: images of another shape than the run's, or labels that are none of its classes.
+        ValueError: parameters or images of another shape than the run's, or labels that are none of its classes.
     """
 
     def __init__(self, spec: RunSpec, state: TrainState, data: Examples) -> None:
         network, rule = spec.network, RULES[spec.regime]
-        if data.inputs.shape[1:] != network.input_shape or data.inputs.dtype != torch.float32:
-            raise ValueError(f"images must be float32 of shape {network.input_shape}, not {data.inputs.shape[1:]}")
-        if len(data) and not 0 <= int(data.labels.min()) <= int(data.labels.max()) < network.classes:
-            raise ValueError(f"labels must be from 0 to {network.classes - 1}")
+        refuse(spec, state, data)
         built = library()
         assert built is not None
         self.spec, self.start, self.data, self.library = spec, state, data, built
@@ -121,8 +119,7 @@ class Run:
 
     def epoch(self, order: Int[Tensor, "N"]) -> EpochResult:
         """Train once through the examples in the given order."""
-        if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(self.data):
-            raise ValueError(f"an order must hold numbers of the {len(self.data)} examples")
+        refuse_order(order, len(self.data))
         steps = range(self.struct.step, self.struct.step + -(-len(order) // self.spec.batch_size))
         rates = torch.tensor([learning_rate(self.spec, step, len(self.data)) for step in steps])
         self.struct.rates = rates.data_ptr()
