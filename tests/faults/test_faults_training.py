@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from companion.records import provenance
 from companion.records.weights import weights_digest
 from companion.training import claims
-from support.faults import strike, strikes
+from support.faults import strike, strikes, visible
 from support.laboratory import Laboratory, always_save, tiny
 
 SMALL = {"epochs": 2, "train_size": 20, "test_size": 20}
@@ -41,19 +41,12 @@ def whole(tmp_path) -> Laboratory:
     return lab
 
 
-def visible(folder: Path) -> dict[str, bytes]:
-    """The files of a store that are there in its own eyes."""
-    files = sorted(folder.rglob("*")) if folder.is_dir() else []
-    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in files if f.is_file() and f.name[0] != "."}
-
-
 def names(lab: Laboratory) -> set[str]:
     return set(visible(lab.store.folder))
 
 
-def train(folder: Path) -> Callable[[], object]:
-    lab = Laboratory(folder)
-    return lambda: lab.run(*SPECS)
+def train(folder: Path) -> int:
+    return Laboratory(folder).run(*SPECS)
 
 
 def assert_ends_as(lab: Laboratory, whole: Laboratory, after: str) -> None:
@@ -102,7 +95,7 @@ def test_a_grid_that_is_killed_again_and_again_gets_on(tmp_path, whole):
     folder = tmp_path / "struck"
     folder.mkdir()
     for _ in range(20):
-        if strike(folder, train(folder), 20, "killed").how == "done":
+        if strike(folder, partial(train, folder), 20, "killed").how == "done":
             break
     else:
         pytest.fail("it never ended")
@@ -129,7 +122,7 @@ def test_a_clock_that_is_set_back_changes_no_number(tmp_path, whole, monkeypatch
     monkeypatch.setattr(time, "time", lambda: -Backwards.now(UTC).timestamp())
     folder = tmp_path / "struck"
     folder.mkdir()
-    assert strike(folder, train(folder), 40, "killed").how == "killed"
+    assert strike(folder, partial(train, folder), 40, "killed").how == "killed"
     for number, file in enumerate(sorted(folder.rglob("*"))):
         os.utime(file, (4e9 - 1e6 * number,) * 2)  # files of the future
     lab, Backwards.days = Laboratory(folder), 1000

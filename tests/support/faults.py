@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HOW", "Outcome", "strike", "strikes"]
+__all__ = ["HOW", "Outcome", "strike", "strikes", "visible"]
 
 HOW = ("fails", "full", "stops", "killed")
 """One act fails; it and all after it that need space fail; it is interrupted, a write after half of it; there the
@@ -149,18 +149,34 @@ def strike(folder: Path, work: Callable[[], object], at: int = 0, how: str = "")
 
 
 def strikes(
-    place: Path, prepare: Callable[[Path], Callable[[], object]], how: str
+    place: Path,
+    work: Callable[[Path], object],
+    how: str,
+    ready: Callable[[Path], object] = lambda folder: None,
 ) -> Iterator[tuple[Path, str, Outcome]]:
     """Everything that can befall a piece of work: folder, act and outcome, one after the other.
 
     Args:
         place: where folders are made, one for each time.
-        prepare: of an empty folder, what makes it ready, and returns the work that is to be done in it.
+        work: what is done in a folder.
         how: one of :data:`HOW`.
+        ready: what is done in it before, of which nothing counts.
     """
-    (whole := place / "undisturbed").mkdir(parents=True)
-    undisturbed = strike(whole, prepare(whole))
+
+    def folder(name: str) -> Path:
+        (made := place / name).mkdir(parents=True)
+        ready(made)
+        return made
+
+    whole = folder("undisturbed")
+    undisturbed = strike(whole, lambda: work(whole))
     assert undisturbed.how == "done", undisturbed.said
     for at, act in enumerate(undisturbed.acts, start=1):
-        (folder := place / str(at)).mkdir()
-        yield folder, act, strike(folder, prepare(folder), at, how)
+        here = folder(str(at))
+        yield here, act, strike(here, lambda here=here: work(here), at, how)
+
+
+def visible(folder: Path) -> dict[str, bytes]:
+    """The files below a folder with their content, without those that hide behind a dot."""
+    files = sorted(folder.rglob("*")) if folder.is_dir() else []
+    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in files if f.is_file() and f.name[0] != "."}
