@@ -1,4 +1,4 @@
-"""A grid whose every act on a file fails, is interrupted or is killed: nothing finished is lost, and it ends the same."""
+"""A grid of which any act on a file fails, is interrupted or is killed: it loses nothing and ends the same."""
 
 from __future__ import annotations
 

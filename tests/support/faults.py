@@ -1,7 +1,7 @@
 """What can go wrong with files: the process that works on them fails, is interrupted or is killed at any one act.
 
-An act is what Python's audit events tell of, a file opened for writing, a name given, changed or removed, a folder made;
-a part of a durable file that is written, the first and the fourth of each file; and a sync to disk, of which only
+An act is what Python's audit events tell of: a file opened for writing, a name given, changed or removed, a folder
+made; a part of a durable file that is written, the first and the fourth of each file; and a sync to disk, of which only
 the order counts, as what dies here is a process and no machine.
 """
 
@@ -26,6 +26,8 @@ HOW = ("fails", "full", "stops", "killed")
 process is killed, in a write after half of it."""
 NAMED = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.truncate"}
 FREES = ("os.remove", "os.rmdir")
+SAID = ("OSError", "DataError", "NotebookError", "Error: [(")
+"""Errors as which a failed act is told of; the last is that of :mod:`shutil`."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,14 @@ class _Fault:
         short = re.sub(r"\.[0-9a-f]{12}\.partial$", ".partial", str(name).removeprefix(self.folder))
         self.acts.append(f"{what} {short}")
         struck = len(self.acts) == self.at
-        if (struck and self.how == "fails") or (0 < self.at <= len(self.acts) and self.how == "full" and not self.frees):
+        full = self.how == "full" and 0 < self.at <= len(self.acts) and not self.acts[-1].startswith(FREES)
+        if full or (struck and self.how == "fails"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if struck and self.how in ("stops", "killed"):
             half()
             if self.how == "stops":
                 raise KeyboardInterrupt
             os.kill(os.getpid(), signal.SIGKILL)
-
-    @property
-    def frees(self) -> bool:
-        return self.acts[-1].startswith(FREES)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         opens = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
@@ -173,7 +172,10 @@ def strikes(
     assert undisturbed.how == "done", undisturbed.said
     for at, act in enumerate(undisturbed.acts, start=1):
         here = folder(str(at))
-        yield here, act, strike(here, lambda here=here: work(here), at, how)
+        outcome = strike(here, lambda here=here: work(here), at, how)
+        if outcome.how == "error":  # what was done to it, perhaps in the words of whoever met it
+            assert outcome.said.startswith("KeyboardInterrupt" if how == "stops" else SAID), f"{act}: {outcome.said}"
+        yield here, act, outcome
 
 
 def visible(folder: Path) -> dict[str, bytes]:

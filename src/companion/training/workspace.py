@@ -23,7 +23,7 @@ import torch
 
 from companion.files.documents import regular
 from companion.files.quoting import brief
-from companion.files.whole import abandoned, writing
+from companion.files.whole import abandoned, write
 from companion.networks.forward import Params
 from companion.records.provenance import sources_digest
 from companion.records.store import RecordError, Store, why
@@ -216,8 +216,9 @@ def _label(saved: Any, kind: str, key: str) -> Mapping[str, Any]:
 
 
 def _save(content: Any, path: Path) -> None:
-    with writing(path) as file:
-        torch.save(content, file)
+    file = io.BytesIO()  # on a file, torch.save turns a full disk and Ctrl-C into errors of its own
+    torch.save(content, file)
+    write(path, file.getvalue())
 
 
 def _read(path: Path) -> Any:
