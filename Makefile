@@ -6,13 +6,33 @@ SNAKEMAKE_VERSION := 9.27.1
 UV := .tools/bin/uv
 BIN := .venv/bin
 
+# What a user has set up for other work neither redirects nor changes what is made here. Of pip and uv, what says where
+# packages come from and how they are reached is kept; of git, all but what names another repository.
+KEPT := PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY PIP_TIMEOUT \
+  PIP_DEFAULT_TIMEOUT PIP_RETRIES PIP_KEYRING_PROVIDER PIP_CACHE_DIR PIP_NO_CACHE_DIR PIP_CONFIG_FILE \
+  UV_INDEX UV_INDEX_% UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_HTTP_% \
+  UV_REQUEST_TIMEOUT UV_CONCURRENT_% UV_CACHE_DIR UV_NO_CACHE UV_LINK_MODE UV_OFFLINE
+unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON% PYTEST_% JUPYTER_% CONDA_% MYPY% RUFF_% SNAKEMAKE_%,$(.VARIABLES)))
+unexport VIRTUAL_ENV MPLBACKEND MATPLOTLIBRC COMPANION_ROOT COMPANION_STORE COMPANION_DOWNLOADS
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES \
+  GIT_NAMESPACE GIT_PREFIX
+
+export UV_NO_CONFIG := 1
 export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
-# The kernel is that of this environment, whatever the user has set up for Jupyter.
+# Packages of this environment alone, and the same letters in every locale.
+export PYTHONNOUSERSITE := 1
+export PYTHONUTF8 := 1
+# The kernel is that of this environment, without anybody's start-up files.
 export JUPYTER_PREFER_ENV_PATH := 1
-unexport JUPYTER_PATH JUPYTER_CONFIG_PATH
-# Each module is compiled once, not in every process: a third of the time that a kernel or a test worker needs to start.
-unexport PYTHONDONTWRITEBYTECODE
+export JUPYTER_NO_CONFIG := 1
+export IPYTHONDIR := $(CURDIR)/.venv/ipython
+
+ISOLATED := $(PYTHON) -I .ci/isolated.py
+# An environment can be used where its programs name it, not a place where the tree was before, and its Python is there.
+usable = head -n 3 $(1)/bin/$(2) 2>/dev/null | grep -qF "$$(pwd -P)/$(1)/bin/python" \
+  && $(1)/bin/python -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+made = $(ISOLATED) $(UV) venv --quiet --clear --python "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" $(1)
 
 .PHONY: help book pdf test paper mutate refresh setup lock clean
 .DEFAULT_GOAL := help
@@ -49,7 +69,7 @@ refresh: setup ## Rewrite the committed outputs of the chapters
 setup: .venv/installed ## Make the environment from requirements.lock
 
 lock: $(UV) ## Resolve requirements.lock anew from pyproject.toml
-	$(UV) pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url \
+	$(ISOLATED) $(UV) pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url \
 	  --upgrade --output-file requirements.lock pyproject.toml
 
 clean: ## Remove everything that was generated, the environment included
@@ -57,17 +77,29 @@ clean: ## Remove everything that was generated, the environment included
 	find src tests benchmarks book notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv==$(UV_VERSION)
+	$(ISOLATED) pip install --quiet --upgrade --disable-pip-version-check --root-user-action=ignore --target .tools uv==$(UV_VERSION)
 
 # An environment of its own: the workflow starts the project's Python, and shares no package with it.
 .tools/snakemake/bin/snakemake: | $(UV)
-	$(UV) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .tools/snakemake
-	VIRTUAL_ENV=.tools/snakemake $(UV) pip install --quiet snakemake==$(SNAKEMAKE_VERSION)
+	$(call made,.tools/snakemake)
+	$(ISOLATED) $(UV) pip install --quiet --python .tools/snakemake/bin/python snakemake==$(SNAKEMAKE_VERSION)
 
 # Made last, so that an interrupted installation is begun again.
 .venv/installed: requirements.lock pyproject.toml | $(UV)
-	test -x $(BIN)/python || $(UV) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
-	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements.lock
-	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --editable .
+	{ $(call usable,.venv,companion); } || $(call made,.venv)
+	$(ISOLATED) $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(ISOLATED) $(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
+
+# What was made before and is of no use any more is made anew: by a moved tree, another version, or a Python that is gone.
+ifneq ($(shell $(UV) --version 2>/dev/null | cut -d ' ' -f 2),$(UV_VERSION))
+$(UV): anew
+endif
+ifneq ($(shell { $(call usable,.venv,companion); } && echo yes),yes)
+.venv/installed: anew
+endif
+ifneq ($(shell { $(call usable,.tools/snakemake,snakemake); } && echo yes),yes)
+.tools/snakemake/bin/snakemake: anew
+endif
+.PHONY: anew
+anew:

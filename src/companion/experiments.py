@@ -15,11 +15,14 @@ from pathlib import Path
 import torch
 
 from companion.data import DataError
-from companion.exhibits import EXHIBITS, PROFILES, cells
+from companion.exhibits import EXHIBITS, PROFILES
+from companion.exhibits.request import request
+from companion.files.console import answer, silence, tell
+from companion.files.quoting import brief
 from companion.project import workspace_folder
 from companion.records.store import Record, RecordError, Store
+from companion.runs.machine import threads_of
 from companion.runs.spec import RunSpec
-from companion.training.machine import device_of
 from companion.training.queue import barren, run_missing, sound, with_sources
 from companion.training.workspace import Workspace
 
@@ -30,24 +33,31 @@ ALL = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The front door on a bare machine; prints one line per record.
+    """The front door on a bare machine; prints one line per record, and returns the exit code.
 
-    What is damaged in the store is named first.  Runs that hang on it are left out, and the exit code is 1.
+    What is damaged in the store is named first.  Runs that hang on it are left out, and the exit code is 1.  It is 2
+    where the system refuses what can be mended, such as a folder that takes no files, and 130 after Ctrl-C.
     """
+    return answer(
+        lambda: _answer(arguments),
+        "Stopped. Every finished run is kept; one that was under way goes on from its last checkpoint, at most a "
+        "minute or an epoch old, when the same command is given again.",
+    )
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("exhibit", nargs="+", choices=[*EXHIBITS, ALL], help="one or more, or all of them")
     parser.add_argument("--profile", choices=PROFILES, default="paper")
     parser.add_argument("--out", type=Path, help="folder for records and checkpoints")
     parser.add_argument("--store", type=Path, help="folder for records alone; by default `results` in --out")
     parser.add_argument("--keys", nargs="+", metavar="KEY", help="only these runs; the others are trained elsewhere")
-    parser.add_argument("--device", default=device_of("auto"))
+    parser.add_argument("--device", default="auto")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--rows", nargs="*")
     options = parser.parse_args(arguments)
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        parser.error(f"--device {options.device}: there is no GPU here; valid is cpu")
     if not (options.out or options.store):
         parser.error("--out DIR, a folder for records and checkpoints, or --store DIR is needed")
     store = Store(options.store or options.out / "results")
@@ -56,45 +66,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def say(record: Record) -> None:
         spec = record.spec
-        print(
-            f"{time.monotonic() - start:8.1f} s  {record.key}  {spec.regime} seed {spec.seed}"
-            f"  best {record.content['best_test']}"
-        )
-        sys.stdout.flush()
+        took, best = time.monotonic() - start, record.content["best_test"]
+        try:
+            print(f"{took:8.1f} s  {record.key}  {spec.regime} seed {spec.seed}  best {best}", flush=True)
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough; training goes on
+            silence(sys.stdout)
 
     try:
         every = [name for name, exhibit in EXHIBITS.items() if options.profile in exhibit.profiles]
         chosen = every if ALL in options.exhibit else options.exhibit
-        grid = [cell for name in chosen for cell in cells(name, options.profile, options.seeds, options.rows)]
-        specs, others = list(dict.fromkeys(cell.spec for cell in grid)), list[RunSpec]()
+        words = {"profile": options.profile, "device": options.device, "seeds": options.seeds, "rows": options.rows}
+        asked = [request(name, train=True, **words) for name in chosen]
+        for one in asked:
+            one.into(store.folder)
+        specs, others = list(dict.fromkeys(cell.spec for one in asked for cell in one.cells)), list[RunSpec]()
         if options.keys:
             specs, others = _parted(specs, options.keys)
         whole, damaged = sound(specs, store)
         for sentence in damaged:
-            print(sentence, file=sys.stderr)
+            tell(sentence)
         if len(whole) < len(specs):
-            print(
-                f"{len(specs) - len(whole)} of {len(specs)} runs hang on damaged records and are left out",
-                file=sys.stderr,
-            )
+            tell(f"{len(specs) - len(whole)} of {len(specs)} runs hang on damaged records and are left out")
         run_missing(
             whole,
             store,
             workspace,
             backend=options.backend,
-            device=options.device,
-            threads=options.threads,
+            device=asked[0].device,
+            threads=threads_of(options.threads),
             on_record=say,
             others=others,
         )
     except (RecordError, DataError) as error:  # a record, or weights beside one, may have been damaged meanwhile
-        print(error, file=sys.stderr)
+        tell(str(error))
         return 1
     except ValueError as error:
         parser.error(str(error))
     left = [spec for spec in specs if spec not in store and not barren(spec, store)] if options.keys else []
     if left:
-        print(f"{len(left)} of {len(specs)} runs are being trained by another process", file=sys.stderr)
+        tell(f"{len(left)} of {len(specs)} runs are being trained by another process")
     return 1 if left or damaged else 0
 
 
@@ -104,7 +114,7 @@ def _parted(specs: Sequence[RunSpec], keys: Sequence[str]) -> tuple[list[RunSpec
     for key in keys:
         if key not in known:
             raise ValueError(
-                f"--keys: no run {key!r} is in these exhibits and this profile, such as {next(iter(known))}"
+                f"--keys: no run {brief(key)} is in these exhibits and this profile, such as {next(iter(known))}"
             )
     return [known[key] for key in dict.fromkeys(keys)], [spec for key, spec in known.items() if key not in keys]
 

@@ -11,7 +11,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Project", "ProjectError", "downloads_folder", "find", "store_folder", "user_cache", "workspace_folder"]
+__all__ = [
+    "Project",
+    "ProjectError",
+    "downloads_folder",
+    "find",
+    "holder",
+    "store_folder",
+    "user_cache",
+    "workspace_folder",
+]
 
 ROOT, STORE, DOWNLOADS, CACHE = "COMPANION_ROOT", "COMPANION_STORE", "COMPANION_DOWNLOADS", "COMPANION_CACHE"
 
@@ -80,6 +89,13 @@ def find(start: Path | str | None = None) -> Project:
         f"no project in {here} or above it (a folder with _config.yml and notebooks): "
         f"change to a checkout of the book, or set {ROOT} to one"
     )
+
+
+def holder(path: Path) -> Project | None:
+    """The project in whose work tree a path lies, wherever we stand; ``None`` outside of all, as in ``_build``."""
+    path = path.expanduser().resolve()
+    above = (Project(folder) for folder in (path, *path.parents) if _is_project(folder))
+    return next((project for project in above if project.holds(path)), None)
 
 
 def _is_project(folder: Path) -> bool:

@@ -41,7 +41,7 @@ def test_help_is_quick_for_it_imports_no_torch() -> None:
         ("run A-T2 --device tpu", "valid on this machine are auto"),
         ("run A-T2 --backend fast", "valid are auto, fused"),
         ("run A-T2 -p colour red", "unknown parameter 'colour' of A-T2: valid are profile, device, train, seeds"),
-        ("run A-T2 -p seeds many", "seeds must be a whole number of at least 1, not 'many'"),
+        ("run A-T2 -p seeds many", "seeds must be a whole number of at least 1 and at most 1000, not 'many'"),
         ("run A-T2 -p seeds", "'seeds' has no value"),
         ("run A-T2 -p gate_permutation [0,0,1] --store x", "gate permutation"),
         ("run A-T2 -p optimiser lion --store x", "valid are sgd, adam"),

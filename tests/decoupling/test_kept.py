@@ -121,8 +121,25 @@ def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch):
         list(ask(model(), TRAIN, TEST, keep=tmp_path, tell=stop_at(0, 3)))
     place = tmp_path / "ReLU.0.pt"
     place.write_bytes(place.read_bytes()[:100])
-    with pytest.raises(DamagedError, match=r"ReLU.0.pt is damaged: delete it"):
+    with pytest.raises(DamagedError, match=r"ReLU.0.pt is damaged, or that of another network: delete it"):
         list(ask(model(), TRAIN, TEST, keep=tmp_path))
+
+
+def test_the_files_of_another_network_are_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setattr(information, "SAVE_EVERY", 0.0)
+    list(ask(model(), TRAIN, TEST, keep=tmp_path))
+    scores = sorted(path for path in tmp_path.glob("*.json") if path.name != "settings.json")
+    scores[1].write_bytes(scores[0].read_bytes())
+    with pytest.raises(DamagedError, match=f"{scores[1].name} is damaged, or that of another network"):
+        list(ask(model(), TRAIN, TEST, keep=tmp_path))
+    for place in (0, 1):
+        with pytest.raises(StoppedError):
+            list(ask(model(), TRAIN, TEST, keep=tmp_path / str(place), tell=stop_at(place, 3)))
+    (first,), (second,) = (list((tmp_path / str(place)).glob("*.pt")) for place in (0, 1))
+    assert first.name != second.name
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(DamagedError, match=f"{second.name} is damaged, or that of another network"):
+        list(ask(model(), TRAIN, TEST, keep=tmp_path / "1"))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):

@@ -76,7 +76,7 @@ def test_fields_go_back_to_their_defaults_by_name_and_by_rule():
 
 def test_the_rule_stands_with_the_field():
     rules = {field.name: rule_of(field) for field in dataclasses.fields(RunSpec)}
-    assert rules["epochs"] == Rule(low=1)
+    assert rules["epochs"] == Rule(low=1, high=1_000_000)
     assert rules["probe_every"].needs == ("probe", "a probe")
     assert rules["bias"] == Rule()
 

@@ -12,10 +12,11 @@ import torch
 from companion.chapters.a_t2_accuracy import AccuracyChapter
 from companion.chapters.chapter import Chapter
 from companion.exhibits import cells, exhibit
-from companion.project import store_folder, workspace_folder
+from companion.exhibits.request import request
+from companion.files.whole import writable
+from companion.project import downloads_folder, store_folder, workspace_folder
 from companion.records.store import Store
 from companion.training.kernels import measure_missing
-from companion.training.machine import device_of
 from companion.training.queue import run_missing, sound
 from companion.training.workspace import Workspace
 
@@ -52,22 +53,23 @@ def open_chapter(
         overrides: fields of :class:`~companion.runs.spec.RunSpec` to change.
 
     Raises:
-        SpecError: a bad value, in one sentence that lists what is valid.
+        SpecError: a bad value, in one sentence that lists what is valid; or training would write other runs than the
+            exhibit's own into a work tree.
     """
-    chosen = exhibit(name)
-    grid = cells(name, profile, seeds, rows, overrides)
+    asked = request(name, profile=profile, device=device, train=train, seeds=seeds, rows=rows, overrides=overrides)
     store = Store(store_folder())
-    if train:
+    asked.into(store.folder)
+    if asked.train:
+        writable(downloads_folder() / asked.exhibit.chapter, "the variable COMPANION_DOWNLOADS")
         workspace = Workspace(workspace_folder(store.folder), store)
-        specs, damaged = sound([cell.spec for cell in grid], store)
+        specs, damaged = sound([cell.spec for cell in asked.cells], store)
         store.skip(*damaged)
-        run_missing(specs, store, workspace, device=device_of(device), threads=torch.get_num_threads())
+        run_missing(specs, store, workspace, device=asked.device, threads=torch.get_num_threads())
         if name in KERNELS:
-            measure_missing(specs, store, workspace, device=device_of(device))
-    own = not overrides and seeds in (None, chosen.seeds[profile])
-    given = {"seeds": None if seeds == chosen.seeds[profile] else seeds, "rows": rows and list(rows)}
-    changed = {name: value for name, value in given.items() if value not in (None, chosen.parameters[name])}
-    return KINDS.get(name, Chapter)(chosen, profile, grid, store, own, {**changed, **(overrides or {})})
+            measure_missing(specs, store, workspace, device=asked.device)
+    changed = {parameter: value for parameter, value in asked.changed.items() if parameter != "overrides"}
+    shown = {**changed, **(overrides or {})}
+    return KINDS.get(name, Chapter)(asked.exhibit, asked.profile, asked.cells, store, asked.own, shown)
 
 
 def live(name: str, seeds: int = 2, rows: Sequence[str] | None = None) -> Chapter:

@@ -73,9 +73,9 @@ class Footer:
         records = [dict(c.store.read(c.store.path(key)).content) for key in done["key"]]
         c.downloads.text("records.json", "[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
         folder = f"../_static/downloads/{c.exhibit.chapter}"
-        links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in c.downloads.names()]
+        links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in map(escape, c.downloads.names())]
         links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
-        keys = "".join(f"<li><code>results/{key}.json</code></li>" for key in done["key"])
+        keys = "".join(f"<li><code>results/{escape(key)}.json</code></li>" for key in done["key"])
         damaged = "".join(f"<li>{escape(sentence)}</li>" for sentence in c.store.skipped)
         costs = [self._cost(c)] + [self._cost(other) for other in c.others()]
         return (

@@ -1,6 +1,7 @@
 """The application, and the one place where errors become a sentence and an exit code.
 
-Exit codes: 0 all is well, 1 something failed or is damaged, 2 the command was wrong, 130 interrupted.
+Exit codes: 0 all is well, 1 something failed or is damaged, 2 the command was wrong or the system refuses what the user
+can mend, such as a full disk, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typer.exceptions import Abort, TyperException
 from companion import __version__
 from companion.cli import bench, book, data, exhibits, gates, plan, records, run, verdicts
 from companion.cli.output import UsageError, say
+from companion.files.console import OK, answer
 from companion.files.revision import of_the_code
 
 __all__ = ["app", "main"]
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+FAILED, USAGE = 1, 2
 
 app = typer.Typer(
     name="companion",
@@ -69,17 +71,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: by default, those of the process.
     """
     words = run.joined(sys.argv[1:] if arguments is None else list(arguments))
+    return answer(lambda: _answer(words))
+
+
+def _answer(words: list[str]) -> int:
     try:
-        return app(words, prog_name="companion", standalone_mode=False) or OK
+        # Typer's own way of running a command has exit codes of its own for closed pipes and Ctrl-C.
+        command = typer.main.get_command(app)
+        with command.make_context("companion", words) as context:
+            return command.invoke(context) or OK
+    except typer.Exit as error:
+        return error.exit_code
     except TyperException as error:
         say(_usage(error))
         return USAGE
-    except (KeyboardInterrupt, Abort):
-        say("Stopped.")
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        return OK
+    except Abort:
+        raise KeyboardInterrupt from None
+    except OSError:
+        raise
     except Exception as error:
         code = _exit_code(error)
         if code is None:
@@ -106,7 +115,7 @@ def _exit_code(error: Exception) -> int | None:
     """Exit code of an error that is part of the conversation; ``None`` for a fault of the program."""
     if isinstance(error, UsageError):
         return USAGE
-    if type(error).__module__.partition(".")[0] != "companion" and not isinstance(error, (ValueError, OSError)):
+    if type(error).__module__.partition(".")[0] != "companion" and not isinstance(error, ValueError):
         return None
     from companion.data import DataError
     from companion.project import ProjectError

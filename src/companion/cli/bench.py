@@ -30,9 +30,10 @@ def bench(
     ] = None,
 ) -> int:
     """Measure variants of one task side by side; the ratio is to the first of them."""
-    from companion.costs.bench import Options, keep, load, machine, measure
+    from companion.costs.bench import RESULTS, Options, keep, load, machine, measure
+    from companion.files.whole import writable
     from companion.project import find
-    from companion.training.machine import threads_here
+    from companion.runs.machine import threads_of
 
     project = find()
     known = load(project.root)
@@ -42,7 +43,9 @@ def bench(
         return 0
     if name not in known:
         raise UsageError(f"unknown benchmark {name!r}: valid are {', '.join(known)}")
-    options = Options(threads or threads_here(), rounds, tiny, keras_python, neural_tangents_python)
+    options = Options(threads_of(threads), rounds, tiny, keras_python, neural_tangents_python)
+    if save:
+        writable(project.root / RESULTS, "a checkout elsewhere")
     with json_only(json):
         where = machine(options.threads)
         rows = measure(known[name], options, tell=say)

@@ -24,6 +24,7 @@ def book(
     With ``--committed``, the chapters have the outputs of the repository; what they offer for download is what their
     last execution here has left.
     """
+    from companion.files.whole import writable
     from companion.project import find
     from companion.site.build import build, refresh_chapters
     from companion.site.pdf import write_pdf
@@ -31,6 +32,7 @@ def book(
     if refresh and (committed or force or pdf):
         raise UsageError("--refresh rewrites the committed outputs and builds nothing: it goes alone")
     project = find()
+    writable(project.notebooks if refresh else project.build, "a checkout of the book elsewhere")
     if refresh:
         for path in refresh_chapters(project, tell=say):
             print(path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from companion.cli.options import Json
-from companion.cli.output import UsageError, duration, facts, json_only, jsonable, say
+from companion.cli.output import UsageError, duration, facts, json_only, jsonable, say, watching
 from companion.cli.run import FLAGS, parse
 
 if TYPE_CHECKING:
@@ -87,10 +87,11 @@ def gates(
     from companion.decoupling.kept import DamagedError
     from companion.decoupling.named import load_weights, model_named
     from companion.decoupling.rows import rows_of
-    from companion.training.machine import device_of, threads_here
+    from companion.files.whole import writable
+    from companion.runs.machine import device_of, threads_of
     from companion.verdicts.information import gate_information
 
-    torch.set_num_threads(threads or threads_here())
+    torch.set_num_threads(threads_of(threads))
     with json_only(json):
         try:
             names = [str(row) for row in rows_of(name.strip() for name in regimes.split(","))]
@@ -113,6 +114,7 @@ def gates(
                 optimiser=step,
                 keep=folder / "networks",
             )
+            writable(folder, "--out DIR")
             started = time.monotonic()
             answer = _watched(ask, len(names) * seeds)
         except KeyboardInterrupt:
@@ -124,8 +126,6 @@ def gates(
         except DamagedError as error:
             say(str(error))
             return 1
-        except OSError as error:
-            return _unwritable(folder, error)
         except ValueError as error:
             raise UsageError(str(error)) from error
     asked = {
@@ -144,10 +144,7 @@ def gates(
             "momentum": momentum,
         },
     }
-    try:
-        document = _write(folder, answer, asked, where, time.monotonic() - started)
-    except OSError as error:
-        return _unwritable(folder, error)
+    document = _write(folder, answer, asked, where, time.monotonic() - started)
     if json:
         facts(document)
     else:
@@ -155,11 +152,6 @@ def gates(
         for place in ("gates.html", "gates.json"):
             print(folder / place)
     return 0
-
-
-def _unwritable(folder: Path, error: OSError) -> int:
-    say(f"{folder} cannot be read or written ({error.strerror or error}): name a folder that can, with --out")
-    return 1
 
 
 def _optimiser(name: str, lr: float, momentum: float) -> Optimiser:
@@ -176,10 +168,9 @@ def _optimiser(name: str, lr: float, momentum: float) -> Optimiser:
 
 def _watched(ask: Callable[..., GateInformation], networks: int) -> GateInformation:
     """Ask with a bar on a terminal, and a line for each network that is done, with the time left."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
+    console = watching()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

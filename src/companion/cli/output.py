@@ -7,9 +7,18 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-__all__ = ["UsageError", "duration", "facts", "json_only", "jsonable", "say", "size", "table"]
+from companion.files.console import Forgiving, tell
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["UsageError", "duration", "facts", "json_only", "jsonable", "say", "size", "table", "watching"]
+
+
+NARROWEST, WIDTH = 40, 200
+"""Letters across a table: on a terminal however narrow, and where there is none."""
 
 
 class UsageError(ValueError):
@@ -17,8 +26,15 @@ class UsageError(ValueError):
 
 
 def say(message: str) -> None:
-    """One line to standard error."""
-    print(message, file=sys.stderr, flush=True)
+    """One line to standard error, if it can be written there."""
+    tell(message)
+
+
+def watching() -> Console:
+    """A console on standard error for what is shown while work goes on, which goes on if nobody can see it."""
+    from rich.console import Console
+
+    return Console(file=cast(TextIO, Forgiving(sys.stderr)))
 
 
 def jsonable(value: Any) -> Any:
@@ -59,7 +75,10 @@ def table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any]]) ->
     for line in lines:
         grid.add_row(*(_text(value) for value in line))
     console = Console()
-    console.print(grid) if console.is_terminal else Console(width=200).print(grid)
+    console = Console(width=max(console.width, NARROWEST) if console.is_terminal else WIDTH)
+    with console.capture() as shown:  # what cannot be printed is an error here, and a way of its own in rich
+        console.print(grid)
+    print(shown.get(), end="")
 
 
 def _text(value: Any) -> str:

@@ -43,7 +43,7 @@ def plan(
     from companion.exhibits import EXHIBITS, PROFILES, cells
     from companion.project import store_folder, workspace_folder
     from companion.records.store import Store
-    from companion.training.machine import threads_here
+    from companion.runs.machine import threads_of
     from companion.training.workspace import Workspace
 
     if profile not in PROFILES:
@@ -54,7 +54,7 @@ def plan(
     records = Store(store.expanduser() if store else store_folder())
     place = workspace.expanduser() if workspace else workspace_folder(records.folder)
     with json_only(json):
-        chosen, estimate = _estimate(device, threads or threads_here(), records, backend)
+        chosen, estimate = _estimate(device, threads_of(threads), records, backend)
         try:
             found = chunks(
                 grids,
@@ -101,7 +101,7 @@ def _estimate(device: str, threads: int, records: object, backend: str) -> tuple
     from companion.costs.speeds import Speeds
     from companion.records.store import Store
     from companion.runs.fields import SpecError
-    from companion.training.machine import device_of
+    from companion.runs.machine import device_of
 
     assert isinstance(records, Store)
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from companion.cli.options import StoreOption, store_of
-from companion.cli.output import UsageError, duration, say, size
+from companion.cli.output import UsageError, duration, say, size, watching
 
 if TYPE_CHECKING:
     from companion.site.run import Plan
@@ -95,22 +95,25 @@ def run(
     """Train what is missing and execute the chapter.  What is recorded already is skipped."""
     given = {"profile": profile, "device": device, **parse(parameter or [])}
     from companion.exhibits import EXHIBITS
+    from companion.files.whole import writable
     from companion.project import find
+    from companion.runs.machine import threads_of
     from companion.site.run import execute_chapter, joint, plan
-    from companion.training.machine import threads_here
 
     project = find()
     if exhibit == ALL and (output or parameter):
         raise UsageError("all runs every exhibit as it is: --output and -p are for one exhibit alone")
     names = [n for n, e in EXHIBITS.items() if profile in e.profiles] if exhibit == ALL else []
     plans = [plan(project, n, given, store=store, output=output, backend=backend) for n in names or [exhibit]]
-    made, threads = joint(plans), threads or threads_here()
+    made, threads = joint(plans), threads_of(threads)
     try:
         if made.values["train"] or dry_run:
             on_gpu = CALIBRATION if exhibit == ALL and made.device != "cpu" else 0
             _estimate(plans, backend, threads, on_gpu if calibrate is None else calibrate)
         if dry_run:
             return 0
+        for one in plans:  # what is written at the end must find its place
+            writable(one.output.parent, "--output FILE")
         if made.values["train"]:
             _train(made, backend, threads)
         for one in plans:
@@ -133,6 +136,7 @@ def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> 
 
     from companion.costs.needs import needs
     from companion.costs.speeds import Speeds
+    from companion.project import workspace_folder
     from companion.records.store import Store
     from companion.site.run import joint
 
@@ -153,19 +157,21 @@ def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> 
                     f"about {duration(speeds.total(one.missing))}"
                 )
     found = needs(missing, store, speeds)
-    folder = next(parent for parent in (made.store, *made.store.parents) if parent.exists())
+    places = [made.store, workspace_folder(made.store)]
+    there = [next(parent for parent in (place, *place.parents) if parent.exists()) for place in places]
+    folder = min(there, key=lambda place: shutil.disk_usage(place).free)
     free = shutil.disk_usage(folder).free
     say(
         f"{found.runs} of {len(made.specs)} runs to train on {made.device}: about {duration(found.seconds)}, "
         f"{size(found.memory)} of its memory at the least, {size(found.disk)} of disk ({size(free)} free)"
     )
     if found.disk > free:
-        raise UsageError(f"there is too little room in {folder}: --store DIR takes a folder elsewhere")
+        how = "--store DIR" if folder == there[0] else "the variable COMPANION_CACHE"
+        raise UsageError(f"there is too little room in {folder}: {how} takes a folder elsewhere")
 
 
 def _train(made: Plan, backend: str, threads: int) -> None:
     """Train with a bar whose unit is work, so that its time left is right for long and short runs alike."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from companion.site.run import Meter, train_missing
@@ -174,7 +180,7 @@ def _train(made: Plan, backend: str, threads: int) -> None:
     missing = made.missing
     if not missing:
         return
-    meter, console = Meter(missing), Console(stderr=True)
+    meter, console = Meter(missing), watching()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -238,8 +244,8 @@ def kernels(
     from companion.exhibits import cells
     from companion.project import workspace_folder
     from companion.runs.fields import SpecError
+    from companion.runs.machine import device_of
     from companion.training.kernels import measure_missing
-    from companion.training.machine import device_of
     from companion.training.workspace import Workspace
 
     records = store_of(store)

@@ -28,6 +28,7 @@ from companion.records.provenance import device_name
 
 __all__ = [
     "AS_MEASURED",
+    "RESULTS",
     "Benchmark",
     "Options",
     "Row",
@@ -48,6 +49,10 @@ Where a benchmark's unit is ``MiB``, it is what it needed instead.
 
 AS_MEASURED = ("s", "MiB")
 """Units of which the step's own number is the value; any other is work a second."""
+
+
+RESULTS = Path("benchmarks", "results")
+"""Where reference results are in a checkout."""
 
 
 class Unavailable(RuntimeError):
@@ -293,7 +298,7 @@ def keep(root: Path, document: Mapping[str, Any]) -> Path:
         root: the checkout.
         document: ``benchmark, title, machine, rows``.
     """
-    path = root / "benchmarks" / "results" / f"{document['benchmark']}.json"
+    path = root / RESULTS / f"{document['benchmark']}.json"
     write(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
     return path
 

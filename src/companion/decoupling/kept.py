@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,14 @@ from torch import nn
 
 from companion.decoupling.plan import plan_of
 from companion.decoupling.rows import Row, Score
+from companion.files.documents import DocumentError, read, regular
 from companion.files.whole import write
 from companion.notation import Tensor
 
 __all__ = ["DamagedError", "Kept", "KeptError", "data_digest", "model_digest"]
+
+LARGEST = 1 << 34
+"""Bytes that a checkpoint may have."""
 
 
 class KeptError(ValueError):
@@ -49,6 +54,7 @@ class Kept:
         self.folder = folder
         place = folder / "settings.json"
         identity = json.loads(json.dumps(identity))
+        self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         try:
             found = _read(place)
         except FileNotFoundError:
@@ -74,6 +80,8 @@ class Kept:
             found = _read(place)
         except FileNotFoundError:
             return None
+        if (found.get("regime"), found.get("seed")) != (str(row), seed):
+            raise _damaged(place)
         try:
             train, test = (math.nan if found[name] is None else float(found[name]) for name in ("train", "test"))
             return Score(row, seed, train, test, int(found["epochs"]))
@@ -91,38 +99,46 @@ class Kept:
         """What :meth:`save` was given last, on the CPU.
 
         Raises:
-            DamagedError: the file is damaged.
+            DamagedError: the file is damaged, or that of another network.
         """
         place = self._place(row, seed, "pt")
-        if not place.exists():
+        if not os.path.lexists(place):
             return None
         try:
-            return torch.load(place, map_location="cpu", weights_only=True)
+            found = torch.load(io.BytesIO(regular(place, LARGEST)), map_location="cpu", weights_only=True)
+            whose, state = found["of"], found["state"]
         except Exception as error:
             raise _damaged(place) from error
+        if whose != self._whose(row, seed):
+            raise _damaged(place)
+        return state
 
     def save(self, row: Row, seed: int, state: Mapping[str, Any]) -> None:
         """Keep a network that is under way."""
         buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
+        torch.save({"of": self._whose(row, seed), "state": dict(state)}, buffer)
         write(self._place(row, seed, "pt"), buffer.getvalue())
+
+    def _whose(self, row: Row, seed: int) -> dict[str, Any]:
+        return {"regime": str(row), "seed": seed, "identity": self.identity}
 
     def _place(self, row: Row, seed: int, suffix: str) -> Path:
         return self.folder / f"{row}.{seed}.{suffix}"
 
 
 def _read(place: Path) -> dict[str, Any]:
+    if not os.path.lexists(place):
+        raise FileNotFoundError(place)
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return read(place)
+    except DocumentError as error:
         raise _damaged(place) from error
-    if not isinstance(found, dict):
-        raise _damaged(place)
-    return found
 
 
 def _damaged(place: Path) -> DamagedError:
-    return DamagedError(f"{place} is damaged: delete it, and what it was about is done again")
+    return DamagedError(
+        f"{place} is damaged, or that of another network: delete it, and what it was about is done again"
+    )
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

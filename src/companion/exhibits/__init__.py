@@ -31,9 +31,13 @@ from companion.exhibits.c_t2_label_noise import T2_NOISE
 from companion.exhibits.c_tiling import TILING
 from companion.exhibits.claim import Claim
 from companion.exhibits.grid import PROFILES, Cell, Exhibit
+from companion.files.quoting import brief
 from companion.runs.fields import SpecError
 
-__all__ = ["CLAIMS", "EXHIBITS", "PROFILES", "Cell", "Exhibit", "cells", "exhibit"]
+__all__ = ["CLAIMS", "EXHIBITS", "MOST_SEEDS", "PROFILES", "Cell", "Exhibit", "cells", "exhibit"]
+
+MOST_SEEDS = 1000
+"""Seeds that may be asked for: the grids of more would take hours to write down."""
 
 PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH, S_SIZE)
 """In the order of the book."""
@@ -58,10 +62,13 @@ CLAIMS: tuple[Claim, ...] = tuple(claim for module in MODULES for claim in modul
 """What the papers say of these tables and figures as a whole."""
 
 
+OVERRIDES = "overrides must map fields of RunSpec, other than regime and seed, to values"
+
+
 def exhibit(name: str) -> Exhibit:
     """An exhibit by its id; ``SpecError`` lists the valid ones."""
-    if name not in EXHIBITS:
-        raise SpecError(f"unknown exhibit {name!r}: valid are {', '.join(EXHIBITS)}")
+    if not isinstance(name, str) or name not in EXHIBITS:
+        raise SpecError(f"unknown exhibit {brief(name)}: valid are {', '.join(EXHIBITS)}")
     return EXHIBITS[name]
 
 
@@ -86,17 +93,20 @@ def cells(
     """
     chosen = exhibit(name)
     if profile not in chosen.profiles:
-        raise SpecError(f"unknown profile {profile!r} for {name}: valid are {', '.join(chosen.profiles)}")
-    if seeds is not None and (not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1):
-        raise SpecError(f"seeds must be a whole number of at least 1, not {seeds!r}")
+        raise SpecError(f"unknown profile {brief(profile)} for {name}: valid are {', '.join(chosen.profiles)}")
+    whole = isinstance(seeds, int) and not isinstance(seeds, bool)
+    if seeds is not None and not (whole and 1 <= seeds <= MOST_SEEDS):
+        raise SpecError(f"seeds must be a whole number of at least 1 and at most {MOST_SEEDS}, not {brief(seeds)}")
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise SpecError(f"{OVERRIDES}, not {brief(overrides)}")
+    if {"regime", "seed"} & set(overrides or ()):
+        raise SpecError(f"{OVERRIDES}: both are the exhibit's own")
     grid = chosen.cells(profile, seeds)
     if rows is not None:
         valid = list(dict.fromkeys(cell.row for cell in grid))
         if isinstance(rows, str) or not isinstance(rows, Sequence) or not rows or not all(r in valid for r in rows):
-            raise SpecError(f"rows must be a list of some of {', '.join(valid)}, not {rows!r}")
+            raise SpecError(f"rows must be a list of some of {', '.join(valid)}, not {brief(rows)}")
         grid = [cell for cell in grid if cell.row in rows]
     if overrides:
-        if not isinstance(overrides, Mapping) or {"regime", "seed"} & set(overrides):
-            raise SpecError("overrides must map fields of RunSpec, other than regime and seed, to values")
-        grid = [chosen.changed(cell, **overrides) for cell in grid]
+        grid = [chosen.changed(cell, overrides) for cell in grid]
     return grid

@@ -105,9 +105,9 @@ class Exhibit:
         """One axis by its name; ``KeyError`` if the exhibit has none of it."""
         return {axis.name: axis for axis in self.axes}[name]
 
-    def changed(self, cell: Cell, **fields: Any) -> Cell:
+    def changed(self, cell: Cell, fields: Mapping[str, Any]) -> Cell:
         """A cell with other fields in its run, in the place that these give it on the axes."""
-        spec = cell.spec.replace(**fields)
+        spec = cell.spec.changed(fields)
         return replace(cell, spec=spec, axes=self._on_axes(spec, cell.axes))
 
     def _on_axes(self, spec: RunSpec, declared: Mapping[str, Any]) -> Mapping[str, Any]:

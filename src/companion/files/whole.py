@@ -10,12 +10,47 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["abandoned", "write", "writing"]
+from companion.files.quoting import one_line
+
+__all__ = ["FolderError", "abandoned", "writable", "write", "writing"]
+
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What file systems say that have no second names for a file."""
+PROBE = 1 << 16
+"""Bytes that a folder must take: as many as a record of the larger sort."""
+
+
+class FolderError(OSError):
+    """A folder that takes no files; the message names it, and what to do."""
+
+
+def writable(folder: Path, instead: str) -> None:
+    """Find out whether files can be written into a folder, by writing one; the folder is made where it is missing.
+
+    Long work begins with this, or its outcome would be lost at its end.
+
+    Args:
+        folder: which.
+        instead: how another folder is named, such as ``--store DIR``.
+
+    Raises:
+        FolderError: in one sentence, why not.
+    """
+    probe = folder / f".{secrets.token_hex(6)}.probe"
+    try:
+        write(probe, bytes(PROBE), replace=False)
+        probe.unlink()
+    except OSError as error:
+        probe.unlink(missing_ok=True) if folder.is_dir() else None
+        reason = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror or error
+        raise FolderError(
+            f"{one_line(str(folder))} takes no files ({reason}): {instead} names a folder elsewhere"
+        ) from None
 
 
 def write(path: Path, content: bytes | str, *, replace: bool = True) -> None:
@@ -56,10 +91,34 @@ def writing(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
         if replace:
             temporary.replace(path)
         else:
-            os.link(temporary, path)  # unlike a rename, a link refuses to replace what another process wrote
+            _take(temporary, path)
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a write does not say where
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what failed is more than what it leaves
+            temporary.unlink(missing_ok=True)
     _sync(path.parent)
+
+
+def _take(temporary: Path, path: Path) -> None:
+    """Give a file its name unless that is taken; one writer at a time where the file system has no links."""
+    try:
+        os.link(temporary, path)  # unlike a rename, a link refuses to replace what another process wrote
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        import fcntl
+
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            temporary.replace(path)
+        finally:
+            os.close(handle)
 
 
 def abandoned(path: Path) -> list[Path]:

@@ -200,6 +200,11 @@ class Architecture:
             shapes |= {f"{name}.{i}": layer.bias for name in layer.per_channel}
         return shapes
 
+    @cached_property
+    def weights(self) -> int:
+        """How many numbers its parameters are."""
+        return sum(math.prod(shape) for shape in self.parameter_shapes().values())
+
     def macs(self) -> int:
         """Multiply-adds of one forward pass for one example."""
         return sum(layer.macs for layer in self.weight_shapes())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from companion.files.quoting import brief
 from companion.notation import Tensor
 
 __all__ = ["Routing", "check_permutation", "permute", "roll", "rotate", "tile", "turn"]
@@ -20,7 +21,8 @@ def check_permutation(order: Sequence[int], layers: int) -> tuple[int, ...]:
         (2, 0, 1)
     """
     if sorted(order) != list(range(layers)):
-        raise ValueError(f"a gate permutation of {layers} layers holds each of 0..{layers - 1} once, not {list(order)}")
+        given = brief(list(order))
+        raise ValueError(f"a gate permutation of {layers} layers holds each of 0..{layers - 1} once, not {given}")
     return tuple(int(l) for l in order)
 
 

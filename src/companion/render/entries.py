@@ -111,7 +111,7 @@ def _line(line: Line, places: Mapping[str, str], chapters: Mapping[str, str]) ->
     cells = [
         ("entry", _entry(line, places), None),
         ("exhibit", _to(chapter, _exhibit(line)), None),
-        ("kind", line["kind"], None),
+        ("kind", escape(line["kind"]), None),
         ("printed", plus_minus(line["paper_mean"], line["paper_std"]), line["paper_mean"]),
         ("measured", measured or "–", line["mean"]),
         ("n", line["n"] if line["kind"] != "statement" else "–", line["n"] or None),

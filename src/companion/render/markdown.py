@@ -1,4 +1,9 @@
-"""Pieces of Markdown: labels and tables."""
+"""Pieces of Markdown: labels and tables, and the one way in which text that is not ours gets into them.
+
+Text of a record, of a stored check, of a benchmark or of a parameter shows as it is: every character of it that
+Markdown, MyST or HTML could take for markup becomes a character reference, which none of them takes for anything but
+itself (CommonMark, section 2.5).  Only what is :class:`Markdown` already is let through.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,26 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["anchor", "table"]
+__all__ = ["Markdown", "anchor", "plain", "table"]
+
+MARKUP = re.compile(r"[&<>{}\[\]`$*_|\\~^@#!]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+"""What begins or ends a tag, a role, a link, mathematics, a substitution, emphasis, a cell or an address."""
+
+
+class Markdown(str):
+    """Text that is Markdown, made by us: it is not escaped."""
+
+    __slots__ = ()
+
+
+def plain(text: object) -> Markdown:
+    """Any text as Markdown that shows it, on one line.
+
+    >>> plain("<b> of $x_1$")
+    '&#60;b&#62; of &#36;x&#95;1&#36;'
+    """
+    line = " ".join(str(text).split())
+    return Markdown(MARKUP.sub(lambda found: f"&#{ord(found[0])};", line))
 
 
 def anchor(name: str) -> str:
@@ -19,10 +43,14 @@ def anchor(name: str) -> str:
 
 
 def table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table; ``None`` shows as a dash."""
+    """A Markdown table; ``None`` shows as a dash, and cells that are not :class:`Markdown` as they are."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
 
 
 def _cell(value: Any) -> str:
-    return "–" if value is None else re.sub(r"(?<!\\)\|", r"\\|", " ".join(str(value).split()))
+    if value is None:
+        return "–"
+    if not isinstance(value, Markdown):
+        return plain(value)
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(value.split()))

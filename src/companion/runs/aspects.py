@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from companion.data import DATASETS
 from companion.networks.families import ARCHITECTURES
 from companion.notation import Regime, ValueInput
+from companion.runs.bounds import DEEPEST, LARGE, LONGEST, NOT_NEGATIVE, POSITIVE, WIDEST
 from companion.runs.fields import Changes, field, rule_of
 
 __all__ = ["Gating", "Measurement", "Networks", "Optimisation", "Task", "Trial", "view", "without"]
@@ -51,7 +52,7 @@ class Task:
     label_noise: float = field(0.0, low=0, high=1, says="a fraction from 0 to 1")
     noise_kind: str = field("uniform", choices=("uniform", "wrong"), needs=("label_noise", "label_noise"))
     loss: str = field("cross-entropy", choices=("cross-entropy", "squared-error"))
-    downscale: int = field(1, low=1)
+    downscale: int = field(1, low=1, high=1024)
     standardise: bool = False
     augmentation: str | None = field(None, choices=("crop-flip-cutout", "crop-cutout"))
 
@@ -70,8 +71,8 @@ class Networks:
     """
 
     architecture: str = field("FC", choices=ARCHITECTURES)
-    width: int | None = None
-    depth: int | None = None
+    width: int | None = field(None, low=1, high=WIDEST)
+    depth: int | None = field(None, low=2, high=DEEPEST)
     bias: bool = True
     initialisation: str = field("glorot", choices=("glorot", "fan-in", "sign"))
 
@@ -107,15 +108,15 @@ class Gating:
     gate_permutation: tuple[int, ...] | None = field(
         None, items="layer numbers such as [2, 0, 1, 3]", regimes=GATED, each=True
     )
-    feature_width: int | None = field(None, low=1, regimes=GATED - {Regime.FR_DI})
+    feature_width: int | None = field(None, low=1, high=WIDEST, regimes=GATED - {Regime.FR_DI})
     feature_activation: str = field("relu", choices=("relu", "linear"), regimes=GATED - {Regime.FL})
     gate_shifts: tuple[int, ...] | None = field(None, items="shifts such as [8, 5]", regimes=GATED, each=True)
     gate_turns: tuple[int, ...] | None = field(None, items="quarter turns such as [1]", regimes=GATED, each=True)
-    gate_beta: float = field(4.0, low=0, above=True, says="a positive number", regimes=frozenset({Regime.DL}))
-    gate_eps: float = field(0.1, low=0, says="a number of at least 0", regimes=frozenset({Regime.DL}))
+    gate_beta: float = field(4.0, low=0, high=LARGE, above=True, says=POSITIVE, regimes=frozenset({Regime.DL}))
+    gate_eps: float = field(0.1, low=0, high=LARGE, says=NOT_NEGATIVE, regimes=frozenset({Regime.DL}))
     gates_from: Changes | None = field(None, regimes=frozenset({Regime.FL}), source=True)
     teacher_checkpoint: str = field("best_test", choices=CHECKPOINTS, regimes=frozenset({Regime.FL}), source=True)
-    teacher_epochs: int | None = field(None, low=1, regimes=frozenset({Regime.FL}), source=True)
+    teacher_epochs: int | None = field(None, low=1, high=LONGEST, regimes=frozenset({Regime.FL}), source=True)
 
 
 @dataclass(frozen=True)
@@ -142,13 +143,13 @@ class Optimisation:
     """
 
     optimiser: str = field("sgd", choices=("sgd", "adam", "rmsprop"))
-    learning_rate: float = field(0.01, low=0, above=True, says="a positive number")
+    learning_rate: float = field(0.01, low=0, high=LARGE, above=True, says=POSITIVE)
     momentum: float = field(0.0, low=0, high=math.nextafter(1, 0), says="a number of at least 0 and below 1")
     nesterov: bool = field(False, needs=("momentum", "momentum"))
-    weight_decay: float = field(0.0, low=0, says="a number of at least 0")
+    weight_decay: float = field(0.0, low=0, high=LARGE, says=NOT_NEGATIVE)
     schedule: str = field("constant", choices=("constant", "triangle"))
-    batch_size: int = field(32, low=1)
-    epochs: int = field(100, low=1)
+    batch_size: int = field(32, low=1, high=LONGEST)
+    epochs: int = field(100, low=1, high=LONGEST)
     early_stop: int = field(0, low=0, high=lambda spec: spec.epochs - 1)
     start_from: Changes | None = field(None, source=True)
     start_checkpoint: str = field("last", choices=CHECKPOINTS, needs=("start_from", "start_from"), source=True)
@@ -166,7 +167,7 @@ class Measurement:
     """
 
     probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates", "hidden-layers"))
-    probe_every: int = field(1, low=1, needs=("probe", "a probe"))
+    probe_every: int = field(1, low=1, high=LONGEST, needs=("probe", "a probe"))
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Trial:
         protocol_version: of the mathematics of a run.
     """
 
-    seed: int = field(0, low=0, each=True)
+    seed: int = field(0, low=0, high=2**63 - 1, each=True)
     protocol_version: int = field(1, low=1)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from companion.files.quoting import brief
 from companion.notation import Regime, ValueInput
 
 __all__ = [
@@ -57,6 +58,9 @@ class Changes(Mapping[str, Any]):
 
 Bound = float | Callable[[Any], float | None] | None
 _LARGEST = sys.float_info.max
+
+MOST_ITEMS, LARGEST_ITEM = 4096, 2**31
+"""Numbers in a list, and the largest of them."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,13 @@ def coerce(name: str, value: Any, kind: Any, rule: Rule | None = None) -> Any:
     kinds = [k for k in getattr(kind, "__args__", (kind,)) if k not in (type(None), Ellipsis)]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if rule is not None and rule.items is not None:
-        if isinstance(value, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+        if isinstance(value, (list, tuple)) and len(value) <= MOST_ITEMS and all(map(_small, value)):
             return tuple(value)
-        raise SpecError(f"{name} must be a list of {rule.items}, not {value!r}")
+        raise SpecError(f"{name} must be a list of {rule.items}, at most {MOST_ITEMS} of them, not {brief(value)}")
     if Changes in kinds:
         if isinstance(value, Mapping) and all(isinstance(changed, str) for changed in value):
             return Changes(value)
-        raise SpecError(f"{name} must be changed fields such as {{'label_noise': 0.5}}, or null, not {value!r}")
+        raise SpecError(f"{name} must be changed fields such as {{'label_noise': 0.5}}, or null, not {brief(value)}")
     if bool in kinds and isinstance(value, bool):
         return value
     if int in kinds and number and (isinstance(value, int) or value.is_integer()):
@@ -125,13 +129,18 @@ def coerce(name: str, value: Any, kind: Any, rule: Rule | None = None) -> Any:
             one_of(name, value, [str(member) for member in enum])
             return enum(value)
     word = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[kinds[0]]
-    raise SpecError(f"{name} must be {word}{' or null' if optional else ''}, not {value!r}")
+    raise SpecError(f"{name} must be {word}{' or null' if optional else ''}, not {brief(value)}")
+
+
+def _small(value: Any) -> bool:
+    """Whether a value is a whole number that a list may hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_ITEM
 
 
 def one_of(name: str, value: Any, valid: Iterable[str]) -> None:
     """Raise :class:`SpecError`, which lists what is valid, unless the value is among it."""
     if value not in list(valid):
-        raise SpecError(f"unknown {name} {value!r}: valid are {', '.join(valid)}")
+        raise SpecError(f"unknown {name} {brief(value)}: valid are {', '.join(valid)}")
 
 
 def check_value(name: str, rule: Rule, spec: Any) -> None:
@@ -141,10 +150,11 @@ def check_value(name: str, rule: Rule, spec: Any) -> None:
         return
     high = rule.high(spec) if callable(rule.high) else rule.high
     fits = value > rule.low if rule.above else value >= rule.low
-    if fits and (high is None or value <= high) and math.isfinite(value):
+    if fits and (high is None or value <= high) and (isinstance(value, int) or math.isfinite(value)):
         return
-    valid = rule.says or (f"at least {rule.low}" if high is None else f"from {rule.low} to {high}")
-    raise SpecError(f"{name} must be {valid}, not {value}")
+    least = f"at least {rule.low}" if high is None else f"at least {rule.low} and at most {high}"
+    valid = rule.says or (f"from {rule.low} to {high}" if callable(rule.high) else least)
+    raise SpecError(f"{name} must be {valid}, not {brief(value)}")
 
 
 def idle(rule: Rule, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from companion.files.quoting import brief
 from companion.networks.architectures import Architecture
 from companion.networks.routing import Routing, check_permutation
 
@@ -50,7 +51,9 @@ def canonical_gating(run: Gated) -> Mapping[str, Any]:
                 raise ValueError(f"{name} is not defined in {run.architecture}, whose pools are gates too")
     shapes = run.network.gate_shapes()
     if order is not None and any(shapes[l] != shapes[source] for l, source in enumerate(order)):
-        raise ValueError(f"gate_permutation {list(order)} exchanges layers of unlike shape in {run.architecture}")
+        raise ValueError(
+            f"gate_permutation {brief(list(order))} exchanges layers of unlike shape in {run.architecture}"
+        )
     wide, narrow = shapes[0][0], run.feature_network.gate_shapes()[0][0]
     if wide % narrow:
         raise ValueError(f"feature_width must divide the value network's width of {wide}, not {run.feature_width}")
@@ -99,11 +102,11 @@ def _turns(run: Gated) -> tuple[int, ...] | None:
     if not shapes:
         raise ValueError(f"gate_turns needs layers with rows and columns, {run.architecture} has none")
     if not given or not all(quarters in range(4) for quarters in given):
-        raise ValueError(f"gate_turns must hold quarters of a circle from 0 to 3, not {list(given)}")
+        raise ValueError(f"gate_turns must hold quarters of a circle from 0 to 3, not {brief(list(given))}")
     if any(shape[0] % len(given) for shape in shapes):
         raise ValueError(f"gate_turns must be as many as there are equal groups of channels, not {len(given)}")
     if any(quarters % 2 for quarters in given) and any(shape[1] != shape[2] for shape in shapes):
-        raise ValueError(f"gate_turns {list(given)} needs square layers")
+        raise ValueError(f"gate_turns {brief(list(given))} needs square layers")
     if not any(given):
         return None
     return given[:1] if len(set(given)) == 1 else given

@@ -17,12 +17,14 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self, get_type_hints
 
 from companion.data import DATASETS
+from companion.files.quoting import LONGEST, brief
 from companion.networks.architectures import Architecture
 from companion.networks.families import ARCHITECTURES, build
 from companion.networks.gates import Gate, HardGate, OpenGate, SoftGate
 from companion.networks.routing import Routing
 from companion.notation import Regime
 from companion.runs.aspects import Gating, Measurement, Networks, Optimisation, Task, Trial, view, without
+from companion.runs.bounds import check_size
 from companion.runs.fields import Changes, Rule, SpecError, check_effect, check_value, coerce, one_of, rule_of
 from companion.runs.gating import canonical_gating, routing_of
 from companion.runs.sources import (
@@ -81,7 +83,9 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         for name, rule in rules.items():
             check_value(name, rule, self)
         if self.protocol_version > PROTOCOL_VERSION:
-            raise SpecError(f"protocol_version must be from 1 to {PROTOCOL_VERSION}, not {self.protocol_version}")
+            raise SpecError(
+                f"protocol_version must be from 1 to {PROTOCOL_VERSION}, not {brief(self.protocol_version)}"
+            )
         self._check_fit()
         for name, rule in rules.items():
             check_effect(name, rule, vars(self), defaults)
@@ -97,9 +101,9 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         info = DATASETS[self.dataset]
         if self.classes is not None:
             if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-                raise SpecError(f"classes must name at least two different classes, not {list(self.classes)}")
+                raise SpecError(f"classes must name at least two different classes, not {brief(list(self.classes))}")
             if not set(self.classes) <= set(range(info.classes)):
-                raise SpecError(f"classes must be from 0 to {info.classes - 1}, not {list(self.classes)}")
+                raise SpecError(f"classes must be from 0 to {info.classes - 1}, not {brief(list(self.classes))}")
             if self.classes == tuple(range(info.classes)):
                 object.__setattr__(self, "classes", None)
         if self.loss == "squared-error" and len(self.class_names) != 2:
@@ -122,6 +126,7 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             )
         if ARCHITECTURES[self.architecture].image and min(self.input_shape[1:]) < 2:
             raise SpecError(f"{self.architecture} needs images of more than one pixel")
+        check_size(self)
         try:
             gating = canonical_gating(self)
         except ValueError as error:
@@ -276,7 +281,12 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, validated anew."""
-        return self.from_dict({**{name: getattr(self, name) for name in _fields(type(self)).defaults}, **changes})
+        return self.changed(changes)
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """The same as :meth:`replace`, for changes whose names may be anything."""
+        own = {name: getattr(self, name) for name in _fields(type(self)).defaults}
+        return self.from_dict({**own, **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that differ from their defaults, as JSON values: what a record stores and the key hashes."""
@@ -287,11 +297,14 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`to_dict`; unknown fields raise :class:`SpecError` and name the nearest known one."""
         known = _fields(cls).defaults
+        if not isinstance(values, Mapping):
+            raise SpecError(f"a run is described by fields and their values, not by {brief(values)}")
         for name in values:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                word = name if isinstance(name, str) and len(name) < LONGEST else ""
+                near = difflib.get_close_matches(word, known, n=1)
                 hint = f" (did you mean {near[0]}?)" if near else ""
-                raise SpecError(f"unknown parameter {name!r}{hint}: valid are {', '.join(known)}")
+                raise SpecError(f"unknown parameter {brief(name)}{hint}: valid are {', '.join(known)}")
         return cls(**values)
 
     @cached_property

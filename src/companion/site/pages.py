@@ -15,7 +15,7 @@ from companion.papers import errata as printed_errata
 from companion.papers.statements import Statement
 from companion.papers.statements import statements as printed_statements
 from companion.render.entries import Line, entries_table
-from companion.render.markdown import anchor, table
+from companion.render.markdown import Markdown, anchor, plain, table
 from companion.render.tables import MARKS, css_class
 
 __all__ = ["errata", "figures", "headline", "scorecard", "statements"]
@@ -66,7 +66,7 @@ def _tree(trees: Mapping[str, Mapping[str, Any]], places: Mapping[str, str]) -> 
         return []
     rows = [
         [
-            f"`{profile}`",
+            Markdown(f"`{profile}`"),
             PAPERS[paper["name"]],
             _chapter(part["name"], places),
             len(part["children"]),
@@ -107,7 +107,7 @@ def figures(trees: Mapping[str, Mapping[str, Any]]) -> str:
     for paper, section in dict.fromkeys(place[:2] for place in found):
         shown = [_figures(found.get((paper, section, profile))) for profile in trees]
         rows.append([PAPERS[paper], section, *chain.from_iterable(shown)])
-    head = [f"{word}, `{profile}`" for profile in trees for word in ("measured", "agrees")]
+    head = [Markdown(f"{word}, `{profile}`") for profile in trees for word in ("measured", "agrees")]
     return table(["", "", *head], rows) if rows else ""
 
 
@@ -147,7 +147,8 @@ def scorecard(
             "the seeds recorded. Open an entry for its rule, its source and the command that decides it again; "
             "devices are named in each chapter.",
             counted,
-            f"```{{raw}} html\n{entries_table(lines, places, chapters)}\n```",
+            # without a backtick in it nothing ends the block early
+            f"```{{raw}} html\n{entries_table(lines, places, chapters).replace('`', '&#96;')}\n```",
         ]
     )
 
@@ -213,7 +214,7 @@ def errata() -> str:
 def _statement(one: Statement, line: Line | None, places: Mapping[str, str], chapter: str | None) -> list[str]:
     facts = [f"*{one.kind}*"]
     if line is not None:
-        facts.append(f"{_verdict(line['word'])}: {line['rule'].removeprefix(line['verdict'] + ': ')}")
+        facts.append(f"{_verdict(line['word'])}: {plain(line['rule'].removeprefix(line['verdict'] + ': '))}")
     if one.exhibit:
         facts.append(f"decided by the records of {_chapter(one.exhibit, places)}")
     elif not one.not_checkable:
@@ -253,15 +254,15 @@ WORDS = {str(word): mark for word, mark in MARKS.items()}
 """Every word of a verdict, and its mark."""
 
 
-def _verdict(word: str) -> str:
-    return f'<span class="{css_class(word)}">{WORDS[word]}&nbsp;{word}</span>'
+def _verdict(word: str) -> Markdown:
+    return Markdown(f'<span class="{css_class(word)}">{WORDS[word]}&nbsp;{word}</span>')
 
 
 def _link(name: str) -> str:
     return f"{{ref}}`{name} <{anchor(name.removesuffix(':table'))}>`"
 
 
-def _chapter(exhibit: str | None, places: Mapping[str, str]) -> str:
+def _chapter(exhibit: str | None, places: Mapping[str, str]) -> Markdown:
     if exhibit is None:
-        return "–"
-    return f"[{exhibit}]({places[exhibit]}.ipynb)" if exhibit in places else exhibit
+        return Markdown("–")
+    return Markdown(f"[{exhibit}]({places[exhibit]}.ipynb)") if exhibit in places else plain(exhibit)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.costs.bench import AS_MEASURED
-from companion.render.markdown import table
+from companion.render.markdown import Markdown, plain, table
 from companion.render.style import STYLE
 
 __all__ = ["Target", "figures", "growth", "included", "pages", "results", "targets"]
@@ -162,20 +162,20 @@ def _result(document: Document) -> str:
     if any(row.get("paired") is not None for row in rows):
         head = [*head, "round by round"]
         lines = [[*line, _interval(row)] for line, row in zip(lines, rows, strict=True)]
-    missing = [f"*{row['variant']}*: {row['reason']}." for row in rows if row["reason"]]
+    missing = [f"*{plain(row['variant'])}*: {plain(row['reason'])}." for row in rows if row["reason"]]
     where = (
         f"{machine['processor']} ({machine['vectors']}), {machine['threads']} of {machine['cores']} cores, "
         f"Python {machine['python']}, torch {machine['torch']}, load {machine['load']}, {machine['time'][:10]}."
     )
-    return "\n\n".join([table(head, lines), *missing, where]) + "\n"
+    return "\n\n".join([table(head, lines), *missing, plain(where)]) + "\n"
 
 
-def _interval(row: Mapping[str, Any]) -> str | None:
+def _interval(row: Mapping[str, Any]) -> Markdown | None:
     """A speed over another's, with its interval."""
     if row.get("paired") is None:
         return None
     between = "" if row.get("low") is None else f" ({row['low']:.3g} to {row['high']:.3g})"
-    return f"{row['paired']:.3g}{between} × *{row['against']}*"
+    return Markdown(f"{row['paired']:.3g}{between} × *{plain(row['against'])}*")
 
 
 def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
@@ -185,7 +185,8 @@ def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
         met = one.met(found)
         outcome = "not measured" if met is None else "met" if met else "missed"
         value = one.measured(found)
-        lines.append([one.text, bound, None if value is None else f"{value:.3g}", outcome, one.note if not met else ""])
+        why = "" if met or one.note is None else Markdown(one.note)  # targets are written by us, as Markdown
+        lines.append([Markdown(one.text), bound, None if value is None else f"{value:.3g}", outcome, why])
     return table(["target", "bound", "measured", "", "why"], lines) + "\n"
 
 

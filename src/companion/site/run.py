@@ -13,7 +13,9 @@ from typing import Any
 
 from companion.costs.flops import epoch_flops
 from companion.data import DATASETS, DataError, installed
-from companion.exhibits import Exhibit, cells, exhibit
+from companion.exhibits import Exhibit, exhibit
+from companion.exhibits.request import request
+from companion.files.quoting import brief
 from companion.project import Project, workspace_folder
 from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
@@ -21,7 +23,6 @@ from companion.runs.spec import RunSpec
 from companion.site import notebooks
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress
-from companion.training.machine import device_of
 from companion.training.queue import run_missing, with_sources
 from companion.training.workspace import Workspace
 
@@ -103,22 +104,15 @@ def plan(
     """
     chosen = exhibit(name)
     values = _values(chosen, given)
-    grid = cells(name, values["profile"], values["seeds"], values["rows"], values["overrides"])
-    specs = tuple(with_sources(cell.spec for cell in grid))
-    device = device_of(values["device"])
+    asked = request(name, **values)
+    specs, device = tuple(with_sources(cell.spec for cell in asked.cells)), asked.device
     for spec in specs:
         try:
             choose_backend(spec, backend, device)
         except ValueError as error:
             raise SpecError(str(error)) from None
-    plain = {**values, "seeds": None} if values["seeds"] == chosen.seeds[values["profile"]] else values
-    changed = [n for n in plain if n not in (*COMMON, "rows") and plain[n] != chosen.parameters[n]]
     target = store.expanduser().absolute() if store else project.results
-    if changed and project.holds(target):
-        raise SpecError(
-            f"{', '.join(changed)} of {name} {'differ' if len(changed) > 1 else 'differs'} from the exhibit's own: "
-            "give such runs a store outside the work tree with --store DIR"
-        )
+    asked.into(target)
     if target.exists() and not target.is_dir():
         raise SpecError(f"--store must be a folder, and {target} is a file")
     output = output.expanduser().absolute() if output else project.build / "runs" / f"{name}-{values['profile']}.ipynb"
@@ -149,13 +143,11 @@ def _values(chosen: Exhibit, given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             others = ", ".join(n for n in fields if n not in ("regime", "seed"))
             raise SpecError(
-                f"unknown parameter {name!r} of {chosen.id}: valid are {', '.join(values)} and, for every run, {others}"
+                f"unknown parameter {brief(name)} of {chosen.id}: valid are {', '.join(values)} "
+                f"and, for every run, {others}"
             )
-    for name, kind, word in (("profile", str, "a word"), ("device", str, "a word"), ("train", bool, "true or false")):
-        if not isinstance(values[name], kind):
-            raise SpecError(f"{name} must be {word}, not {values[name]!r}")
-    if not isinstance(values["overrides"], Mapping):
-        raise SpecError("overrides must map fields of RunSpec to values")
+    if not overrides or not isinstance(values["overrides"], Mapping):
+        return values
     return {**values, "overrides": {**values["overrides"], **overrides}}
 
 

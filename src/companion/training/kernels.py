@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from companion.data import load
+from companion.files.whole import writable
 from companion.measure.kernel_change import kernel_changes
 from companion.networks.forward import Params
 from companion.notation import Regime
@@ -45,9 +46,11 @@ def measure_missing(
     """
     kept = KernelStore(store.folder / FOLDER)
     lacking = []
-    for spec in dict.fromkeys(own_order(spec) for spec in specs if spec.regime in FROZEN):
-        if kept.get(spec) is not None:
-            continue
+    wanted = dict.fromkeys(own_order(spec) for spec in specs if spec.regime in FROZEN)
+    missing = [spec for spec in wanted if kept.get(spec) is None]
+    if missing:
+        writable(store.folder / FOLDER, "--store DIR")
+    for spec in missing:
         feature = _feature(spec, workspace)
         if feature is None:
             lacking.append(spec)

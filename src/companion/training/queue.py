@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 from companion.records.store import Record, Store
@@ -16,6 +16,10 @@ from companion.training.workspace import Workspace
 __all__ = ["barren", "needed", "run_missing", "sound", "with_sources"]
 
 log = logging.getLogger(__name__)
+
+
+CLAIMED = 96
+"""Runs that are claimed at a time, two stacks of :data:`companion.training.loop.GROUP_SIZE`."""
 
 
 def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -83,6 +87,7 @@ def run_missing(
 
     Raises:
         ValueError: no such backend, or one that cannot train these runs; nothing is written then.
+        OSError: the system refuses; where a folder takes no files, that is found out before anything trains.
     """
     asked, others = dict.fromkeys(specs), list(others)
 
@@ -96,6 +101,8 @@ def run_missing(
     missing = open_runs()
     for spec in missing:
         choose_backend(spec, backend, device)
+    if missing:  # what cannot be written is found out now, not after the last epoch
+        workspace.check()
     leave = {source for spec in (*missing, *with_sources(others)) for source, _ in spec.sources.values()}
     trained = 0
 
@@ -106,10 +113,10 @@ def run_missing(
         if on_record:
             on_record(record)
 
-    for generation in sorted({spec.generation for spec in missing}):
+    for group in _groups(missing):
         with ExitStack() as claims:
             # What waits for a run that trains elsewhere is not claimed: whoever trains that goes on with it.
-            ready = [spec for spec in missing if spec.generation == generation and not _lacking(spec, workspace)]
+            ready = [spec for spec in group if not _lacking(spec, workspace)]
             mine = [spec for spec in ready if claims.enter_context(workspace.claim(spec.key))]
             _tell([spec for spec in ready if spec not in mine], workspace)
             # Another process may have trained some before the claim.
@@ -126,6 +133,24 @@ def run_missing(
                 leave=leave,
             )
     return trained
+
+
+def _groups(missing: Iterable[RunSpec]) -> Iterator[list[RunSpec]]:
+    """The runs in groups that are claimed together, sources before those who need them.
+
+    Each claim is an open file, of which a process may have a thousand or fewer.  Runs that train as one stay together.
+    """
+    courses: dict[tuple[int, object], list[RunSpec]] = {}
+    for spec in sorted(missing, key=lambda spec: spec.generation):
+        courses.setdefault((spec.generation, spec.unmeasured.course), []).append(spec)
+    group: list[RunSpec] = []
+    for (generation, _), runs in courses.items():
+        if group and (generation != group[0].generation or len(group) + len(runs) > CLAIMED):
+            yield group
+            group = []
+        group = [*group, *runs]
+    if group:
+        yield group
 
 
 def _tell(taken: Iterable[RunSpec], workspace: Workspace) -> None:

@@ -23,7 +23,7 @@ import torch
 
 from companion.files.documents import regular
 from companion.files.quoting import brief
-from companion.files.whole import abandoned, write
+from companion.files.whole import abandoned, writable, writing
 from companion.networks.forward import Params
 from companion.records.provenance import sources_digest
 from companion.records.store import RecordError, Store, why
@@ -83,6 +83,20 @@ class Workspace:
     def __init__(self, folder: Path | str, store: Store) -> None:
         self.folder, self.store = Path(folder), store
         self._told: set[tuple[Path, str]] = set()
+
+    def check(self) -> None:
+        """Find out whether all can be written that training leaves, here and in the store.
+
+        Raises:
+            OSError: it cannot; the message names the folder.
+        """
+        beside = (self.store.weights_path("").parent, self.store.pictures_path("").parent)
+        for folder in (self.store.folder, *(folder for folder in beside if os.path.lexists(folder))):
+            writable(folder, "--store DIR")
+        for name in ("checkpoints", "weights", "claims"):
+            writable(self.folder / name, "--out DIR, or the variable COMPANION_CACHE,")
+        with self.claim("probe"):  # file systems that cannot lock say so here
+            pass
 
     def next_take(self, spec: RunSpec) -> int:
         """1, or more where the run is recorded already."""
@@ -147,6 +161,8 @@ class Workspace:
 
     def save_weights(self, key: str, take: int, models: Mapping[str, tuple[int, Params]]) -> None:
         """Keep a run's weights by checkpoint name (``best_test``, ``last``, ``selected``, ``feature/last``, ...)."""
+        for file in abandoned(self.folder / "weights" / f"{key}.pt"):  # who trains a run has claimed it
+            file.unlink(missing_ok=True)
         label = {"format": FORMAT, "kind": "weights", "key": key, "code": [sources_digest()]}
         named = {name: tuple(model) for name, model in models.items()}
         _save({"label": label, "take": take, "models": named}, self.folder / "weights" / f"{key}.pt")
@@ -216,9 +232,10 @@ def _label(saved: Any, kind: str, key: str) -> Mapping[str, Any]:
 
 
 def _save(content: Any, path: Path) -> None:
-    file = io.BytesIO()  # on a file, torch.save turns a full disk and Ctrl-C into errors of its own
-    torch.save(content, file)
-    write(path, file.getvalue())
+    packed = io.BytesIO()  # on a full disk, torch would say nothing of the disk
+    torch.save(content, packed)
+    with writing(path) as file:
+        file.write(packed.getbuffer())
 
 
 def _read(path: Path) -> Any:

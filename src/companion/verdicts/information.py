@@ -18,7 +18,7 @@ from companion.decoupling.information import Optimiser, Split, accuracy, reset, 
 from companion.decoupling.rows import ROWS, Epoch, Row, Score, rows_of
 from companion.notation import Regime
 from companion.papers.margins import rules
-from companion.training.machine import device_of
+from companion.runs.machine import device_of
 from companion.verdicts.stats import Summary, summarise
 
 __all__ = ["GateInformation", "Given", "Share", "gate_information", "information_frame", "share_held"]

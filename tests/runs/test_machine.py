@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from companion.runs.fields import SpecError
-from companion.training.machine import device_of, threads_here
+from companion.runs.machine import device_of, threads_here
 
 
 @pytest.mark.parametrize(("gpus", "best"), [(0, "cpu"), (2, "cuda")])
