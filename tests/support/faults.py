@@ -29,6 +29,9 @@ FREES = ("os.remove", "os.rmdir")
 SAID = ("OSError", "FolderError", "DataError", "NotebookError", "Error: [(")
 """Errors as which a failed act is told of; the last is that of :mod:`shutil`."""
 
+SECONDS = 60
+"""What a struck process has to end."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -129,6 +132,7 @@ def strike(folder: Path, work: Callable[[], object], at: int = 0, how: str = "")
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(SECONDS)  # one that hangs is killed by that, and its test fails
         fault, said = _Fault(folder, at, how), ""
         try:
             fault.install()
@@ -143,7 +147,7 @@ def strike(folder: Path, work: Callable[[], object], at: int = 0, how: str = "")
         told = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert os.WTERMSIG(status) == signal.SIGKILL, f"it was ended by {signal.Signals(os.WTERMSIG(status)).name}"
         return Outcome("killed", ())
     acts, said = json.loads(told)
     return Outcome("error" if said else "done", tuple(acts), said)
