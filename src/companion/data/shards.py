@@ -26,6 +26,7 @@ from companion.data.dataset import raw_arrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, DatasetInfo, dataset_info
 from companion.files.documents import DocumentError, read, regular
+from companion.files.whole import write
 
 __all__ = ["MANIFEST_SUFFIX", "pack", "unpack"]
 
@@ -115,7 +116,7 @@ def unpack(
 
 
 def _pack_one(info: DatasetInfo, arrays: RawArrays, folder: Path, limit: int) -> list[Path]:
-    """Write the shards of one set, then the manifest, without which they are nothing."""
+    """Write the shards of one set, each whole or not at all, then the manifest, without which they are nothing."""
     content = zlib.compress(b"".join(arrays.canonical()))
     pieces = [content[start : start + limit] for start in range(0, len(content), limit)]
     paths = [folder / f"{info.name}-{number:03d}.shard" for number in range(1, len(pieces) + 1)]
@@ -125,10 +126,10 @@ def _pack_one(info: DatasetInfo, arrays: RawArrays, folder: Path, limit: int) ->
         old.unlink(missing_ok=True)
     shards = []
     for path, piece in zip(paths, pieces, strict=True):
-        path.write_bytes(piece)
+        write(path, piece)
         shards.append({"file": path.name, "bytes": len(piece), "sha256": hashlib.sha256(piece).hexdigest()})
     facts = {"format": _FORMAT, "name": info.name, "digest": info.digest, "shards": shards}
-    manifest.write_text(json.dumps(facts, indent=2) + "\n", "ascii")
+    write(manifest, json.dumps(facts, indent=2) + "\n")
     return [*paths, manifest]
 
 

@@ -58,7 +58,8 @@ def build(project: Project, *, force: bool = False, committed: bool = False, tel
         BookError: the strict build has warnings; all of them are in the message.
         NotebookError: a chapter failed.
     """
-    stamp, digest = project.build / "book.stamp", inputs_digest(project, committed)
+    _put_back(project)
+    stamp, digest = _stamp(project), inputs_digest(project, committed)
     if not force and (project.site / "index.html").is_file() and _read(stamp) == digest:
         tell("Nothing has changed since the last build")
         return project.site
@@ -170,16 +171,35 @@ def jupyter_book(sources: Path, output: Path, builder: str = "html") -> Path:
 
 
 def _render(staging: Path, project: Project) -> None:
-    """Put the new site in the place of the old one."""
+    """Put the new site in the place of the old one; until the new one has its stamp, nothing vouches for either."""
     output = project.build / "rendering"
     site = jupyter_book(staging, output)
-    old = project.build / "replaced"
+    old = _replaced(project)
     shutil.rmtree(old, ignore_errors=True)
-    if project.site.exists():
-        project.site.rename(old)
-    site.rename(project.site)
+    _stamp(project).unlink(missing_ok=True)
+    try:
+        if project.site.exists():
+            project.site.rename(old)
+        site.rename(project.site)
+    finally:
+        _put_back(project)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(output, ignore_errors=True)
+
+
+def _put_back(project: Project) -> None:
+    """Where a build ended between taking the old site away and setting the new one up, the old one stands again."""
+    if not project.site.exists() and (old := _replaced(project)).exists():
+        old.rename(project.site)
+
+
+def _replaced(project: Project) -> Path:
+    return project.build / "replaced"
+
+
+def _stamp(project: Project) -> Path:
+    """The digest of what the site was made of."""
+    return project.build / "book.stamp"
 
 
 def _read(path: Path) -> str | None:
