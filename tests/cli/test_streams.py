@@ -41,6 +41,7 @@ def ended(
     child = os.fork()
     if child == 0:
         code = 99
+        signal.alarm(120)  # a child that hangs ends as one that failed
         try:
             os.dup2(stdout, 1)
             os.dup2(writer, 2)
