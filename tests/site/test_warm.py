@@ -69,7 +69,7 @@ builtins.leak = os.environ["LEAK"] = "here"
 
 def test_figures_come_out(book: Project) -> None:
     outputs = _run(book, "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nplt.show()")
-    assert [set(output.data) for output in outputs] == [{"image/png", "text/plain"}]
+    assert [set(output.data) for output in outputs] == [{"image/svg+xml", "text/plain"}]
 
 
 def test_a_kernel_that_dies_is_an_error(book: Project) -> None:
