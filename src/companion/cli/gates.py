@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_text
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,7 @@ def gates(
     from companion.verdicts.information import gate_information
 
     torch.set_num_threads(threads_of(threads))
+    new = False  # whether the folder was made for this
     with json_only(json):
         try:
             names = [str(row) for row in rows_of(name.strip() for name in regimes.split(","))]
@@ -114,6 +116,7 @@ def gates(
                 optimiser=step,
                 keep=folder / "networks",
             )
+            new = not folder.exists()
             writable(folder, "--out DIR")
             started = time.monotonic()
             answer = _watched(ask, len(names) * seeds)
@@ -127,6 +130,9 @@ def gates(
             say(str(error))
             return 1
         except ValueError as error:
+            if new:
+                with suppress(OSError):  # something is in it
+                    folder.rmdir()
             raise UsageError(str(error)) from error
     asked = {
         "model": model,
