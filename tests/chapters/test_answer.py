@@ -136,6 +136,10 @@ def test_gates_of_another_training_of_the_same_teacher_are_told(tmp_path: Path) 
         "That network was trained more than once, and gates come from each: those of stage 1, 3 from training number "
         "2; those of stage 2, 4, 5, 6 from training number 1."
     )
+    one = next(cell for cell in grid if cell.column == "FL" and not cell.variant and cell.axes["stage"] == 6)
+    alter(store.path(one.spec.key), lambda content: content["teacher"].update(take=2))
+    said = StageChapter(Chapter(exhibit("A-F2-stages"), "paper", grid, store, True)).answer().lines
+    assert said[2].endswith("; those of stage 6 from trainings number 1 and 2, by seed.")
 
 
 class TestSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -67,22 +67,21 @@ class StageChapter:
         teacher = self._runs(STAGES, "ReLU", "")
         if len(teacher) and Completeness.of(teacher).complete:
             yield f"The ReLU network itself has {teacher['best_test'].mean():.2f}% at its end."
-        by_take: dict[int, list[str]] = {}
+        by_takes: dict[tuple[int, ...], list[str]] = {}
         for stage in learnt:
-            for take in self._takes(stage):
-                by_take.setdefault(take, []).append(str(stage))
-        if len(by_take) > 1:
-            parts = [f"those of stage {', '.join(of)} from training number {take}" for take, of in by_take.items()]
+            by_takes.setdefault(self._takes(stage), []).append(str(stage))
+        if len({take for takes in by_takes for take in takes}) > 1:
+            parts = [f"those of stage {', '.join(of)} from {_trainings(takes)}" for takes, of in by_takes.items()]
             yield f"That network was trained more than once, and gates come from each: {'; '.join(parts)}."
         if waiting := [str(stage) for stage in range(1, STAGES + 1) if stage not in means]:
             yield f"No complete records: gates of stage {', '.join(waiting)}."
 
-    def _takes(self, stage: int) -> list[int]:
+    def _takes(self, stage: int) -> tuple[int, ...]:
         """Which takes of their teacher's run gave the gates of a stage."""
         keys = set(self._runs(stage, "FL", "")["key"])
         records = [self.chapter.store.find(cell.spec) for cell in self.chapter.cells if cell.spec.key in keys]
         teachers = [record.content.get("teacher") for record in records if record is not None]
-        return sorted({teacher["take"] for teacher in teachers if teacher})
+        return tuple(sorted({teacher["take"] for teacher in teachers if teacher}))
 
     def table(self) -> Table:
         """Stages across: the paper's accuracy, ours by code and by text, and that of the teacher."""
@@ -149,3 +148,9 @@ class StageChapter:
     def _printed(self) -> pd.DataFrame:
         """The paper's curve with its stages, where these are its runs."""
         return placed(self.chapter.printed, places(self.chapter.cells))
+
+
+def _trainings(takes: Sequence[int]) -> str:
+    """Such as ``training number 2``; where a seed has one and another seed another, all of them."""
+    numbers = " and ".join(map(str, takes))
+    return f"training number {numbers}" if len(takes) == 1 else f"trainings number {numbers}, by seed"

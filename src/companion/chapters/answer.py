@@ -12,7 +12,7 @@ from companion.verdicts.sentences import claim_results, trend_results
 from companion.verdicts.stats import shade
 from companion.verdicts.trends import TRENDS
 
-__all__ = ["Answer", "standing"]
+__all__ = ["Answer", "box", "standing"]
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,25 @@ class Answer:
         return Answer(self.question, self.parts + other.parts)
 
     def _repr_html_(self) -> str:
-        parts = "".join(
-            "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-            + f'<p class="standing">{escape(standing(chapter))}</p>'
-            for chapter, sentences in self.parts
-        )
-        return f'<div class="companion-answer"><p class="question">{escape(self.question)}</p>{parts}</div>'
+        return box(self.question, ((sentences, standing(chapter)) for chapter, sentences in self.parts))
 
     def __repr__(self) -> str:
         parts = (line for chapter, sentences in self.parts for line in (*sentences, standing(chapter)))
         return "\n".join((self.question, *parts))
+
+
+def box(question: str, parts: Iterable[tuple[Iterable[str], str]]) -> str:
+    """The HTML of such a box.
+
+    Args:
+        question: at its head.
+        parts: sentences, and below them what they stand on.
+    """
+    said = "".join(
+        "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences) + f'<p class="standing">{escape(below)}</p>'
+        for sentences, below in parts
+    )
+    return f'<div class="companion-answer"><p class="question">{escape(question)}</p>{said}</div>'
 
 
 def standing(chapter: Chapter) -> str:

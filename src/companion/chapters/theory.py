@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from types import MappingProxyType
 
 from companion import project
+from companion.chapters.answer import box
 from companion.chapters.checks import CHAPTERS
 from companion.statements import CHECKS
 from companion.statements.outcomes import FOLDER, CheckStore, Outcome
@@ -46,8 +46,8 @@ ASKED: Mapping[str, Asked] = MappingProxyType(
         ),
         "ntk_npk": Asked(
             "Does a kernel that knows the inputs and the gates, and no weights, decide how the weights learn?",
-            "Yes, where the gates are independent of the weights: in wide networks the tangent kernel is a "
-            "constant times the path kernel. Where a network makes its own gates, it is not.",
+            "Yes, where the gates are independent of the weights: the wider the network, the nearer is its "
+            "tangent kernel to a constant times the path kernel. Where a network makes its own gates, it is not.",
             ("A-Th4.1", "B-Th5.1i", "B-Th5.1iii", "B-Decoup"),
         ),
         "composite_kernels": Asked(
@@ -82,9 +82,7 @@ class TheoryAnswer:
     standing: str
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
-        head, foot = f'<p class="question">{escape(self.question)}</p>', f'<p class="standing">{self.standing}</p>'
-        return f'<div class="companion-answer">{head}{said}{foot}</div>'
+        return box(self.question, [(self.sentences, self.standing)])
 
     def __repr__(self) -> str:
         return "\n".join((self.question, *self.sentences, self.standing))
@@ -128,7 +126,7 @@ def theory_answer(chapter: str, outcomes: Mapping[str, Outcome] | None = None) -
     sentences.append(f"{told}.")
     comparisons = sum(len(checks) for checks in found.values())
     right = sum(check.passed for checks in found.values() for check in checks)
-    standing = f"{right} of {comparisons} comparisons on small networks, in double precision, come out as they should"
+    standing = f"{right} of {comparisons} comparisons, in double precision, come out as they should"
     return TheoryAnswer(asked.question, tuple(sentences), standing if comparisons else "no comparison yet")
 
 
