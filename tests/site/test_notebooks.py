@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -84,7 +85,8 @@ _ = ax.plot([1, 2], [1, 2], marker="o")
 """
 
 
-def test_a_figure_is_a_drawing_and_the_same_every_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_figure_is_a_drawing_and_the_same_every_time(tmp_path: Path, warm: bool) -> None:
     made = make_project(tmp_path / "book")
     path = made.chapter("a_t2_accuracy")
     notebook = notebooks.read(path)
@@ -92,7 +94,7 @@ def test_a_figure_is_a_drawing_and_the_same_every_time(tmp_path: Path) -> None:
     notebooks.write(notebook, path)
     drawn = []
     for _ in range(2):
-        done = notebooks.execute(path, root=made.root, store=made.results, downloads=tmp_path / "downloads")
+        done = notebooks.execute(path, root=made.root, store=made.results, downloads=tmp_path / "downloads", warm=warm)
         (data,) = [
             o.data for cell in done.cells for o in cell.get("outputs", []) if "image/svg+xml" in o.get("data", {})
         ]
@@ -100,7 +102,8 @@ def test_a_figure_is_a_drawing_and_the_same_every_time(tmp_path: Path) -> None:
         drawn.append(data["image/svg+xml"])
     assert drawn[0] == drawn[1]
     assert "<metadata>" not in drawn[0]
-    assert "<path" in drawn[0]
+    assert re.findall('id="(part-[0-9]+)"', drawn[0]) == [f"part-{i}" for i in range(1, 5)]
+    assert set(re.findall("#(part-[0-9]+)", drawn[0])) <= set(re.findall('id="([^"]+)"', drawn[0]))
 
 
 def test_comparisons_go_on_at_once_and_name_notebook_and_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,11 +69,12 @@ def parameters(notebook: NotebookNode) -> dict[str, Any]:
 
 DRAWING = "image/svg+xml"
 DATED = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+NAMED = re.compile(r' id="(\w*[0-9a-f]{10})"')
+"""What matplotlib names by chance: markers, clips and pictures that a drawing uses again."""
 
 KERNEL = [
     "--log-level=CRITICAL",  # the kernel's own log, which is not the notebook's
     "--InlineBackend.figure_formats=svg",
-    '--InlineBackend.rc={"svg.hashsalt": "companion"}',  # names within a drawing that are the same every time
 ]
 """Arguments of a kernel: figures are drawings, sharp at every size."""
 
@@ -136,7 +137,10 @@ def execute(
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs from run to run and says nothing: times (in drawings too), versions, notes, empty tags."""
+    """Drop what differs from run to run and says nothing: times, versions, papermill's notes, empty tags.
+
+    In a drawing that is its time, and names that are chosen by chance.
+    """
     notebook.metadata = type(notebook.metadata)(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
@@ -151,8 +155,15 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             del cell.metadata["tags"]
         for output in cell.get("outputs", ()):
             if DRAWING in output.get("data", {}):
-                output["data"][DRAWING] = DATED.sub("", output["data"][DRAWING])
+                output["data"][DRAWING] = _drawing(output["data"][DRAWING])
     return notebook
+
+
+def _drawing(text: str) -> str:
+    """A drawing without the time at which it was made, its parts named in their order."""
+    text = DATED.sub("", text)
+    names = {name: f"part-{i}" for i, name in enumerate(dict.fromkeys(NAMED.findall(text)), 1)}
+    return re.sub("|".join(names), lambda found: names[found[0]], text) if names else text
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
