@@ -8,7 +8,7 @@ import pytest
 
 from companion import project
 from companion.project import Project
-from companion.site import notebooks
+from companion.site import notebooks, staging
 from companion.site.build import DOWNLOADS, BookError, build, refresh_chapters
 from companion.site.staging import chapter_digest, inputs_digest
 from support.projects import make_project, tree
@@ -189,3 +189,23 @@ def test_a_source_that_is_missing_is_named(checkout: Project) -> None:
     (checkout.root / "_toc.yml").unlink()
     with pytest.raises(BookError, match=r"_toc\.yml is not in"):
         build(checkout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("own", "threads"), [(None, "1"), ("2", "2")])
+def test_chapters_that_are_executed_side_by_side_share_the_cores(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch, own: str | None, threads: str
+) -> None:
+    """Two kernels of two threads each on two cores wait for each other instead of working."""
+    if own is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", own)
+    monkeypatch.setattr(staging.os, "sched_getaffinity", lambda pid: {0, 1})
+    first = notebooks.read(checkout.chapter("a_t2_accuracy"))
+    first.cells[2].source = "import torch\nprint(torch.get_num_threads())"
+    for name in ("one", "two", "three"):
+        notebooks.write(first, checkout.chapter(name))
+    jobs = {checkout.chapter(name): checkout.build for name in ("one", "two", "three")}
+    said = [cell.outputs[0].text for _, done in staging.execute(checkout, jobs, print) for cell in done.cells[2:3]]
+    assert said == [f"{threads}\n"] * 3

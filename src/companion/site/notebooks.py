@@ -87,6 +87,7 @@ def execute(
     downloads: Path,
     values: Mapping[str, Any] | None = None,
     warm: bool = False,
+    threads: int | None = None,
 ) -> NotebookNode:
     """Run a notebook in a new kernel of this very environment; it writes no file but those that it offers.
 
@@ -97,6 +98,7 @@ def execute(
         downloads: where it leaves the files that it offers.
         values: parameters other than the defaults; they are injected in a cell of their own.
         warm: whether the libraries are imported once for all notebooks that this process executes.
+        threads: CPU threads of the kernel where others work beside it; a user's own ``OMP_NUM_THREADS`` goes first.
 
     Returns:
         The executed notebook, cleaned.
@@ -114,7 +116,10 @@ def execute(
     notebook = read(path)
     where = {ROOT: root, STORE: store, DOWNLOADS: downloads}
     try:
-        with kernels({name: str(Path(folder).absolute()) for name, folder in where.items()}) as options:
+        extra = {name: str(Path(folder).absolute()) for name, folder in where.items()}
+        if threads is not None:
+            extra["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", str(threads))
+        with kernels(extra) as options:
             done = papermill.execute_notebook(
                 notebook,
                 None,

@@ -98,10 +98,17 @@ def execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     tell(f"Executing {len(jobs)} chapters" if len(jobs) != 1 else f"Executing {next(iter(jobs)).name}")
     warm = len(jobs) > cores  # else each process executes one chapter only
-    with ProcessPoolExecutor(max(1, min(cores, len(jobs))), mp_context=get_context("spawn")) as pool:
+    workers = max(1, min(cores, len(jobs)))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = {
             pool.submit(
-                notebooks.execute, chapter, root=project.root, store=project.results, downloads=downloads, warm=warm
+                notebooks.execute,
+                chapter,
+                root=project.root,
+                store=project.results,
+                downloads=downloads,
+                warm=warm,
+                threads=max(1, cores // workers),  # more than there are cores wait for each other, for minutes
             ): chapter
             for chapter, downloads in jobs.items()
         }
