@@ -16,6 +16,9 @@ PAGE = """<!doctype html><html><head><title>All of it</title><link rel="styleshe
 <body><h1>One</h1><p>first</p><h2>Two</h2>{}</body></html>"""
 
 
+LEADS = '<meta http-equiv="Refresh" content="0; url=book/intro.html" />'
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     made = Project(tmp_path)
@@ -28,7 +31,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch, more: str = "") -> None:
 
     def jupyter_book(sources: Path, output: Path, builder: str) -> Path:
         assert (sources.name, builder) == (STAGING, "singlehtml")
-        for name, text in {"book/intro.html": PAGE.format(more), "_static/page.css": "", "index.html": ""}.items():
+        made = {"book/intro.html": PAGE.format(more), "_static/page.css": "", "index.html": LEADS, "404.html": "lost"}
+        for name, text in made.items():
             (output / name).parent.mkdir(parents=True, exist_ok=True)
             (output / name).write_text(text)
         return output

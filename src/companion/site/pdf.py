@@ -43,7 +43,10 @@ def write_pdf(project: Project, tell: Tell = lambda message: None) -> Path:
     output = project.build / "single"
     tell("Rendering one page of everything")
     site = jupyter_book(project.build / STAGING, output, "singlehtml")
-    (page,) = (path for path in site.rglob("*.html") if path.name != "index.html" and "_static" not in path.parts)
+    leads = re.search(r'url=([^"]+)"', (site / "index.html").read_text(encoding="utf-8"))
+    if leads is None:
+        raise BookError("the bare address of the book leads to no page")
+    page = site / leads[1]
     whole = site / "whole.html"  # its links are those of a page at the top
     whole.write_text(still(page.read_text(encoding="utf-8")), encoding="utf-8")
     tell("Printing")
