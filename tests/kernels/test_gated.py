@@ -100,7 +100,7 @@ def test_bad_input_is_named(network, x):
         kernels.layer_kernels_of(linear, x)
     with pytest.raises(ValueError, match="at least one example"):
         kernels.layer_kernels_of(network, x[:0])
-    with pytest.raises(ValueError, match="7 examples need as many labels, not 3"):
+    with pytest.raises(ValueError, match=r"7 examples need as many labels: labels must be a tensor \[7\], not \[3\]"):
         kernels.gate_statistics(network, x, torch.zeros(3, dtype=torch.long))
     training = companion.decouple(nn.Sequential(nn.Flatten(), nn.Linear(192, 2), nn.ReLU()).double(), x)
     with pytest.raises(ValueError, match=r"evaluation mode: call eval\(\)"):

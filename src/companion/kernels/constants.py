@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import pi, prod
+from math import inf, pi, prod
 
 import torch
 
+from companion.files.quoting import brief
+from companion.kernels.checks import require_count, require_floating, require_sides
 from companion.notation import Float, Tensor
 
 __all__ = ["angles", "beta_cnn", "beta_fc", "beta_residual", "co_activity", "next_angle", "relu_ntk_limit"]
@@ -18,15 +20,36 @@ def beta_fc(d: int, sigma: float) -> float:
     With independent symmetric weights of variance ``sigma**2``, ``E[K_v] = beta H`` at every width
     (Paper A, Theorem 4.1; Paper B, Theorem 5.1 (i)).
 
+    Raises:
+        ValueError: ``d`` is not a whole number of at least 1.
+
     Example:
         >>> beta_fc(d=3, sigma=0.5)
         0.1875
     """
+    require_count("d", d)
     return d * sigma ** (2 * (d - 1))
 
 
 def beta_cnn(d_in: int, d_cv: int, d_fc: int, sigma_cv: float, sigma_fc: float) -> float:
-    """The constant for convolutions and an average pool, with ``H`` of 0/1 gates (Paper B, Theorem 5.1 (ii))."""
+    """The constant for convolutions and an average pool, with ``H`` of 0/1 gates (Paper B, Theorem 5.1 (ii)).
+
+    Args:
+        d_in: positions of the circular image.
+        d_cv: convolutional weight layers.
+        d_fc: dense weight layers after the pool.
+        sigma_cv: standard deviation of the convolutions' weights.
+        sigma_fc: standard deviation of the dense layers' weights.
+
+    Raises:
+        ValueError: no whole number of at least 1 for ``d_in`` and ``d_cv``, of at least 0 for ``d_fc``.
+
+    Example:
+        >>> beta_cnn(d_in=4, d_cv=1, d_fc=1, sigma_cv=1.0, sigma_fc=1.0)
+        0.125
+    """
+    for name, value, least in (("d_in", d_in, 1), ("d_cv", d_cv, 1), ("d_fc", d_fc, 0)):
+        require_count(name, value, least)
     convolution = d_cv * sigma_cv ** (2 * (d_cv - 1)) * sigma_fc ** (2 * d_fc)
     dense = d_fc * sigma_cv ** (2 * d_cv) * sigma_fc ** (2 * (d_fc - 1))
     return (convolution + dense) / d_in**2
@@ -41,8 +64,18 @@ def beta_residual(J: Iterable[int], d_blk: int, sigma: float, pre: Iterable[floa
         sigma: standard deviation of the weights.
         pre: the constants before the blocks; those of ``J`` count.
         post: the constants after the skips; all of them count.
+
+    Raises:
+        ValueError: a block of ``J`` that ``pre`` has no constant for, or one twice; ``d_blk`` below 1.
+
+    Example:
+        >>> beta_residual([1], d_blk=1, sigma=1.0, pre=[0.5, 2.0], post=[1.0, 1.0])
+        0.75
     """
     J, pre = tuple(J), tuple(pre)
+    require_count("d_blk", d_blk)
+    if len(set(J)) != len(J) or not set(J) <= set(range(1, len(pre) + 1)):
+        raise ValueError(f"J must be different blocks among 1 to {len(pre)}, not {brief(J)}")
     gamma = prod(pre[j - 1] for j in J) * prod(post)
     return beta_fc((len(J) + 2) * d_blk, sigma) * gamma**2
 
@@ -50,15 +83,42 @@ def beta_residual(J: Iterable[int], d_blk: int, sigma: float, pre: Iterable[floa
 def angles(x1: Float[Tensor, "N D"], x2: Float[Tensor, "M D"] | None = None) -> Float[Tensor, "N M"]:
     """Angles between all pairs of examples, in radians, accurate near 0 and pi: ``2 atan2(|u - v|, |u + v|)``.
 
+    An example of zeros has no direction, and stands at a right angle to every other.
+
+    Args:
+        x1: examples.
+        x2: others, of the same type and length; ``None`` means ``x1``.
+
+    Raises:
+        TypeError: no tensors of one floating type.
+        ValueError: no example on a side, or examples of different shapes.
+
     Example:
         >>> angles(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
         tensor([[0.0000, 1.5708],
                 [1.5708, 0.0000]])
     """
-    u1 = x1 / x1.norm(dim=1, keepdim=True)
-    u2 = u1 if x2 is None else x2 / x2.norm(dim=1, keepdim=True)
+    require_vectors(x1, x2)
+    u1 = _directions(x1)
+    u2 = u1 if x2 is None else _directions(x2)
     mode = "donot_use_mm_for_euclid_dist"
-    return 2 * torch.atan2(torch.cdist(u1, u2, compute_mode=mode), torch.cdist(u1, -u2, compute_mode=mode))
+    theta = 2 * torch.atan2(torch.cdist(u1, u2, compute_mode=mode), torch.cdist(u1, -u2, compute_mode=mode))
+    nothing = (u1 == 0).all(1)[:, None] | (u2 == 0).all(1)[None, :]
+    return torch.where(nothing, pi / 2, theta)
+
+
+def require_vectors(x1: Tensor, x2: Tensor | None) -> None:
+    """Raise unless the examples are rows of two matrices that belong together."""
+    require_sides((x1,), None if x2 is None else (x2,))
+    if x1.dim() != 2:
+        raise ValueError(f"x1 must be a matrix [N, D], not of the shape {list(x1.shape)}; x1.flatten(1) is one")
+
+
+def _directions(x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
+    """Rows of length 1, or 0: scaled first, as the squares of very small and very large numbers are 0 and infinite."""
+    tiny = torch.finfo(x.dtype).tiny
+    scaled = x / x.abs().amax(dim=1, keepdim=True).clamp(min=tiny)
+    return scaled / scaled.norm(dim=1, keepdim=True).clamp(min=tiny)
 
 
 def co_activity(theta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -68,6 +128,7 @@ def co_activity(theta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         >>> co_activity(torch.tensor([0.0, pi / 2, pi]))
         tensor([0.5000, 0.2500, 0.0000])
     """
+    require_floating("theta", theta)
     return 0.5 - theta / (2 * pi)
 
 
@@ -80,6 +141,7 @@ def next_angle(theta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         >>> next_angle(torch.tensor([0.0, pi]))
         tensor([0.0000, 1.5708])
     """
+    require_floating("theta", theta)
     series = theta**3 / 3 * (1 - theta**2 / 10 + theta**4 / 280)
     lost = torch.where(theta < 0.1, series, torch.sin(theta) - theta * torch.cos(theta))
     half_sine_squared = torch.sin(theta / 2) ** 2 - lost / (2 * pi)
@@ -100,7 +162,24 @@ def relu_ntk_limit(
         x2: others; ``None`` means ``x1``.
         depth: weight layers ``d``.
         scale: ``c`` in ``sigma = c / sqrt(width)``.
+
+    Returns:
+        The kernel, in the type of the examples; 0 wherever one of the two examples is all zeros.
+
+    Raises:
+        TypeError: no tensors of one floating type.
+        ValueError: ``depth`` is not a whole number of at least 1, or ``scale`` not a positive number; no matrices of at
+            least one example and of as many columns.
+
+    Example:
+        >>> relu_ntk_limit(torch.tensor([[1.0, 0.0], [0.0, 0.0]]), depth=2, scale=2**0.5)
+        tensor([[2., 0.],
+                [0., 0.]])
     """
+    require_count("depth", depth)
+    if not (isinstance(scale, int | float) and 0 < scale < inf):
+        raise ValueError(f"scale must be a positive number, not {brief(scale)}")
+    require_vectors(x1, x2)
     theta = angles(x1, x2)
     norms = x1.norm(dim=1)[:, None] * (x1 if x2 is None else x2).norm(dim=1)[None, :]
     K = A = norms * torch.cos(theta)

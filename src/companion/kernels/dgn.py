@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from companion.networks.architectures import Architecture, Conv, GlobalMaxPool, Skip
+from companion.networks.architectures import Architecture, Conv, GlobalMaxPool, Shape, Skip
 from companion.networks.forward import Params, Trace, trace
 from companion.networks.gates import Gate, HardGate
 from companion.notation import Float, Tensor
@@ -61,6 +61,16 @@ class DeepGatedNetwork:
     def coupled(self) -> bool:
         """Whether feature and value network are one and the same."""
         return self.theta_f is self.theta_v
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example, as it enters the feature network."""
+        return (self.feature_architecture or self.architecture).input_shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the value network's parameters."""
+        return next(iter(self.theta_v.values())).dtype
 
     def detached(self) -> DeepGatedNetwork:
         """The same network with parameters that remember no gradients."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from companion.kernels.checks import require_batch, require_labels
 from companion.networks.gated import GatedNetwork, gates_alone
 from companion.notation import Float, Int, Tensor
 
@@ -65,12 +66,14 @@ def gate_statistics(
         batch: examples that go through the network together; changes no result.
 
     Raises:
+        TypeError: examples that are no tensor of floating type.
         ValueError: a network in training mode, or without gates; no examples; not one label for each.
     """
     if len(x) == 0 or batch < 1:
         raise ValueError("gate statistics need at least one example, and at least one in a batch")
-    if labels is not None and len(labels) != len(x):
-        raise ValueError(f"{len(x)} examples need as many labels, not {len(labels)}")
+    require_batch("x", (x,))
+    if labels is not None:
+        require_labels("labels", labels, len(x))
     classes = torch.zeros(len(x), dtype=torch.long) if labels is None else labels.unique(return_inverse=True)[1]
     layers: list[_Layer] = []
     for part, of_part in zip(x.split(batch), classes.split(batch), strict=True):

@@ -8,6 +8,7 @@ from functools import reduce
 import torch
 
 from companion.kernels.base import layer_kernels
+from companion.kernels.checks import require_batch
 from companion.kernels.tiled import Batch, Kernel
 from companion.networks.gated import GatedNetwork, gates_alone
 from companion.notation import Float, Tensor
@@ -36,7 +37,8 @@ def layer_kernels_of(
         normalise: divide by the number of units, so that the kernel is the fraction that is active for both.
 
     Raises:
-        ValueError: a network in training mode, or without gates; no example.
+        TypeError: no examples of one floating type.
+        ValueError: a network in training mode, or without gates; no example; examples of different shapes.
 
     Example:
         >>> import torch
@@ -70,8 +72,7 @@ def overlap_of(
 
 
 def _kernel(network: GatedNetwork, x: Tensor, combine: Callable[[Batch, Batch], Tensor]) -> Kernel:
-    if len(x) == 0:
-        raise ValueError("a kernel matrix needs at least one example on each side")
+    require_batch("x1", (x,))
     shapes = [G[0].numel() for G in gates_alone(network, x[:1])]
 
     def factors(batch: Batch) -> Batch:

@@ -16,6 +16,7 @@ from math import prod
 
 import torch
 
+from companion.kernels.checks import require_batch
 from companion.networks.architectures import (
     Architecture,
     CircularConv,
@@ -146,10 +147,11 @@ def activity(
         mask: the pooling mask ``[N, C, *positions]`` of :func:`pool_mask`; ``None`` leaves the pool out, i.e. counts 1.
 
     Raises:
-        ValueError: wrong number of gates, or a mask for a network without a pool.
+        ValueError: wrong number or shapes of gates, or a mask for a network without a pool.
     """
     if len(gates) != len(paths.units):
         raise ValueError(f"{len(paths.units)} gated layers need as many gates, not {len(gates)}")
+    require_batch("gates", gates, paths.architecture.gate_shapes())
     A = torch.ones((), dtype=gates[0].dtype)
     for G, unit in zip(gates, paths.units, strict=True):
         A = A * torch.where(unit == ABSENT, 1.0, G.flatten(1)[:, unit.clamp(min=0)])
@@ -179,6 +181,7 @@ def neural_path_features(
         >>> phi, phi @ neural_path_values(paths, params)
         (tensor([[5., 0.]]), tensor([10.]))
     """
+    require_batch("x", (x,), [paths.architecture.input_shape])
     return x.flatten(1)[:, paths.source] * activity(paths, gates, mask)
 
 

@@ -12,12 +12,14 @@ A recursion over the layers keeps the inner product of all *partial* paths that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from math import prod
 
 import torch
 
 from companion.kernels.base import gram
+from companion.kernels.checks import require_batch
 from companion.kernels.dgn import DeepGatedNetwork, require_plain
 from companion.kernels.pairs import Pairs, parallel
 from companion.kernels.tiled import Batch, Kernel
@@ -67,7 +69,8 @@ def npk(dgn: DeepGatedNetwork, *, normalise: bool = False, pool_factor: bool = F
                 gates = _mask_maximum(gates, pooled, dgn.value_trace(x, gates).z[pooled])
             return [dgn.value_input(x), *gates]
 
-    return _kernel(dgn.architecture, normalise, pool_factor, factors)
+    kernel = _kernel(dgn.architecture, normalise, pool_factor, factors)
+    return replace(kernel, shapes=[dgn.input_shape], dtype=dgn.dtype)
 
 
 def npk_from_gates(
@@ -93,13 +96,19 @@ def npk_from_gates(
         pool_factor: as in :func:`npk`.
 
     Raises:
-        ValueError: wrong number of gates, or only one of ``x2`` and ``gates2``.
+        TypeError: no tensors of one floating type; gates of bool want ``.double()``.
+        ValueError: wrong number or shapes of inputs and gates, no example, or only one of ``x2`` and ``gates2``.
     """
     if (x2 is None) != (gates2 is None):
         raise ValueError("x2 and gates2 go together: give both or neither")
-    for gates in (gates1, gates2):
-        if gates is not None and len(gates) != architecture.gated_layers:
+    require_plain(architecture)
+    for side, x, gates in ((1, x1, gates1), (2, x2, gates2)):
+        if x is None or gates is None:
+            continue
+        if len(gates) != architecture.gated_layers:
             raise ValueError(f"{architecture.gated_layers} gated layers need as many gates, not {len(gates)}")
+        require_batch(f"x{side}", (x,), [architecture.input_shape])
+        require_batch(f"gates{side}", gates, architecture.gate_shapes())
     kernel = _kernel(architecture, normalise, pool_factor, lambda batch: batch)
     return kernel([x1, *gates1], None if x2 is None or gates2 is None else [x2, *gates2])
 

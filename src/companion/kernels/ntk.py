@@ -70,7 +70,8 @@ def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -
             K += layer.combine(f1[2 * l : 2 * l + 2], f2[2 * l : 2 * l + 2])
         return K
 
-    return Kernel(factors, combine, sum(layer.floats for layer in layers), max(layer.area for layer in layers))
+    floats, area = sum(layer.floats for layer in layers), max(layer.area for layer in layers)
+    return Kernel(factors, combine, floats, area, [dgn.input_shape], dgn.dtype)
 
 
 def check_request(dgn: DeepGatedNetwork, part: str, classes: str) -> None:

@@ -22,6 +22,7 @@ from math import prod
 import torch
 
 from companion.kernels.base import gram
+from companion.kernels.checks import require_batch
 from companion.kernels.pairs import shift_sum
 from companion.kernels.tiled import Batch, Kernel
 from companion.networks.architectures import Architecture, Conv, Dense, Flatten, GlobalAveragePool
@@ -51,7 +52,8 @@ def npk_of_orders(
         orders: permutations of ``0 .. L - 1``.
 
     Raises:
-        ValueError: another architecture, or an order that is no permutation.
+        TypeError: no tensors of one floating type.
+        ValueError: another architecture, an order that is no permutation, or inputs and gates of other shapes.
     """
     shapes, layers = set(architecture.gate_shapes()), architecture.gated_layers
     chosen = [check_permutation(order, layers) for order in orders]
@@ -60,6 +62,8 @@ def npk_of_orders(
     convolutions = [layer for layer in architecture.layers if isinstance(layer, Conv)]
     floats = len(inputs) * prod(architecture.input_shape) + layers * prod(next(iter(shapes)))
     count = len(inputs)
+    require_batch("inputs", inputs, [architecture.input_shape] * count)
+    require_batch("gates", gates, architecture.gate_shapes())
 
     def dense(f1: Batch, f2: Batch) -> Tensor:
         H = [a @ b.T for a, b in zip(f1[count:], f2[count:], strict=True)]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch.func import jacrev, vmap
 
+from companion.kernels.checks import require_precision, require_sides
 from companion.kernels.dgn import DeepGatedNetwork
 from companion.kernels.ntk import check_request
 from companion.networks.forward import Params, trace
@@ -56,6 +57,8 @@ def ntk_reference(
 ) -> Float[Tensor, "*C N M"]:
     """Inner products of :func:`tangent_features`; arguments and errors as for :func:`companion.kernels.ntk`."""
     check_request(dgn, part, classes)
+    require_sides((x1,), None if x2 is None else (x2,), [dgn.input_shape])
+    require_precision(x1, dgn.dtype)
 
     def features(kind: str) -> tuple[Tensor, Tensor]:
         left = tangent_features(dgn, x1, part=kind)

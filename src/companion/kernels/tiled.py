@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
+import torch
+
+from companion.kernels.checks import require_precision, require_sides
+from companion.networks.architectures import Shape
 from companion.networks.precision import fast_products
 from companion.notation import Float, Tensor
 
@@ -35,25 +39,34 @@ class Kernel:
         combine: from the factors of ``n`` and of ``m`` examples to ``[..., n, m]``.
         floats: numbers that ``factors`` makes per example; decides the size of a block.
         area: numbers that ``combine`` holds per pair; decides the size of a tile.
+        shapes: the shape of one example in each tensor of a batch; ``None`` where any will do.
+        dtype: the type of a network's parameters, which the examples must have; ``None`` where any will do.
     """
 
     factors: Callable[[Batch], Batch]
     combine: Callable[[Batch, Batch], Tensor]
     floats: int
     area: int = 1
+    shapes: Sequence[Shape] | None = None
+    dtype: torch.dtype | None = None
 
     def __call__(self, x1: Tensor | Batch, x2: Tensor | Batch | None = None) -> Float[Tensor, "*C N M"]:
-        """The matrix between the examples of ``x1`` and those of ``x2`` (``None``: ``x1`` again, symmetric)."""
-        n, m = len(_batch(x1)[0]), len(_batch(x1 if x2 is None else x2)[0])
+        """The matrix between the examples of ``x1`` and those of ``x2`` (``None``: ``x1`` again, symmetric).
+
+        Raises:
+            TypeError: no tensors of one floating type, that of the network's parameters.
+            ValueError: no example on a side, or examples of another shape than the network's.
+        """
         out: Tensor | None = None
         for rows, columns, value in self.tiles(x1, x2):
             if out is None:
+                n, m = len(_batch(x1)[0]), len(_batch(x1 if x2 is None else x2)[0])
                 out = value.new_empty(*value.shape[:-2], n, m)
             out[..., rows, columns] = value
             if x2 is None and rows != columns:
                 out[..., columns, rows] = value.mT
         if out is None:
-            raise ValueError("a kernel matrix needs at least one example on each side")
+            raise AssertionError("two sides with examples have a tile")
         return out
 
     def tiles(
@@ -67,6 +80,9 @@ class Kernel:
         symmetric = x2 is None
         left = _batch(x1)
         right = left if x2 is None else _batch(x2)
+        require_sides(left, None if symmetric else right, self.shapes)
+        if self.dtype is not None:
+            require_precision(left[0], self.dtype)
         block = max(1, BLOCK_BYTES // (self.floats * left[0].element_size()))
         tile = max(1, isqrt(TILE_ELEMENTS // self.area))
         for rows in _slices(0, len(left[0]), block):
@@ -87,7 +103,7 @@ class Kernel:
 
 
 def _batch(x: Tensor | Batch) -> Batch:
-    return (x,) if isinstance(x, Tensor) else x
+    return x if isinstance(x, list | tuple) else (x,)  # an array is no batch: it is refused as an example
 
 
 def _slices(start: int, stop: int, size: int) -> Iterator[slice]:
