@@ -35,7 +35,7 @@ usable = head -n 3 $(1)/bin/$(2) 2>/dev/null | grep -qF "$$(pwd -P)/$(1)/bin/pyt
   && $(1)/bin/python -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 made = $(ISOLATED) $(UV) venv --quiet --clear --python "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" $(1)
 
-.PHONY: help book pdf test paper mutate refresh setup lock clean
+.PHONY: help book pdf test paper faults mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -60,6 +60,9 @@ test: setup ## Lint, types, chapters against their committed outputs, strict bui
 paper: setup .tools/snakemake/bin/snakemake ## Train all that is missing of the papers' size, here, then build the book (a GPU, days)
 	.tools/snakemake/bin/snakemake --profile workflow/profiles/local --resources gpu=$$(nvidia-smi -L 2>/dev/null | grep -c . || true) \
 	  --config python=$(BIN)/python
+
+faults: setup ## Break what is at work on purpose, at every act, and write what happened for the page of the book
+	$(BIN)/pytest tests/faults --faults-report benchmarks/faults.json
 
 mutate: setup ## Break the code in one place at a time and see whether the tests notice (about an hour, not in CI)
 	$(BIN)/python tests/mutation/run.py --write

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HOW", "Outcome", "strike", "strikes", "visible"]
+__all__ = ["HOW", "STRUCK", "Outcome", "strike", "strikes", "visible"]
 
 HOW = ("fails", "full", "stops", "killed")
 """One act fails; it and all after it that need space fail; it is interrupted, a write after half of it; there the
@@ -28,6 +28,9 @@ NAMED = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.symlin
 FREES = ("os.remove", "os.rmdir")
 SAID = ("OSError", "FolderError", "DataError", "NotebookError", "Error: [(")
 """Errors as which a failed act is told of; the last is that of :mod:`shutil`."""
+
+STRUCK: list[str] = []
+"""How each struck process ended; who reports them takes them out."""
 
 SECONDS = 60
 """What a struck process has to end."""
@@ -148,9 +151,13 @@ def strike(folder: Path, work: Callable[[], object], at: int = 0, how: str = "")
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL, f"it was ended by {signal.Signals(os.WTERMSIG(status)).name}"
-        return Outcome("killed", ())
-    acts, said = json.loads(told)
-    return Outcome("error" if said else "done", tuple(acts), said)
+        outcome = Outcome("killed", ())
+    else:
+        acts, said = json.loads(told)
+        outcome = Outcome("error" if said else "done", tuple(acts), said)
+    if at:
+        STRUCK.append(outcome.how)
+    return outcome
 
 
 def strikes(

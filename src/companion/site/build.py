@@ -107,7 +107,7 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import RecordError, Store
-    from companion.site import about, pages, performance, playground, times
+    from companion.site import about, faults, pages, performance, playground, times
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard, uncounted
     from companion.verdicts.tree import trees
@@ -132,6 +132,7 @@ def generated_pages(project: Project) -> dict[str, str]:
         "errata.md": pages.errata(),
         "tree.json": json.dumps(grown, indent=1) + "\n",
         "playground.svg": playground.picture(),
+        "faults.md": faults.page(project.root / BENCHMARKS / faults.REPORT),
         **about.pages(project),
         **times.pages(measured, [e for e in EXHIBITS.values() if e.chapter in here]),
         **performance.pages(

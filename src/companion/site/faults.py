@@ -1,0 +1,76 @@
+"""What the fault harness did, for the page *What was broken on purpose*: from its report and from nothing else.
+
+A report is the document that ``pytest tests/faults --faults-report FILE`` writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from companion.render.markdown import plain, table
+
+__all__ = ["REPORT", "page"]
+
+REPORT = "faults.json"
+"""The report, beside the benchmarks' results."""
+
+PLACES = {
+    "test_faults_files.py": "single files",
+    "test_faults_site.py": "the site",
+    "test_faults_training.py": "a grid of trainings",
+}
+BEFALLS = {
+    "fails": "the act fails",
+    "full": "the disk is full from there on",
+    "stops": "it is interrupted (Ctrl-C)",
+    "killed": "the process is killed",
+}
+ENDS = {"done": "ended well all the same", "error": "said so and stopped", "killed": "died"}
+
+
+def page(file: Path) -> str:
+    """The summary and the tables of the page; that nothing was tried, where there is no report."""
+    if not file.is_file():
+        return "*No report of the harness is here: `make faults` writes it.*\n"
+    report = json.loads(file.read_text(encoding="utf-8"))
+    tests: Sequence[Mapping[str, Any]] = report["tests"]
+    failed = [one for one in tests if not one["passed"]]
+    struck = sum(sum(one["ends"].values()) for one in tests)
+    lost = (
+        "After none of them was anything that had been finished lost, doubled or silently wrong, and the next run "
+        "completed what was left"
+        if not failed
+        else f"{len(failed)} of {len(tests)} tests found something lost, doubled or wrong afterwards"
+    )
+    told = (
+        f"**{struck:,} times** a process was struck in the midst of its work. {lost}. Measured on "
+        f"{plain(report['time'][:10])}, {plain(report['system'])}, Python {plain(report['python'])}."
+    )
+    rows = []
+    for name in dict.fromkeys(_row(one) for one in tests):
+        mine = [one for one in tests if _row(one) == name]
+        ends = sum((Counter(one["ends"]) for one in mine), Counter[str]())
+        if ends:
+            kept = "lost" if any(not one["passed"] for one in mine) else "kept, and completed"
+            rows.append([*name, ends.total(), *(ends[end] for end in ENDS), kept])
+    others = [one["test"] for one in tests if not one["ends"]]
+    parts = [told, table(["what was worked on", "what befell it", "times", *ENDS.values(), "what was finished"], rows)]
+    if others:
+        parts.append("Tried besides:")
+        parts.append("\n".join(f"- {_words(name)}" for name in dict.fromkeys(others)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(one: Mapping[str, Any]) -> tuple[str, str]:
+    """What was worked on and what befell it: a test without one mishap is its own."""
+    work = one["work"] or PLACES.get(one["file"], one["file"])
+    return work, BEFALLS[one["how"]] if one["how"] in BEFALLS else _words(one["test"])
+
+
+def _words(test: str) -> str:
+    """The name of a test as the sentence that it is."""
+    return str(plain(test.removeprefix("test_").replace("_", " ")))

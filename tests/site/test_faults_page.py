@@ -1,0 +1,60 @@
+"""The page on the fault harness counts what its report says, and says so where something was lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from companion.site import faults
+
+ROOT = Path(__file__).parents[2]
+
+
+def report(tmp_path: Path, *tests: dict[str, Any]) -> Path:
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"time": "2026-01-31T00:00:00", "system": "L", "python": "3", "tests": tests}))
+    return file
+
+
+def one(**changes: Any) -> dict[str, Any]:
+    ends = {"error": 3, "done": 2}
+    made = {"test": "test_a_thing", "file": "test_faults_site.py", "work": None, "how": "stops", "ends": ends}
+    return made | {"passed": True} | changes
+
+
+def test_blows_are_counted_by_work_and_mishap(tmp_path):
+    told = faults.page(
+        report(tmp_path, one(), one(), one(work="a pack", how="killed", ends={"killed": 7}), one(ends={}))
+    )
+    assert "**17 times**" in told
+    assert "After none of them was anything that had been finished lost" in told
+    assert "| the site | it is interrupted &#40;Ctrl-C) | 10 | 4 | 6 | 0 | kept, and completed |" in told.replace(
+        "(", "&#40;"
+    )
+    assert "| a pack | the process is killed | 7 | 0 | 0 | 7 | kept, and completed |" in told
+    assert told.endswith("- a thing\n")
+
+
+def test_what_was_lost_is_said(tmp_path):
+    told = faults.page(report(tmp_path, one(), one(how="killed", passed=False)))
+    assert "1 of 2 tests found something lost, doubled or wrong afterwards" in told
+    assert told.count("| lost |") == 1
+    assert "After none" not in told
+
+
+def test_without_a_report_nothing_is_claimed(tmp_path):
+    assert "No report" in faults.page(tmp_path / "none.json")
+
+
+def test_the_report_that_is_committed_is_of_the_tests_that_are_here():
+    """Every test of the harness, and none that is gone."""
+    tests = json.loads((ROOT / "benchmarks" / faults.REPORT).read_text())["tests"]
+    sources = {file.name: file.read_text() for file in (ROOT / "tests" / "faults").glob("test_*.py")}
+    assert {(one["file"], one["test"]) for one in tests} == {
+        (name, line.split("(")[0].removeprefix("def "))
+        for name, source in sources.items()
+        for line in source.splitlines()
+        if line.startswith("def test_")
+    }
+    assert all(one["passed"] for one in tests)
