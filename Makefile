@@ -3,6 +3,8 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 SNAKEMAKE_VERSION := 9.27.1
+PIP_AUDIT_VERSION := 2.10.1
+CYCLONEDX_VERSION := 7.5.0
 UV := .tools/bin/uv
 BIN := .venv/bin
 
@@ -35,7 +37,7 @@ usable = head -n 3 $(1)/bin/$(2) 2>/dev/null | grep -qF "$$(pwd -P)/$(1)/bin/pyt
   && $(1)/bin/python -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 made = $(ISOLATED) $(UV) venv --quiet --clear --python "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" $(1)
 
-.PHONY: help book pdf test paper faults mutate refresh setup lock clean
+.PHONY: help book pdf test paper faults audit sbom mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -63,6 +65,13 @@ paper: setup .tools/snakemake/bin/snakemake ## Train all that is missing of the 
 
 faults: setup ## Break what is at work on purpose, at every act, and write what happened for the page of the book
 	$(BIN)/pytest tests/faults --faults-report benchmarks/faults.json
+
+audit: $(UV) ## Whether a vulnerability is known of anything in the lock (as far as the index that is used tells)
+	$(ISOLATED) $(UV) tool run pip-audit==$(PIP_AUDIT_VERSION) -r requirements.lock --disable-pip --require-hashes
+
+sbom: setup ## Write what the environment is made of, as CycloneDX: _build/sbom.json
+	$(PYTHON) -I .ci/sbom.py _build/sbom.json $(ISOLATED) $(UV) tool run --from cyclonedx-bom==$(CYCLONEDX_VERSION) \
+	  cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --of JSON $(BIN)/python
 
 mutate: setup ## Break the code in one place at a time and see whether the tests notice (about an hour, not in CI)
 	$(BIN)/python tests/mutation/run.py --write

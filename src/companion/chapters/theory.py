@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from companion import project
 from companion.chapters.answer import box
 from companion.chapters.checks import CHAPTERS
+from companion.chapters.parameters import check_parameters
 from companion.statements import CHECKS
 from companion.statements.outcomes import FOLDER, CheckStore, Outcome
 
@@ -88,18 +90,21 @@ class TheoryAnswer:
         return "\n".join((self.question, *self.sentences, self.standing))
 
 
-def theory_answer(chapter: str, outcomes: Mapping[str, Outcome] | None = None) -> TheoryAnswer:
+def theory_answer(chapter: str, outcomes: Mapping[str, Outcome] | None = None, **parameters: Any) -> TheoryAnswer:
     """The answer to a chapter's question, from the recorded checks of its statements.
 
     Args:
         chapter: one of :data:`ASKED`.
         outcomes: of checks, by statement; by default those of the project.
+        parameters: the chapter's, checked where they are given: before anything runs.
 
     Raises:
-        ValueError: another chapter.
+        ValueError: another chapter, or a bad parameter.
     """
     if chapter not in ASKED:
         raise ValueError(f"{chapter!r} has no question: choose from {', '.join(ASKED)}")
+    if parameters:
+        check_parameters(chapter, **parameters)
     if outcomes is None:
         outcomes = CheckStore(project.find().results / FOLDER).outcomes()
     asked = ASKED[chapter]
