@@ -95,8 +95,10 @@ def _order(layers: int) -> Many:
     return Many(Whole(0, layers - 1), layers, layers)
 
 
-def _three_wide(widths: Sequence[int]) -> bool:
-    return sum(width >= 64 for width in widths) >= 3
+def _wide(widths: Sequence[int]) -> bool:
+    """Whether a power law can be fitted to those of at least 64."""
+    wide = [width for width in widths if width >= 64]
+    return len(wide) >= 3 and max(wide) >= 4 * min(wide)
 
 
 PARAMETERS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
@@ -108,13 +110,18 @@ PARAMETERS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
         },
         "dgn_and_gradients": {"order": _order(3), "steps": Many(Number(1e-7, 1e-2), 3, 12)},
         "ntk_npk": {
-            "widths": Many(Whole(8, 4096), 4, 10, also=(_three_wide, "three of them at least 64")),
+            "widths": Many(
+                Whole(8, 4096),
+                4,
+                10,
+                also=(_wide, "three of them at least 64 and the largest four times the least of these"),
+            ),
             "draws": Whole(2, 1000),
             "dependent_draws": Whole(2, 1000),
             "shown": Many(Whole(1, 4096), 1, 6),
         },
         "composite_kernels": {
-            "d_in": Whole(2, 8),
+            "d_in": Whole(4, 8),
             "w": Whole(2, 8),
             "layers": Whole(2, 5),
             "draws": Whole(1, 100),

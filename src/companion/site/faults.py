@@ -57,11 +57,11 @@ def page(file: Path) -> str:
         if ends:
             kept = "lost" if any(not one["passed"] for one in mine) else "kept, and completed"
             rows.append([*name, ends.total(), *(ends[end] for end in ENDS), kept])
-    others = [one["test"] for one in tests if not one["ends"]]
+    besides = [one["test"] for one in tests if not one["ends"]]
     parts = [told, table(["what was worked on", "what befell it", "times", *ENDS.values(), "what was finished"], rows)]
-    if others:
+    if besides:
         parts.append("Tried besides:")
-        parts.append("\n".join(f"- {_words(name)}" for name in dict.fromkeys(others)))
+        parts.append("\n".join(f"- {_words(name)}" for name in dict.fromkeys(besides)))
     return "\n\n".join(parts) + "\n"
 
 
