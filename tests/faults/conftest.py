@@ -34,7 +34,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             {
                 "test": getattr(item, "originalname", item.name),
                 "file": item.path.name,
-                "work": named.get("kind"),
+                "work": named.get("kind") or item.module.WORK,
                 "how": named.get("how"),
                 "ends": dict(Counter(struck)),
                 "passed": report.outcome == "passed",

@@ -21,6 +21,8 @@ from companion.site import notebooks
 from support.faults import HOW, strikes, visible
 from support.laboratory import Laboratory, tiny
 
+WORK = "files one by one"
+"""What the report calls it."""
 ARRAYS = RawArrays(*(np.arange(n, dtype=np.uint8).reshape(shape) for n, shape in ((8, (2, 1, 2, 2)), (2, (2,))) * 2))
 TEACHER = tiny(epochs=2)
 TOY = DatasetInfo("toy", "Toy", (1, 2, 2), 2, 2, 2, 255, (1.0,), (1.0,), ARRAYS.digest(), False, "made by the tests")

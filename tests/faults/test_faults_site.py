@@ -17,6 +17,8 @@ from companion.site.build import BookError, build
 from support.faults import strikes, visible
 from support.projects import make_project
 
+WORK = "the site"
+"""What the report calls it."""
 PROSE = {"old": "# How to read\n\nCarefully.\n", "new": "# How to read\n\nTwice.\n"}
 
 

@@ -17,6 +17,8 @@ from companion.training import claims
 from support.faults import strike, strikes, visible
 from support.laboratory import Laboratory, always_save, tiny
 
+WORK = "a grid of trainings"
+"""What the report calls it."""
 SMALL = {"epochs": 2, "train_size": 20, "test_size": 20}
 SPECS = [
     tiny(**SMALL),

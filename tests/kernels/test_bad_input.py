@@ -166,6 +166,13 @@ def test_an_alignment_is_of_a_symmetric_matrix_and_of_a_label_each(H, y, message
         kernels.label_alignment(H, y)
 
 
+def test_an_alignment_has_one_precision():
+    with pytest.raises(TypeError, match=r"^y is float64 and H float32: a kernel has one precision, convert either$"):
+        kernels.label_alignment(torch.eye(2), torch.ones(2, dtype=torch.float64))
+    with pytest.raises(TypeError, match=r"^y must be of floating type, not int64"):
+        kernels.label_alignment(torch.eye(2), torch.tensor([1, -1]))
+
+
 @given(
     power=st.integers(-150, 150), depth=st.integers(1, 5), seed=st.integers(0, 20), dtype=st.sampled_from(["f", "d"])
 )

@@ -19,7 +19,7 @@ def report(tmp_path: Path, *tests: dict[str, Any]) -> Path:
 
 def one(**changes: Any) -> dict[str, Any]:
     ends = {"error": 3, "done": 2}
-    made = {"test": "test_a_thing", "file": "test_faults_site.py", "work": None, "how": "stops", "ends": ends}
+    made = {"test": "test_a_thing", "file": "test_faults_site.py", "work": "the site", "how": "stops", "ends": ends}
     return made | {"passed": True} | changes
 
 
@@ -38,8 +38,8 @@ def test_blows_are_counted_by_work_and_mishap(tmp_path):
 
 def test_what_was_lost_is_said(tmp_path):
     told = faults.page(report(tmp_path, one(), one(how="killed", passed=False)))
-    assert "1 of 2 tests found something lost, doubled or wrong afterwards" in told
-    assert told.count("| lost |") == 1
+    assert "1 of 2 tests did not find everything as it should be" in told
+    assert told.count("| not as it should be |") == 1
     assert "After none" not in told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from companion.kernels.checks import require_batch, require_labels
+from companion.kernels.checks import require_alike, require_batch, require_floating, require_labels
 from companion.notation import Float, Tensor
 
 __all__ = ["label_alignment"]
@@ -35,7 +35,8 @@ def label_alignment(H: Float[Tensor, "N N"], y: Float[Tensor, "N"]) -> float:
     if not float((H - H.T).abs().max()) <= 1e-3 * float(H.abs().max()):
         raise ValueError("H must be symmetric and finite: its two halves differ by more than a thousandth")
     require_labels("y", y, len(H))
-    require_batch("H and y", (H, y))
+    require_floating("y", y)
+    require_alike("y", y, "H", H)
     factor, failed = torch.linalg.cholesky_ex(H / H.trace())
     if int(failed):
         raise ValueError("the kernel matrix is not positive definite: use double precision, or fewer examples")

@@ -14,6 +14,7 @@ from companion.networks.architectures import Shape
 from companion.notation import Tensor
 
 __all__ = [
+    "require_alike",
     "require_batch",
     "require_count",
     "require_floating",
@@ -51,7 +52,7 @@ def require_batch(name: str, batch: Sequence[Tensor], shapes: Sequence[Shape] | 
             raise ValueError(f"a kernel matrix needs at least one example on each side: {part} has none")
         if len(x) != len(batch[0]):
             raise ValueError(f"{part} must have as many examples as {names[0]}, {len(batch[0])}, not {len(x)}")
-        _alike(part, x, names[0], batch[0])
+        require_alike(part, x, names[0], batch[0])
     for part, x, shape in zip(names, batch, shapes or (), strict=False):
         if tuple(x.shape[1:]) != tuple(shape):
             raise ValueError(f"{part} must have the shape {_shape(shape)}, not {_shape(x.shape[1:], len(x))}")
@@ -72,7 +73,7 @@ def require_sides(
         if a.shape[1:] != b.shape[1:]:
             expected = _shape(a.shape[1:])
             raise ValueError(f"x2{name} must have the shape of x1{name}, {expected}, not {_shape(b.shape[1:], len(b))}")
-    _alike("x2", right[0], "x1", left[0])
+    require_alike("x2", right[0], "x1", left[0])
 
 
 def require_labels(name: str, labels: Tensor, count: int) -> None:
@@ -88,7 +89,8 @@ def require_count(name: str, value: int, least: int = 1) -> None:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {brief(value)}")
 
 
-def _alike(name: str, x: Tensor, other: str, y: Tensor) -> None:
+def require_alike(name: str, x: Tensor, other: str, y: Tensor) -> None:
+    """Raise unless two tensors are of one type and on one device."""
     if x.dtype != y.dtype:
         raise TypeError(
             f"{name} is {_dtype(x.dtype)} and {other} {_dtype(y.dtype)}: a kernel has one precision, convert either"

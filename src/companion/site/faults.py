@@ -18,11 +18,6 @@ __all__ = ["REPORT", "page"]
 REPORT = "faults.json"
 """The report, beside the benchmarks' results."""
 
-PLACES = {
-    "test_faults_files.py": "single files",
-    "test_faults_site.py": "the site",
-    "test_faults_training.py": "a grid of trainings",
-}
 BEFALLS = {
     "fails": "the act fails",
     "full": "the disk is full from there on",
@@ -44,7 +39,7 @@ def page(file: Path) -> str:
         "After none of them was anything that had been finished lost, doubled or silently wrong, and the next run "
         "completed what was left"
         if not failed
-        else f"{len(failed)} of {len(tests)} tests found something lost, doubled or wrong afterwards"
+        else f"{len(failed)} of {len(tests)} tests did not find everything as it should be"
     )
     told = (
         f"**{struck:,} times** a process was struck in the midst of its work. {lost}. Measured on "
@@ -55,7 +50,7 @@ def page(file: Path) -> str:
         mine = [one for one in tests if _row(one) == name]
         ends = sum((Counter(one["ends"]) for one in mine), Counter[str]())
         if ends:
-            kept = "lost" if any(not one["passed"] for one in mine) else "kept, and completed"
+            kept = "not as it should be" if any(not one["passed"] for one in mine) else "kept, and completed"
             rows.append([*name, ends.total(), *(ends[end] for end in ENDS), kept])
     besides = [one["test"] for one in tests if not one["ends"]]
     parts = [told, table(["what was worked on", "what befell it", "times", *ENDS.values(), "what was finished"], rows)]
@@ -67,8 +62,7 @@ def page(file: Path) -> str:
 
 def _row(one: Mapping[str, Any]) -> tuple[str, str]:
     """What was worked on and what befell it: a test without one mishap is its own."""
-    work = one["work"] or PLACES.get(one["file"], one["file"])
-    return work, BEFALLS[one["how"]] if one["how"] in BEFALLS else _words(one["test"])
+    return one["work"], BEFALLS[one["how"]] if one["how"] in BEFALLS else _words(one["test"])
 
 
 def _words(test: str) -> str:
