@@ -56,7 +56,9 @@ def test_a_t2_has_five_regimes_and_all_seeds_in_every_row(profile, rows, seeds):
 def test_every_run_has_one_place(name, profile):
     grid = cells(name, profile)
     places = [(c.row, c.variant, c.column, *c.axes.values(), c.spec.seed) for c in grid]
-    assert len(places) == len(set(places)) == len({c.spec.key for c in grid}) > 0
+    assert len(places) == len(set(places)) > 0
+    if name != "A-machine":  # one run has machines for several numbers of images
+        assert len(places) == len({c.spec.key for c in grid})
     assert {(c.exhibit, c.profile) for c in grid} == {(name, profile)}
 
 
@@ -65,7 +67,8 @@ def test_quick_means_the_embedded_set_and_paper_the_whole_of_a_real_one(name, pr
     for cell in cells(name, profile):
         assert DATASETS[cell.spec.dataset].embedded == (profile == "quick")
         if profile == "paper":
-            assert cell.spec.train_size is cell.spec.test_size is None
+            assert cell.spec.test_size is None
+            assert name == "A-machine" or cell.spec.train_size is None  # it varies how many images there are
 
 
 @pytest.mark.parametrize(("name", "profile"), GRIDS)

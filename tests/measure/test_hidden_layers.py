@@ -129,7 +129,7 @@ def test_test_images_are_measured_and_the_weights_do_not_move() -> None:
     x, labels = data.test.inputs, data.test.labels
     assert "hidden-layers" in ON_TEST
     before = forward(CONV.network, model.value, x[:2])
-    assert measure(CONV, model, x, labels) == hidden_layers(CONV, model, x, labels)
+    assert measure(CONV, model, data) == hidden_layers(CONV, model, x, labels)
     assert torch.equal(before, forward(CONV.network, model.value, x[:2]))
 
 

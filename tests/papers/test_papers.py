@@ -42,7 +42,20 @@ KINDS = {
     "definition", "identity", "expectation", "rate", "statistical", "conjecture", "interpretation", "schema",
 }  # fmt: skip
 REGIMES = {str(regime) for regime in Regime}
-EXHIBITS = {"A-T2", "A-F2-stages", "A-F2-nu", "A-F2-K", "B-F4", "B-F5", "C-E1", "C-T2", "C-F5", "C-tiling", "C-DLGN"}
+EXHIBITS = {
+    "A-T2",
+    "A-F2-stages",
+    "A-F2-nu",
+    "A-F2-K",
+    "B-F4",
+    "B-F5",
+    "C-E1",
+    "C-T2",
+    "C-F5",
+    "C-tiling",
+    "C-DLGN",
+    "A-machine",
+}
 OTHER_SOURCES = {"A-text", "BC-text", "X-Arora", "X-DLGN", "X-DavidNet"}
 ASCII_ID = re.compile(r"[A-Za-z][!-~]*")
 

@@ -17,12 +17,13 @@ import torch
 from companion.costs.flops import run_flops, training_flops
 from companion.data import DATASETS
 from companion.files.whole import write
-from companion.measure import HIDDEN, ON_TEST, measure
+from companion.measure import HIDDEN, MACHINES, ON_TEST, measure
 from companion.measure.hidden_layers import EXAMPLES
+from companion.measure.machine import KEPT, fitted_images, work
 from companion.project import user_cache
 from companion.records.provenance import device_name
 from companion.records.store import Record
-from companion.runs.examples import Examples
+from companion.runs.examples import Examples, Split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
 from companion.training.backends import Backend
@@ -154,19 +155,23 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int, secon
 def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
     classes = len(spec.class_names)
-    generator = torch.Generator().manual_seed(0)
     size, times = 100 * classes, 1.0
+    tested = spec.test_size or DATASETS[spec.dataset].test_size
     if spec.probe in ON_TEST:  # examples one after the other, so that a few tell what all of them take
         size = PROBED
-        times = (EXAMPLES if spec.probe == HIDDEN else spec.test_size or DATASETS[spec.dataset].test_size) / size
-    inputs = torch.rand((size, *spec.input_shape), generator=generator)
+        times = (EXAMPLES if spec.probe == HIDDEN else tested) / size
+    elif spec.probe in MACHINES:  # by what it costs with all its images
+        times = work(spec, fitted_images(spec), tested) / work(spec, size, size)
+    generator = torch.Generator().manual_seed(0)
+    examples = Examples(torch.rand((size, *spec.input_shape), generator=generator), torch.arange(size) % classes)
+    kept = Examples(*(torch.cat([part] * 2)[: size + size // KEPT + 1] for part in (examples.inputs, examples.labels)))
     teacher = None if spec.teacher is None else initial_model(spec.ungated).value
     model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")), teacher)
     torch.set_num_threads(threads)
-    labels = torch.arange(len(inputs)) % classes
-    measure(spec, model, inputs, labels)  # the first time also pays for allocation and set-up
+    data = Split(examples, kept if spec.probe in MACHINES else None, examples)
+    measure(spec, model, data)  # the first time also pays for allocation and set-up
     start = time.perf_counter()
-    measure(spec, model, inputs, labels)
+    measure(spec, model, data)
     return max(times * (time.perf_counter() - start), 1e-9)
 
 

@@ -15,6 +15,7 @@ from torch import fx, nn
 from companion.decoupling.operations import SITE_MODULES
 from companion.decoupling.plan import Plan, plan_of
 from companion.decoupling.sites import DROPOUTS, GATES, POOLS, Site
+from companion.networks.derivatives import differentiating, fresh
 from companion.notation import Tensor
 
 __all__ = ["DecoupledNetwork", "decouple"]
@@ -283,8 +284,8 @@ def _check(model: nn.Module, network: DecoupledNetwork, x: Tensor) -> None:
 
 
 def _slope(network: DecoupledNetwork, x: Tensor, stack: Sequence[Tensor]) -> Tensor:
-    with torch.enable_grad():
-        x = x.detach().clone().requires_grad_()
+    with differentiating():
+        x, stack = x.detach().clone().requires_grad_(), [fresh(gates) for gates in stack]
         outputs = [y for y in _tensors(network.value(x, stack)) if y.requires_grad]
         along = [torch.cos(torch.arange(y.numel(), device=y.device, dtype=y.dtype)).view_as(y) for y in outputs]
         slope = torch.autograd.grad(outputs, x, along, allow_unused=True)[0] if outputs else None

@@ -18,6 +18,7 @@ from companion.exhibits import (
 )
 from companion.exhibits.a_f2_probes import F2_K, F2_NU
 from companion.exhibits.a_f2_stages import F2_STAGES
+from companion.exhibits.a_machine import MACHINE
 from companion.exhibits.a_s_size import S_SIZE
 from companion.exhibits.a_sensitivity import S_BIAS, S_GATE, S_STEP, S_TEACHER, S_WIDTH
 from companion.exhibits.a_t2_accuracy import T2
@@ -39,7 +40,7 @@ __all__ = ["CLAIMS", "EXHIBITS", "MOST_SEEDS", "PROFILES", "Cell", "Exhibit", "c
 MOST_SEEDS = 1000
 """Seeds that may be asked for: the grids of more would take hours to write down."""
 
-PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH, S_SIZE)
+PAPER_A: tuple[Exhibit, ...] = (T2, F2_STAGES, F2_NU, F2_K, MACHINE, S_GATE, S_TEACHER, S_STEP, S_BIAS, S_WIDTH, S_SIZE)
 """In the order of the book."""
 
 PAPERS_B_C: tuple[Exhibit, ...] = (E1, E1_KERNEL, S_WIDTH_E1, F5, RESNET, T2_NOISE, TILING, DLGN)

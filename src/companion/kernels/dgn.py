@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from companion.networks.architectures import Architecture, Conv, GlobalMaxPool, Shape, Skip
+from companion.networks.derivatives import fresh
 from companion.networks.forward import Params, Trace, trace
 from companion.networks.gates import Gate, HardGate
 from companion.notation import Float, Tensor
@@ -74,8 +75,8 @@ class DeepGatedNetwork:
 
     def detached(self) -> DeepGatedNetwork:
         """The same network with parameters that remember no gradients."""
-        theta_v = {name: value.detach() for name, value in self.theta_v.items()}
-        theta_f = theta_v if self.coupled else {name: value.detach() for name, value in self.theta_f.items()}
+        theta_v = {name: fresh(value) for name, value in self.theta_v.items()}
+        theta_f = theta_v if self.coupled else {name: fresh(value) for name, value in self.theta_f.items()}
         return replace(self, theta_v=theta_v, theta_f=theta_f)
 
     def feature_trace(self, x: Float[Tensor, "N ..."]) -> Trace:

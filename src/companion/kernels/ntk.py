@@ -16,6 +16,7 @@ from companion.kernels.dgn import DeepGatedNetwork
 from companion.kernels.layers import WeightLayerKernel
 from companion.kernels.tiled import Batch, Kernel
 from companion.networks.architectures import Architecture
+from companion.networks.derivatives import differentiating, fresh
 from companion.networks.forward import trace
 from companion.networks.gates import HardGate
 from companion.notation import Float, Tensor
@@ -60,8 +61,9 @@ def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -
     def factors(batch: Batch) -> Batch:
         (x,) = batch
         made: list[Tensor] = []
-        for layer, (D, Z) in zip(layers, signals(dgn, x.detach(), classes), strict=True):
-            made += layer.factors(D.detach(), Z.detach())
+        with differentiating():
+            for layer, (D, Z) in zip(layers, signals(dgn, fresh(x), classes), strict=True):
+                made += layer.factors(D.detach(), Z.detach())
         return made
 
     def combine(f1: Batch, f2: Batch) -> Tensor:

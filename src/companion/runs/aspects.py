@@ -162,11 +162,21 @@ class Measurement:
 
     Args:
         probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` or ``hard-gates`` (DL), ``hidden-layers``
-            (all but ReLU).
+            (all but ReLU), ``machine-own`` or ``machine-others`` (ReLU without biases, with a holdout).
         probe_every: epochs from one measurement to the next; the first is before the first epoch.
     """
 
-    probe: str | None = field(None, choices=("label-alignment", "kernel-norms", "hard-gates", "hidden-layers"))
+    probe: str | None = field(
+        None,
+        choices=(
+            "label-alignment",
+            "kernel-norms",
+            "hard-gates",
+            "hidden-layers",
+            "machine-own",
+            "machine-others",
+        ),
+    )
     probe_every: int = field(1, low=1, high=LONGEST, needs=("probe", "a probe"))
 
 

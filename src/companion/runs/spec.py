@@ -116,6 +116,11 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError(f"probe {self.probe} needs regime DL")
         if self.probe == "hidden-layers" and self.regime is Regime.RELU:
             raise SpecError("probe hidden-layers needs a regime with a feature and a value network, which ReLU is not")
+        if self.probe in ("machine-own", "machine-others"):
+            if self.regime is not Regime.RELU or not self.holdout:
+                raise SpecError(f"probe {self.probe} needs regime ReLU and a holdout, which chooses the ridge")
+            if self.bias and ARCHITECTURES[self.architecture].biased:
+                raise SpecError(f"probe {self.probe} needs bias False: the path kernel is that of a network without")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         sides = info.input_shape[1:]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from companion.measure import ON_TEST, measure, pictures
+from companion.measure import measure, pictures
 from companion.networks.forward import Params
 from companion.notation import Regime
 from companion.records.provenance import provenance
@@ -111,10 +111,9 @@ class Job:
         measured = c.probes.get("epoch", [])
         if spec.probe is None or c.diverged or c.epoch % spec.probe_every or c.epoch in measured:
             return
-        seen = data.test if spec.probe in ON_TEST else data.train
-        values = {"epoch": c.epoch, **measure(spec, c.state.model, seen.inputs, seen.labels)}
+        values = {"epoch": c.epoch, **measure(spec, c.state.model, data)}
         probes = {name: [*c.probes.get(name, []), value] for name, value in values.items()}
-        self.checkpoint = replace(c, probes=probes, pictures=pictures(spec, c.state.model, seen.inputs))
+        self.checkpoint = replace(c, probes=probes, pictures=pictures(spec, c.state.model, data.test.inputs))
 
     def record(self, device: str, threads: int) -> Record:
         """The finished run as a record; beside it a source of others leaves its weights, and a probe its pictures."""

@@ -81,7 +81,7 @@ def trend_results(trend: Trend, store: Store, profile: str = PROFILE, variant: s
     grid = cells(trend.exhibit, profile)
     specs: dict[str, list[RunSpec]] = {}
     for cell in grid:
-        if cell.variant == variant:
+        if cell.variant == variant and cell.spec.probe and trend.speaks_of(cell.axes):
             specs.setdefault(cell.row, []).append(cell.spec)
     stale = {row: sum(spec.stale and spec in store for spec in mine) for row, mine in specs.items()}
     found = evaluate_trend(trend, list(specs), probes(grid, store), EXHIBITS[trend.exhibit].seeds[profile], variant)

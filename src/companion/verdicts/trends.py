@@ -6,13 +6,16 @@ The rules were fixed before the first probe of the paper profile was read.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from companion.papers.margins import rules
+from companion.exhibits.a_machine import IMAGES, WITH_ONES
+from companion.papers.margins import margin, rules
 from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult
 from companion.verdicts.stats import Difference, Verdict
@@ -32,20 +35,26 @@ class Trend:
         score: one run's probe frame (by epoch) to a number that is below ``bound`` if the sentence holds.
         bound: the sentence holds if the one-sided 95% upper bound of the mean score over seeds is below it.
         meaning: what the score is.
+        at: values on the exhibit's axes, where it is put to rows at some of them alone.
     """
 
     id: str
     exhibit: str
-    statement: str
+    statement: str | None
     title: str
     score: Callable[[pd.DataFrame], float]
     bound: float
     meaning: str
+    at: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     @property
     def statements(self) -> tuple[str, ...]:
         """The numbered statements that it makes precise."""
-        return (self.statement,)
+        return () if self.statement is None else (self.statement,)
+
+    def speaks_of(self, axes: Mapping[str, Any]) -> bool:
+        """Whether it is put to runs at these values of the axes."""
+        return all(axes[name] in values for name, values in self.at.items())
 
 
 def _fall(run: pd.DataFrame) -> float:
@@ -56,6 +65,40 @@ def _largest_ratio(run: pd.DataFrame) -> float:
     ratios = [np.abs(np.log10(run[f"{size}_v"] / run[f"{size}_f"])).max() for size in ("trace", "norm")]
     return float(max(ratios))
 
+
+POINTS = margin("mnist")
+"""The margin of kernel machines, which are on MNIST."""
+
+
+def _machine(run: pd.DataFrame, kernel: str = "npk") -> pd.Series:
+    """Accuracies of the machine with a kernel, stage by stage, at the number of images of the run's row."""
+    return run[f"{kernel}_{run[IMAGES.name].iloc[0]}"]
+
+
+def _rise(run: pd.DataFrame) -> float:
+    found = _machine(run)
+    return float(found.iloc[0] - found.iloc[-1])
+
+
+def _largest_fall(run: pd.DataFrame) -> float:
+    return float(-_machine(run).diff().min())
+
+
+def _behind_the_network(run: pd.DataFrame) -> float:
+    return float(run["network"].iloc[-1] - _machine(run).iloc[-1])
+
+
+def _behind_the_untrained(run: pd.DataFrame) -> float:
+    untrained = max(_machine(run, kernel).iloc[-1] for kernel in UNTRAINED)
+    return float(untrained - _machine(run).iloc[-1])
+
+
+def _lost_with_ones(run: pd.DataFrame) -> float:
+    return float(_machine(run).iloc[-1] - _machine(run, "ones").iloc[-1])
+
+
+UNTRAINED = ("gaussian", "limit")
+"""Kernels of the images alone."""
 
 TRENDS = (
     Trend(
@@ -75,6 +118,52 @@ TRENDS = (
         _largest_ratio,
         1.0,
         "largest |log10| ratio of their traces or Frobenius norms at any epoch",
+    ),
+    Trend(
+        "A-machine:rises",
+        "A-machine",
+        "A-Claim1",
+        "A kernel machine from learnt gates is better than one from the gates before training",
+        _rise,
+        -POINTS,
+        "accuracy before training minus that at its end, in points",
+    ),
+    Trend(
+        "A-machine:never-falls",
+        "A-machine",
+        None,
+        "While the network trains, the machine of its gates never gets worse (ours)",
+        _largest_fall,
+        POINTS,
+        "largest fall from one stage to the next, in points",
+    ),
+    Trend(
+        "A-machine:network",
+        "A-machine",
+        None,
+        "The machine does almost as well as the network whose gates it has (ours)",
+        _behind_the_network,
+        POINTS,
+        "accuracy of the network minus that of the machine, in points",
+    ),
+    Trend(
+        "A-machine:untrained",
+        "A-machine",
+        None,
+        "The machine beats the kernels that nobody trained (ours)",
+        _behind_the_untrained,
+        -POINTS,
+        "accuracy of the better untrained kernel minus that of the machine, in points",
+    ),
+    Trend(
+        "A-machine:ones",
+        "A-machine",
+        None,
+        "The images are not needed: with ones in their place the machine does almost as well (ours)",
+        _lost_with_ones,
+        POINTS,
+        "accuracy with images minus that with ones, in points",
+        at=MappingProxyType({IMAGES.name: WITH_ONES}),
     ),
 )
 

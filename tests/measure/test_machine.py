@@ -1,0 +1,102 @@
+"""The probe of kernel machines: what it is fitted to, what it says, and that it says the same with no gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from companion.data import load
+from companion.exhibits import cells
+from companion.exhibits.a_machine import NUMBERS, SEEN, UNSEEN, WITH_ONES
+from companion.kernels import npk, relu_network
+from companion.kernels.machine import choose_machine
+from companion.measure import MACHINES, machine, measure
+from companion.measure.machine import OTHERS, OWN, SIZES, fitted_images, fitted_to, kernel_machine, sizes, work
+from companion.runs.examples import split
+from companion.runs.fields import SpecError
+from companion.runs.regimes import initial_model
+from companion.runs.spec import RunSpec
+
+FIELDS = {"dataset": "digits", "depth": 3, "width": 16, "bias": False, "test_size": 80, "epochs": 2}
+SPEC = RunSpec.from_dict({**FIELDS, "train_size": 160, "holdout": 60, "probe": OWN})
+BLIND = RunSpec.from_dict({**FIELDS, "train_size": 400, "holdout": 150, "probe": OTHERS})
+
+
+def seen(spec):
+    return initial_model(spec), split(spec, load("digits"))
+
+
+def test_own_images_are_all_that_the_network_trains_on():
+    _, data = seen(SPEC)
+    images, choosing = fitted_to(SPEC, data)
+    assert torch.equal(images.inputs, data.train.inputs)
+    assert torch.equal(choosing.inputs, data.holdout.inputs)
+    assert sizes(SPEC, len(images)) == [fitted_images(SPEC)] == [100]
+
+
+def test_others_are_kept_out_of_training_and_of_the_choice():
+    _, data = seen(BLIND)
+    images, choosing = fitted_to(BLIND, data)
+    assert (len(images), len(choosing)) == (140, 10)
+    assert torch.equal(torch.cat([images.inputs, choosing.inputs]), data.holdout.inputs)
+    assert fitted_images(BLIND) == 140
+    assert sizes(BLIND, 140) == [100]
+
+
+@pytest.mark.parametrize("spec", [SPEC, BLIND])
+def test_every_kernel_is_told(spec):
+    model, data = seen(spec)
+    found = measure(spec, model, data)
+    layers = {f"layer{l}_100" for l in (1, 2)}
+    assert set(found) == {"network", "npk_100", "ones_100", "ntk_100", "gaussian_100", "limit_100"} | layers
+    assert all(0 <= value <= 100 for value in found.values())
+    images, choosing = fitted_to(spec, data)
+    images = images[:100]
+    expected = choose_machine(
+        [npk(relu_network(spec.network, model.value))],
+        images.inputs,
+        images.labels,
+        choosing.inputs,
+        choosing.labels,
+        classes=10,
+    ).accuracy(data.test.inputs, data.test.labels)
+    assert found["npk_100"] == pytest.approx(expected, abs=2.6)  # the scale of a kernel is rounding alone
+
+
+def test_untrained_kernels_are_those_of_the_images_that_are_there(monkeypatch):
+    monkeypatch.setattr(machine, "_untrained", {})
+    model, data = seen(SPEC)
+    first = kernel_machine(SPEC, model, data)
+    turned = type(data)(type(data.train)(data.train.inputs.flip(-1), data.train.labels), data.holdout, data.test)
+    assert kernel_machine(SPEC, model, turned)["gaussian_100"] < first["gaussian_100"] - 10
+    assert kernel_machine(SPEC, model, data) == first
+    assert len(machine._untrained) == 2
+
+
+def test_work_grows_with_the_images():
+    found = [work(SPEC.replace(train_size=n + 60), n, 80) for n in (100, 200, 400)]
+    assert found[0] < found[1] < found[2] < 64 * found[0]
+
+
+@pytest.mark.parametrize("probe", sorted(MACHINES))
+def test_it_needs_a_relu_network_without_biases_and_a_holdout(probe):
+    with pytest.raises(SpecError, match="needs regime ReLU and a holdout, which chooses the ridge"):
+        RunSpec(dataset="digits", probe=probe, bias=False)
+    with pytest.raises(SpecError, match="needs regime ReLU"):
+        RunSpec(dataset="digits", probe=probe, bias=False, holdout=10, regime="FR-II")
+    with pytest.raises(SpecError, match="needs bias False"):
+        RunSpec(dataset="digits", probe=probe, holdout=10)
+
+
+def test_the_grid_has_its_numbers_of_images_in_both_designs():
+    grid = cells("A-machine", "paper", seeds=1)
+    assert set(NUMBERS) <= set(SIZES)
+    assert tuple(n for n in NUMBERS if n <= machine.MOST["ones"]) == WITH_ONES
+    for cell in grid:
+        if not cell.spec.probe:
+            assert (cell.column, cell.axes[SEEN.name] == UNSEEN) == ("FL", False)
+            continue
+        assert (cell.spec.probe == OTHERS) == (cell.axes[SEEN.name] == UNSEEN)
+        assert cell.axes["images"] in sizes(cell.spec, fitted_images(cell.spec))
+    shared = {cell.spec.key for cell in grid if cell.axes[SEEN.name] == UNSEEN and not cell.variant}
+    assert len(shared) == 1
