@@ -1,0 +1,72 @@
+"""Kernel machines while a network trains: accuracy against the stage, a panel for each number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from companion.render.style import COLOURS, STYLE
+
+__all__ = ["machine_figure"]
+
+PALETTE = sns.color_palette("colorblind").as_hex()
+LINES: Mapping[str, tuple[str, str, str]] = {
+    "npk": ("machine from the gates", PALETTE[5], "-"),
+    "ones": ("the same, ones for the images", PALETTE[6], "-"),
+    "network": ("the network itself", COLOURS["ReLU"], "-"),
+    "gaussian": ("Gaussian kernel, untrained", PALETTE[7], "--"),
+    "limit": ("infinite network, untrained", PALETTE[9], "--"),
+}
+"""Kernel to its name, colour and dash; the last two know no stage."""
+
+
+def machine_figure(frame: pd.DataFrame, designs: Sequence[str], numbers: Sequence[int], title: str) -> Figure:
+    """Accuracy of machines and network against the epochs done: mean over seeds, and the range of them.
+
+    Args:
+        frame: ``design, images, kernel, epoch, accuracy``, a line for each seed.
+        designs: a line of panels each.
+        numbers: of images, from left to right.
+        title: of the figure; says profile, device and n.
+    """
+    epochs = sorted(set(frame["epoch"]))
+    with plt.rc_context(STYLE):
+        size = (2.9 * len(numbers) + 0.6, 2.7 * len(designs) + 0.9)
+        figure, axes = plt.subplots(len(designs), len(numbers), figsize=size, squeeze=False, sharex=True, sharey="col")
+        for design, line in zip(designs, axes, strict=True):
+            for images, ax in zip(numbers, line, strict=True):
+                mine = frame[(frame["design"] == design) & (frame["images"] == images)]
+                _panel(ax, mine, [*map(float, epochs)])
+                there = "" if len(mine) else ", pending"
+                ax.set_title(f"n = {images:,}, learnt from {design}{there}", fontsize=9)
+        for ax in axes[-1]:
+            ax.set_xlabel("epochs done")
+        for line in axes:
+            line[0].set_ylabel("test accuracy [%]")
+        handles = {h.get_label(): h for ax in axes.flat for h in ax.get_lines() if not h.get_label().startswith("_")}
+        figure.suptitle(title, fontsize=10)
+        figure.tight_layout(rect=(0, 0.08, 1, 1))
+        figure.legend(list(handles.values()), list(handles), loc="lower center", ncols=3, fontsize=8, frameon=False)
+    plt.close(figure)
+    return figure
+
+
+def _panel(ax: Axes, mine: pd.DataFrame, epochs: list[float]) -> None:
+    """Stages stand side by side at equal distances, whatever lies between them."""
+    for kernel, (name, colour, dash) in LINES.items():
+        part = mine[(mine["kernel"] == kernel) & mine["accuracy"].notna()]
+        if part.empty:
+            continue
+        found = part.groupby("epoch")["accuracy"].agg(["mean", "min", "max"])
+        at = [epochs.index(float(epoch)) for epoch in found.index]
+        ax.plot(at, found["mean"], dash, color=colour, label=name, marker="o" if dash == "-" else "", markersize=3)
+        ax.fill_between(at, found["min"], found["max"], color=colour, alpha=0.2, linewidth=0)
+    if len(mine):
+        ax.set_ylim(bottom=max(0.0, mine.loc[mine["kernel"] != "network", "accuracy"].min() - 2))
+    ax.set_xticks(range(len(epochs)), [f"{epoch:g}" for epoch in epochs])
+    ax.grid(alpha=0.3)
