@@ -74,8 +74,8 @@ def test_the_answer_keeps_the_designs_apart(full):
 
 def test_tables_say_what_was_measured_and_what_waits(full):
     first, *_ = full.table().frame.to_dict("records")
-    assert first["before"] == "90.02 ± 0.02"
-    assert first["epoch 30"] == "91.52 ± 0.02"
+    assert first["before"] == "90.02 ± 0.01"
+    assert first["epoch 30"] == "91.52 ± 0.01"
     assert (first["ones"], first["Gaussian"], first["FL"]) == ("95.00 ± 0.00", "92.00 ± 0.00", "pending")
     assert full.table().frame["before"].to_list().count("pending") == 6
     assert full.table().frame.loc[4:, "FL"].to_list() == ["–"] * 4

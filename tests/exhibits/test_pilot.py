@@ -6,12 +6,18 @@ import pytest
 
 from companion.exhibits import EXHIBITS, cells
 from companion.exhibits.pilot import EPOCHS, SEED, levelled_off, pilot
-from companion.exhibits.settings import CPU_GCONV_ADAM, CPU_GCONV_SGD, CPU_VCONV_ADAM, CPU_VCONV_SGD
+from companion.exhibits.settings import (
+    CPU_C4GAP_ADAM,
+    CPU_GCONV_ADAM,
+    CPU_GCONV_SGD,
+    CPU_VCONV_ADAM,
+    CPU_VCONV_SGD,
+)
 from companion.notation import Regime
 from companion.project import store_folder
 from companion.records.store import Store
 
-ROWS = (CPU_GCONV_ADAM, CPU_GCONV_SGD, CPU_VCONV_ADAM, CPU_VCONV_SGD)
+ROWS = (CPU_GCONV_ADAM, CPU_GCONV_SGD, CPU_VCONV_ADAM, CPU_VCONV_SGD, CPU_C4GAP_ADAM)
 FLAT = [50.0] * EPOCHS
 
 

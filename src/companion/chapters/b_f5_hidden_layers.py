@@ -73,7 +73,8 @@ class HiddenLayersChapter:
             if means["FR-II"].notna().all():
                 text += f", and on gates of untrained networks {_spread(means['FR-II'])}%"
             lines.append(f"{text} (n = {len(relu)}).")
-        results = claim_results(self.chapter.exhibit.id, self.chapter.runs) if self.chapter.decides else []
+        chapter = self.chapter
+        results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
         lines += [f"“{claim.title}” ({ours.row}): {ours.verdict}." for claim, ours, _ in results]
         return Answer.of(self.chapter, lines)
 

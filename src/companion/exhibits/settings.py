@@ -13,6 +13,7 @@ from typing import Any
 from companion.notation import Regime
 
 __all__ = [
+    "CPU_C4GAP_ADAM",
     "CPU_GCONV_ADAM",
     "CPU_GCONV_SGD",
     "CPU_VCONV_ADAM",
@@ -71,7 +72,7 @@ ON_GPU = {"precision": "bfloat16"}
 GCONV_ADAM = {**conv("GCONV", "adam", 3e-4, 200), **ON_GPU}
 
 SMALL = {"width": 16, "downscale": 2}
-"""Profile ``cpu``: a quarter of the papers' width, images averaged over blocks of 2 x 2 pixels.
+"""Profile ``cpu``: a quarter of the papers' width (C4GAP's 128 become 32), images averaged over blocks of 2 x 2 pixels.
 
 Adam's step is larger than the papers', as narrow networks allow; SGD's is theirs.  For the epochs see
 :mod:`companion.exhibits.pilot`.
@@ -80,6 +81,7 @@ CPU_GCONV_ADAM = {**conv("GCONV", "adam", 1e-3, 40), **SMALL}
 CPU_GCONV_SGD = {**conv("GCONV", "sgd", 1e-1, 40), **SMALL}
 CPU_VCONV_ADAM = {**conv("VCONV", "adam", 1e-3, 8), **SMALL}
 CPU_VCONV_SGD = {**conv("VCONV", "sgd", 1e-2, 16), **SMALL}
+CPU_C4GAP_ADAM = {**conv("C4GAP", "adam", 1e-3, 32), **SMALL, "width": 32}
 
 
 def held_out(fields: Fields, images: int) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def spread_results(claim: Claim, frame: pd.DataFrame, seeds: int, statistic: str
                 (_averages if claim.averaged else _columns)(place, axes, a, b, left, right)
         else:
             for column in claim.columns:
+                if column not in set(frame["column"]):
+                    continue  # a profile need not have all regimes
                 place = places[f"{row}:{column}"] = _Place(dataset)
                 _along(place, claim, axes, _chosen(claim, axes, models.get((row, column), {})))
     if claim.relation is Relation.ROBUST:
