@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats as distributions
 
-from companion.exhibits import Cell
+from companion.exhibits import Cell, cells
 from companion.exhibits.b_f4_permutations import CIFAR_FIRST, CLAIMS, IDENTITY, ORDERS, REVERSE
+from companion.records.store import Store
 from companion.verdicts.frames import runs
 from companion.verdicts.scorecard import number_entries
+from companion.verdicts.sentences import claim_results
 from companion.verdicts.spread import over_models, worst
 from companion.verdicts.stats import Difference, Verdict, paired_difference
 from support.models import CNN, GRID, LEARN, MEAN, NEAR, ONES, ORDER, SAME, WOBBLE, Score, known, results
@@ -218,3 +220,8 @@ class TestPrintedMeans:
         entry = self.entry(lambda c: None if c is lost else known(c))
         assert (entry.verdict, entry.rule) == (Verdict.PENDING, "pending: 143 of 144 runs recorded")
         assert entry.n == 2
+
+
+def test_regimes_that_a_profile_does_not_have_are_not_asked_for() -> None:
+    asked = {result.row for claim, result, _ in claim_results("C-E1", runs(cells("C-E1", "cpu"), Store("none")), "cpu")}
+    assert asked == {"C4GAP/CIFAR-10", "C4GAP/CIFAR-10:FR-II", "C4GAP/CIFAR-10:FL"}

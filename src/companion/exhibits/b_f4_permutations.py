@@ -34,9 +34,9 @@ Rules, fixed before the first record (margins: 1.0 points on CIFAR-10, 0.25 on M
    it is pending while any is missing.
 
 The profile ``cpu`` puts rules 1 to 4 to networks a quarter as wide on the whole of CIFAR-10, averaged over blocks of 2
-by 2 pixels (:mod:`companion.exhibits.pilot`): FL and FR-II in two orders, the identity and its reverse, the one that moves
-every layer, with both inputs and three seeds.  Sizes, orders and margins were settled before any of its runs with given
-gates; that *every order* is two orders there, and no more, its page says.
+by 2 pixels (:mod:`companion.exhibits.pilot`): FL and FR-II in two orders, the identity and its reverse, the one that
+moves every layer, with both inputs and three seeds.  Sizes, orders and margins were settled before any of its runs with
+given gates; that *every order* is two orders there, and no more, its page says.
 """
 
 from __future__ import annotations
