@@ -58,8 +58,9 @@ def path_sketch(
         From examples to features, in their precision: the same features whenever it is called.
 
     Raises:
-        ValueError: ``draws`` or ``tiles`` is not a whole number of at least 1, ``seed`` not one of at least 0; a network with a maximum pool, which is
-            not linear under given gates; or, when it is called, what :func:`companion.kernels.npk` raises.
+        ValueError: ``draws`` or ``tiles`` is not a whole number of at least 1, or ``seed`` not one of at least 0; a
+            network with a maximum pool, which is not linear under given gates; or, when it is called, what
+            :func:`companion.kernels.npk` raises.
 
     Example:
         >>> from companion.networks.families import fully_connected
