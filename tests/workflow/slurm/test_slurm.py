@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm that goes wrong on purpose: a job is killed, the node drained, the controller killed.
+"""The workflow on a real Slurm that goes wrong on purpose: a job, the controller and Snakemake itself are killed.
 
 As the README tells a user, one and the same command is given until it ends well.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ PARTS = 8
 """Into how many jobs the runs are spread, about: plans are cut by measured speeds."""
 LONG = 180.0
 """Seconds for what takes some jobs."""
+PATIENT = 900.0
+"""Seconds for all that is left, on a machine that is busy with other work."""
 SETTINGS = (
     f"exhibits={EXHIBIT}",
     "profile=quick",
@@ -71,13 +74,17 @@ class Workflow:
         assert said.returncode == 0, said.stderr
         return said
 
+    def command(self, *words: str) -> list[str]:
+        """That of the README, with more words."""
+        assert SNAKEMAKE is not None
+        settings = ["--config", *SETTINGS, f"hours={self.hours:.9f}", "store=store", "out=out"]
+        profile = ["--profile", "workflow/profiles/slurm", *WITHOUT_ACCOUNTING, *IMPATIENT]
+        return [SNAKEMAKE, *words, *profile, *settings]
+
     @contextmanager
     def started(self) -> Iterator[subprocess.Popen[bytes]]:
-        """The command of the README; it is over at the end of the block, however that comes."""
-        assert SNAKEMAKE is not None
-        command = [SNAKEMAKE, "--profile", "workflow/profiles/slurm", "records", *WITHOUT_ACCOUNTING, *IMPATIENT]
-        command += ["--default-resources", f"slurm_partition={PARTITION}"]
-        command += ["--config", *SETTINGS, f"hours={self.hours:.9f}", "store=store", "out=out"]
+        """The command in the background; at the end of the block it is killed where it has not ended."""
+        command = self.command("records", "--default-resources", f"slurm_partition={PARTITION}")
         with (self.folder / "said.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
             try:
@@ -169,12 +176,15 @@ def test_whatever_happens_to_a_cluster_each_run_is_recorded_once(workflow: Workf
         assert len(workflow.chunks) >= PARTS // 2, "the runs are not spread"
         drain_and_resume(slurm)
         restart_the_controller(workflow)
-        code = process.wait(600)
-    for _ in range(2):
-        if code:
-            with workflow.started() as process:
-                code = process.wait(600)
-    assert code == 0, workflow.said()
+        until(LONG, "another job that trains", workflow.training)
+        assert process.poll() is None, workflow.said()
+    assert process.returncode == -signal.SIGKILL  # its jobs are still there, and those that run go on
+    workflow.run(*workflow.command("--unlock"))
+    for _ in range(3):
+        with workflow.started() as process:
+            if process.wait(PATIENT) == 0:
+                break
+    assert process.returncode == 0, workflow.said()
     assert killed not in slurm.jobs("COMPLETED")
 
     expected = {spec.key for spec in with_sources(cell.spec for cell in cells(EXHIBIT, "quick"))}
