@@ -3,6 +3,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 SNAKEMAKE_VERSION := 9.27.1
+SLURM_PLUGIN_VERSION := 2.8.0
 PIP_AUDIT_VERSION := 2.10.1
 CYCLONEDX_VERSION := 7.5.0
 UV := .tools/bin/uv
@@ -37,7 +38,7 @@ usable = head -n 3 $(1)/bin/$(2) 2>/dev/null | grep -qF "$$(pwd -P)/$(1)/bin/pyt
   && $(1)/bin/python -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 made = $(ISOLATED) $(UV) venv --quiet --clear --python "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" $(1)
 
-.PHONY: help book pdf test paper faults audit sbom mutate refresh setup lock clean
+.PHONY: help book pdf test paper slurm faults audit sbom mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -62,6 +63,11 @@ test: setup ## Lint, types, chapters against their committed outputs, strict bui
 paper: setup .tools/snakemake/bin/snakemake ## Train all that is missing of the papers' size, here, then build the book (a GPU, days)
 	.tools/snakemake/bin/snakemake --profile workflow/profiles/local --resources gpu=$$(nvidia-smi -L 2>/dev/null | grep -c . || true) \
 	  --config python=$(BIN)/python
+
+slurm: export OMP_NUM_THREADS := 1
+slurm: export PATH := $(PATH):$(CURDIR)/.tools/snakemake/bin
+slurm: setup .tools/snakemake/bin/generate-slurm-partition-config ## The workflow on a real Slurm, set up and torn down here; slurm-wlm, munge must be installed
+	$(BIN)/pytest -m slurm tests/workflow/slurm
 
 faults: setup ## Break what is at work on purpose, at every act, and write what happened for the page of the book
 	$(BIN)/pytest tests/faults --faults-report benchmarks/faults.json
@@ -96,6 +102,12 @@ $(UV):
 .tools/snakemake/bin/snakemake: | $(UV)
 	$(call made,.tools/snakemake)
 	$(ISOLATED) $(UV) pip install --quiet --python .tools/snakemake/bin/python snakemake==$(SNAKEMAKE_VERSION)
+
+# A program of its executor for Slurm.
+.tools/snakemake/bin/generate-slurm-partition-config: .tools/snakemake/bin/snakemake
+	$(ISOLATED) $(UV) pip install --quiet --python .tools/snakemake/bin/python snakemake==$(SNAKEMAKE_VERSION) \
+	  snakemake-executor-plugin-slurm==$(SLURM_PLUGIN_VERSION)
+	touch $@
 
 # Made last, so that an interrupted installation is begun again.
 .venv/installed: requirements.lock pyproject.toml | $(UV)

@@ -26,7 +26,9 @@ PROSE = {"old": "# How to read\n\nCarefully.\n", "new": "# How to read\n\nTwice.
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Execution, generated pages and rendering are replaced by what takes no time; all files are real."""
 
-    def execute(made: Project, jobs: Mapping[Path, Path], tell: Callable[[str], None]) -> Iterator[tuple[Path, Any]]:
+    def execute(
+        made: Project, jobs: Mapping[Path, Path], tell: Callable[[str], None], store: Path | None
+    ) -> Iterator[tuple[Path, Any]]:
         for chapter, downloads in jobs.items():
             (downloads / chapter.stem).mkdir(parents=True, exist_ok=True)
             (downloads / chapter.stem / "table.csv").write_text("a,b\n")
@@ -46,7 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "execute", execute)
     monkeypatch.setattr(staging, "_package_files", lambda made: [])  # they do not change meanwhile
     monkeypatch.setattr(building, "jupyter_book", render)
-    monkeypatch.setattr(building, "generated_pages", lambda made: {"headline.md": "none\n"})
+    monkeypatch.setattr(building, "generated_pages", lambda made, store: {"headline.md": "none\n"})
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 

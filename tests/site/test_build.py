@@ -25,7 +25,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def quick(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose execution, generated pages and rendering are replaced by something that takes no time."""
 
-    def execute(made: Project, jobs: Mapping[Path, Path], tell: Callable[[str], None]) -> Iterator[tuple[Path, Any]]:
+    def execute(
+        made: Project, jobs: Mapping[Path, Path], tell: Callable[[str], None], store: Path | None = None
+    ) -> Iterator[tuple[Path, Any]]:
         for chapter, downloads in jobs.items():
             tell(f"Executing {chapter.name}")
             (downloads / chapter.stem).mkdir(parents=True)
@@ -39,7 +41,7 @@ def quick(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setattr("companion.site.staging.execute", execute)
     monkeypatch.setattr("companion.site.build.execute", execute)
     monkeypatch.setattr("companion.site.build._render", render)
-    monkeypatch.setattr("companion.site.build.generated_pages", lambda made: {"headline.md": "none\n"})
+    monkeypatch.setattr("companion.site.build.generated_pages", lambda made, store: {"headline.md": "none\n"})
     return checkout
 
 
@@ -51,7 +53,7 @@ def test_a_book_is_rendered_strictly_and_a_failure_leaves_the_old_site(
         "errata.md": "(item)=\n# Errata\n",
         "scorecard.md": "# S\n\n{ref}`x <item>`\n",
     }
-    monkeypatch.setattr("companion.site.build.generated_pages", lambda project: made)
+    monkeypatch.setattr("companion.site.build.generated_pages", lambda project, store: made)
     toc = checkout.root / "_toc.yml"
     toc.write_text(toc.read_text().replace("  - file: book/generated/statements\n", ""))
     before = tree(checkout.root)
@@ -148,6 +150,43 @@ def test_the_digest_sees_every_input_and_nothing_else(checkout: Project) -> None
         if name in ("_toc.yml", "book/intro.md"):
             assert chapter_digest(checkout, chapter) == one
     assert chapter_digest(checkout, chapter) != one
+
+
+def test_a_book_of_another_store_shows_its_records_and_is_never_taken_for_the_projects(
+    checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "0.json").write_text("{}")
+    (checkout.results / "checks").mkdir()
+    asked: list[Path | None] = []
+
+    def render(staging: Path, made: Project) -> None:
+        made.site.mkdir(parents=True, exist_ok=True)
+        chapter = notebooks.read(staging / "notebooks" / "a_t2_accuracy.ipynb")
+        (made.site / "index.html").write_text(chapter.cells[-1].outputs[0].text)
+
+    def pages(made: Project, store: Path | None) -> dict[str, str]:
+        asked.append(store)
+        return {}
+
+    monkeypatch.setattr("companion.site.build._render", render)
+    monkeypatch.setattr("companion.site.build.generated_pages", pages)
+    for store, count in ((None, 0), (other, 1), (checkout.results, 0)):
+        site = build(checkout, store=store)
+        assert (site / "index.html").read_text() == f"paper False 5 None {{}} {count}\n"
+    assert asked == [None, other, checkout.results]
+    assert inputs_digest(checkout, store=checkout.results) == inputs_digest(checkout)
+
+    chapter = checkout.chapter("a_t2_accuracy")
+    before = inputs_digest(checkout, store=other), chapter_digest(checkout, chapter, other)
+    (checkout.results / "1.json").touch()  # no record that this book shows
+    assert (inputs_digest(checkout, store=other), chapter_digest(checkout, chapter, other)) == before
+    for place in (other / "1.json", checkout.results / "checks" / "A-Eq1.json"):
+        place.touch()
+        after = inputs_digest(checkout, store=other), chapter_digest(checkout, chapter, other)
+        assert not set(after) & set(before), place
+        before = after
 
 
 def test_refreshing_writes_the_outputs_and_the_second_time_nothing(checkout: Project) -> None:

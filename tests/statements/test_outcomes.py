@@ -256,7 +256,10 @@ def test_an_outcome_of_changed_code_is_stale_wherever_it_is_shown(
     listed = {(line["id"], line["stored"]) for line in json.loads(capsys.readouterr().out)}
     assert listed == {("A-L4.1", "stale" if stale else "passes"), ("A-Eq2", "passes")}
 
+    elsewhere = tmp_path / "elsewhere"  # other records say nothing of what the project's code has checked
+    elsewhere.mkdir()
     page = generated_pages(project)["statements.md"]
+    assert generated_pages(project, elsewhere)["statements.md"] == page
     section = page[page.index("### A-L4.1") :].split("\n### ")[0]
     assert ("verdict-stale" in section) is stale
     assert ("verdict-reproduced" in section) is not stale

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from companion.exhibits import cells
 from companion.records.store import Store
-
-ROOT = Path(__file__).parents[2]
-SNAKEMAKE = shutil.which("snakemake")
-needs_snakemake = pytest.mark.skipif(SNAKEMAKE is None, reason="snakemake is not on the PATH")
-
-
-def helper(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "workflow" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from support.workflows import ROOT, helper, needs_snakemake, snakemake
 
 
 @pytest.fixture
@@ -110,16 +95,6 @@ def test_time_left_follows_from_the_work_behind(tmp_path: Path) -> None:
     assert left(plan, tmp_path, "none", 100_000.0) == "1 of 3 chunks, 10% of the work, about 247.5 h left"
     (tmp_path / "b.done").touch()
     assert left(plan, tmp_path, "c", 2000.0) == "3 of 3 chunks, 100% of the work, about 0 min left"
-
-
-def snakemake(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    assert SNAKEMAKE is not None
-    environment = {**os.environ, "COMPANION_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT / "src")}
-    settings = ["profile=quick", "exhibits=A-F2-K", "device=cpu", f"python={sys.executable}"]
-    folders = [f"store={tmp_path / 'store'}", f"out={tmp_path / 'out'}"]
-    command = [SNAKEMAKE, "--snakefile", str(ROOT / "workflow" / "Snakefile"), "--profile", "workflow/profiles/local"]
-    command += ["--cores", "2", "--directory", str(ROOT), *words, "--config", *settings, *folders]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 @needs_snakemake

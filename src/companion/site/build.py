@@ -44,7 +44,14 @@ class BookError(RuntimeError):
     """The book cannot be built; the message holds the first warnings."""
 
 
-def build(project: Project, *, force: bool = False, committed: bool = False, tell: Tell = lambda message: None) -> Path:
+def build(
+    project: Project,
+    *,
+    force: bool = False,
+    committed: bool = False,
+    store: Path | None = None,
+    tell: Tell = lambda message: None,
+) -> Path:
     """Render the book; the folder of the site.
 
     Args:
@@ -52,6 +59,7 @@ def build(project: Project, *, force: bool = False, committed: bool = False, tel
         force: build even if no input has changed, and execute every chapter anew.
         committed: execute nothing: chapters have the outputs that are committed, and the site offers what the last
             execution in the work tree, such as nbval's, left for download.
+        store: the records that it shows, if not the project's results; the outcomes of checks are always the project's.
         tell: called with a sentence at each step.
 
     Raises:
@@ -59,7 +67,7 @@ def build(project: Project, *, force: bool = False, committed: bool = False, tel
         NotebookError: a chapter failed.
     """
     _put_back(project)
-    stamp, digest = _stamp(project), inputs_digest(project, committed)
+    stamp, digest = _stamp(project), inputs_digest(project, committed, store)
     if not force and (project.site / "index.html").is_file() and _read(stamp) == digest:
         tell("Nothing has changed since the last build")
         return project.site
@@ -74,13 +82,13 @@ def build(project: Project, *, force: bool = False, committed: bool = False, tel
             shutil.copytree(source, staging / name, ignore=shutil.ignore_patterns(GENERATED.name))
         else:
             shutil.copy2(source, staging / name)
-    chapters = as_committed(project) if committed else executed(project, force, tell)
+    chapters = as_committed(project) if committed else executed(project, force, tell, store)
     for chapter, (notebook, downloads) in chapters.items():
         shutil.copy2(notebook, made(staging / "notebooks") / chapter.name)
         if (offered := downloads / chapter.stem).is_dir():
             shutil.copytree(offered, made(staging / DOWNLOADS) / chapter.stem)
     tell("Writing the generated pages")
-    for name, text in generated_pages(project).items():
+    for name, text in generated_pages(project, store).items():
         (made(staging / GENERATED) / name).write_text(text, encoding="utf-8")
     tell("Rendering")
     _render(staging, project)
@@ -102,8 +110,16 @@ def refresh_chapters(project: Project, tell: Tell = lambda message: None) -> lis
     return chapters
 
 
-def generated_pages(project: Project) -> dict[str, str]:
-    """File name to text of what is made from records, from the papers' data files and from benchmark results."""
+def generated_pages(project: Project, records: Path | None = None) -> dict[str, str]:
+    """File name to text of what is made from records, from the papers' data files and from benchmark results.
+
+    Args:
+        project: the checkout.
+        records: the folder of a store, if not the project's results.
+
+    Raises:
+        RecordError: a file of the store is damaged.
+    """
     from companion.chapters.checks import CHAPTER_OF
     from companion.exhibits import EXHIBITS
     from companion.records.store import RecordError, Store
@@ -112,13 +128,14 @@ def generated_pages(project: Project) -> dict[str, str]:
     from companion.verdicts.scorecard import headline, scorecard, uncounted
     from companion.verdicts.tree import trees
 
-    store = Store(project.results)
-    entries = scorecard(store)
+    store, kept = Store(records or project.results), CheckStore(project.results / FOLDER)
+    entries = scorecard(store, kept.states())
+    store.skip(*kept.damaged())
     if store.skipped:  # a command may go past what is damaged, a book is not made without it
         raise RecordError(next(iter(store.skipped)))
     grown = {profile: root.to_dict() for profile, root in trees(entries, store).items()}
     lines, left = [entry.to_dict() for entry in entries], uncounted(entries)
-    outcomes = CheckStore(project.results / FOLDER).outcomes()
+    outcomes = kept.outcomes()
     checks = {name: [asdict(check) for check in one.checks] for name, one in outcomes.items() if one.current}
     here = {chapter.stem for chapter in chapters_of(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}

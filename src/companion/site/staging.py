@@ -44,24 +44,25 @@ GENERATED = Path("book/generated")
 Tell = Callable[[str], None]
 
 
-def inputs_digest(project: Project, committed: bool = False) -> str:
+def inputs_digest(project: Project, committed: bool = False, store: Path | None = None) -> str:
     """SHA-256 over everything that the site depends on: sources, chapters, records, revision, package, environment.
 
     Args:
         project: the checkout.
         committed: whether chapters are rendered as they are committed; what they offer is then an input too.
+        store: the records that are shown, if not the project's results.
     """
     files = _package_files(project)
     files += [path for name in (*SOURCES, BENCHMARKS, *ABOUT) for path in _files(project.root / name)]
-    files += [*_files(project.notebooks), *_files(project.results)]
+    files += [*_files(project.notebooks), *_records(project, store)]
     if committed:
         files += _files(project.build / "downloads")
     return _digest(project, files, f"{'committed' if committed else ''} {revision_of(project)}")
 
 
-def chapter_digest(project: Project, chapter: Path) -> str:
-    """SHA-256 over everything that a chapter's outputs depend on."""
-    return _digest(project, [chapter, *_package_files(project), *_files(project.results)])
+def chapter_digest(project: Project, chapter: Path, store: Path | None = None) -> str:
+    """SHA-256 over everything that a chapter's outputs depend on; the store is that of :func:`inputs_digest`."""
+    return _digest(project, [chapter, *_package_files(project), *_records(project, store)])
 
 
 def as_committed(project: Project) -> dict[Path, tuple[Path, Path]]:
@@ -69,12 +70,12 @@ def as_committed(project: Project) -> dict[Path, tuple[Path, Path]]:
     return {c: (c, project.build / "downloads") for c in chapters_of(project)}
 
 
-def executed(project: Project, force: bool, tell: Tell) -> dict[Path, tuple[Path, Path]]:
+def executed(project: Project, force: bool, tell: Tell, store: Path | None = None) -> dict[Path, tuple[Path, Path]]:
     """Chapter to its executed notebook and its downloads, from the last build where its inputs are the same."""
     done: dict[Path, tuple[Path, Path]] = {}
     missing: dict[Path, Path] = {}
     for chapter in chapters_of(project):
-        folder = project.build / "chapters" / f"{chapter.stem}-{chapter_digest(project, chapter)[:16]}"
+        folder = project.build / "chapters" / f"{chapter.stem}-{chapter_digest(project, chapter, store)[:16]}"
         done[chapter] = folder / chapter.name, folder / "downloads"
         if folder.joinpath(chapter.name).is_file() and not force:
             tell(f"{chapter.name} is as in the last build")
@@ -82,18 +83,21 @@ def executed(project: Project, force: bool, tell: Tell) -> dict[Path, tuple[Path
         for old in folder.parent.glob(f"{chapter.stem}-*"):
             shutil.rmtree(old, ignore_errors=True)
         missing[chapter] = made(folder / "downloads")
-    for chapter, notebook in execute(project, missing, tell) if missing else ():
+    for chapter, notebook in execute(project, missing, tell, store) if missing else ():
         notebooks.write(notebook, done[chapter][0])  # last, as the sign that all is there
     return done
 
 
-def execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator[tuple[Path, NotebookNode]]:
+def execute(
+    project: Project, jobs: Mapping[Path, Path], tell: Tell, store: Path | None = None
+) -> Iterator[tuple[Path, NotebookNode]]:
     """Execute chapters with their defaults, as many at a time as there are cores, each in a process of its own.
 
     Args:
         project: the checkout.
         jobs: chapter to the folder of its downloads.
         tell: called when a chapter is done.
+        store: the records that they show, if not the project's results.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     tell(f"Executing {len(jobs)} chapters" if len(jobs) != 1 else f"Executing {next(iter(jobs)).name}")
@@ -105,7 +109,7 @@ def execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator
                 notebooks.execute,
                 chapter,
                 root=project.root,
-                store=project.results,
+                store=store or project.results,
                 downloads=downloads,
                 warm=warm,
                 threads=max(1, cores // workers),  # more than there are cores wait for each other, for minutes
@@ -124,6 +128,16 @@ def execute(project: Project, jobs: Mapping[Path, Path], tell: Tell) -> Iterator
 def chapters_of(project: Project) -> list[Path]:
     """The notebooks of the book, by name."""
     return sorted(path for path in project.notebooks.glob("*.ipynb") if not path.name.startswith("."))
+
+
+def _records(project: Project, store: Path | None) -> list[Path]:
+    """What chapters read: the records, and beside those of another store the outcomes of the project's checks."""
+    from companion.statements.outcomes import FOLDER
+
+    own = project.results
+    if store is None or store.resolve() == own.resolve():
+        return [*_files(own)]
+    return [*_files(store), *_files(own / FOLDER)]
 
 
 def _package_files(project: Project) -> list[Path]:
