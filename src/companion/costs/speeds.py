@@ -10,6 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -21,7 +22,8 @@ from companion.measure import HIDDEN, ON_TEST, measure
 from companion.measure.hidden_layers import EXAMPLES
 from companion.project import user_cache
 from companion.records.provenance import device_name
-from companion.records.store import Record
+from companion.records.record import Record
+from companion.records.summary import Summary
 from companion.runs.examples import Examples
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
@@ -45,7 +47,7 @@ class Speeds:
     Args:
         device: a torch device.
         threads: CPU threads.
-        records: where to look for runs that this device made.
+        records: where to look for runs that this device made; they are gone through once.
         backend: as in :func:`companion.training.backends.choose.choose_backend`.
         cache: file of earlier calibrations; by default in the user's cache.
     """
@@ -54,7 +56,7 @@ class Speeds:
         self,
         device: str = "cpu",
         threads: int = 1,
-        records: Iterable[Record] = (),
+        records: Iterable[Record | Summary] = (),
         backend: str = "auto",
         cache: Path | None = None,
     ) -> None:
@@ -62,11 +64,11 @@ class Speeds:
         self.cache = cache or user_cache() / "speeds.json"
         self.measured: dict[str, list[float]] = {}
         for record in records:
-            made = record.content["provenance"]
-            if made["device"] == device_name(device) and made["seconds"] > 0 and record.finished:
-                name = self._name(record.spec, made["backend"], made.get("threads", 1))
-                flops = run_flops(record.spec, epochs=len(record.curves["train_loss"]))
-                self.measured.setdefault(name, []).append(flops / made["seconds"])
+            made = record if isinstance(record, Summary) else Summary.of(record.content)
+            if made.device == device_name(device) and made.seconds > 0 and made.finished:
+                spec, flops = _course(made.kind, made.epochs)
+                name = self._name(spec, made.backend, made.threads)
+                self.measured.setdefault(name, []).append(flops / made.seconds)
 
     def __getitem__(self, spec: RunSpec) -> float:
         """Operations per second for runs of this kind, by records or by calibration."""
@@ -123,6 +125,13 @@ class Speeds:
         network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
         used = f"{threads} threads" if self.device == "cpu" else "gpu"
         return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
+
+
+@lru_cache(maxsize=4096)
+def _course(kind: str, epochs: int) -> tuple[RunSpec, float]:
+    """A run of a :attr:`~companion.records.summary.Summary.kind`, and what so many epochs of it take."""
+    spec = RunSpec.from_dict(json.loads(kind))
+    return spec, run_flops(spec, epochs=epochs)
 
 
 def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int, seconds: float = 0.0) -> float:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from companion.exhibits import Cell
 from companion.exhibits.axes import PERMUTATION
-from companion.measure.kernel_change import all_orders
 from companion.notation import Regime
 from companion.records.kernels import FOLDER, KernelRecord, KernelStore, own_order
 from companion.records.store import Record, Store
@@ -118,6 +117,8 @@ def kernels(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
     Columns: ``exhibit, profile, row, column, variant``, the axes, ``seed``, and ``relative`` and ``misaligned`` of
     :func:`companion.measure.kernel_change.kernel_changes`, missing where they are not measured.
     """
+    from companion.measure.kernel_change import all_orders
+
     kept = KernelStore(store.folder / FOLDER)
     found: dict[RunSpec, KernelRecord | None] = {}
     lines = []
