@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -41,8 +42,10 @@ LARGEST = 1 << 32
 """Bytes of an index at most: a larger one is none of ours."""
 PATIENCE = 2.0
 """Seconds to wait for another process that writes."""
-PENDING = 500
-"""Lines that are written at once."""
+PENDING, SOON = 500, 0.25
+"""Lines that are written at once, and the seconds after which fewer are: who dies before loses no more than that."""
+KEPT = 90 * 86_400
+"""Seconds after which an index that nobody has written to goes, when another is made."""
 LEFT_ALONE = {"PERM", "BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "FULL", "CANTOPEN", "PROTOCOL"}
 """What SQLite says where the file is none the worse: then there is no index for now."""
 
@@ -81,6 +84,7 @@ class Index:
         self._open: tuple[int, sqlite3.Connection] | None = None
         self._given_up = False
         self._pending: dict[tuple[str, str], Line | None] = {}
+        self._flushed = time.monotonic()
 
     def line(self, shelf: str, name: str) -> Line | None:
         """What is known of one file; ``None`` if nothing."""
@@ -113,12 +117,12 @@ class Index:
 
     def _note(self, shelf: str, name: str, line: Line | None) -> None:
         self._pending[shelf, name] = line
-        if len(self._pending) >= PENDING:
+        if len(self._pending) >= PENDING or time.monotonic() - self._flushed > SOON:
             self.flush()
 
     def flush(self) -> None:
         """Write what is noted, all of it or nothing."""
-        pending, self._pending = self._pending, {}
+        pending, self._pending, self._flushed = self._pending, {}, time.monotonic()
         gone = [place for place, line in pending.items() if line is None]
         kept = [(shelf, *line, self._seal(shelf, line)) for (shelf, _), line in pending.items() if line is not None]
 
@@ -214,6 +218,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = OFF", "journal_mode = DELETE"):
             db.execute(f"PRAGMA {setting}")
         if (made := db.execute("SELECT sql FROM sqlite_master").fetchall()) == []:
+            _drop_old(file.parent)
             db.execute(TABLE.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
             made = db.execute("SELECT sql FROM sqlite_master").fetchall()
         if made != [(TABLE,)]:
@@ -222,3 +227,11 @@ def _connect(file: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _drop_old(folder: Path) -> None:
+    """Delete what is left of stores of which nobody has asked for long."""
+    for file in folder.glob("*.sqlite"):
+        with suppress(OSError):
+            if file.lstat().st_mtime < time.time() - KEPT:
+                file.unlink()

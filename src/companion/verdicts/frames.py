@@ -181,8 +181,8 @@ def points(frame: pd.DataFrame, statistic: str = "best_test") -> pd.DataFrame:
 
 def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statistic: str = "best_test") -> pd.Series:
     """The scores of one cell of a frame of :func:`runs`, by seed; missing and diverged runs are left out."""
-    chosen = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
-    return chosen.set_index("seed")[statistic].dropna().sort_index()
+    mine = (frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)
+    return frame.loc[mine, ["seed", statistic]].set_index("seed")[statistic].dropna().sort_index()
 
 
 def by_seed(lines: pd.DataFrame, statistic: str = "best_test") -> list[float]:
