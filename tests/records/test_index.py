@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.records import index as indices
@@ -23,11 +24,10 @@ from companion.records.record import RecordError
 from companion.records.store import Store
 from companion.records.weights import weights_digest
 from companion.runs.regimes import initial_model
-from companion.runs.spec import RunSpec
+from support.indexed import SPECS, agree, believed, told
 from support.records import alter
 from support.synthetic import record
 
-SPECS = [RunSpec(dataset="digits", width=4, depth=3, epochs=3, seed=seed) for seed in range(4)]
 HOURS = 3600 * 10**9
 
 
@@ -44,24 +44,6 @@ def store(tmp_path: Path) -> Store:
     for spec in SPECS:
         plain.write(record(spec, 90.0 + spec.seed))
     return Store(plain.folder, Index(plain.folder, tmp_path / "index.sqlite"))
-
-
-def told(store: Store, index: Index | None = None) -> list[Any]:
-    """What a survey says, but for whom it believed; and what every reader finds."""
-    seen = [(s.path.name, s.facts, s.reason, s.stale) for s in Store(store.folder, index).survey_all()]
-    return [*seen, *map(Store(store.folder, index).find, SPECS)]
-
-
-def agree(store: Store) -> None:
-    """An indexed store says what one without an index does, by the index as it was, and as it is then."""
-    assert store.index is not None
-    for _ in range(2):
-        assert told(store, Index(store.folder, store.index.file)) == told(store)
-
-
-def believed(store: Store) -> list[bool]:
-    assert store.index is not None
-    return [seen.believed for seen in Store(store.folder, Index(store.folder, store.index.file)).survey_all()]
 
 
 @pytest.mark.usefixtures("long_ago")
@@ -291,50 +273,19 @@ def test_flipped_bits_are_noticed(tmp_path_factory: pytest.TempPathFactory, data
     assert all(lines.get(name) == line for name, line in found.items())
 
 
-STEPS: dict[str, Callable[[Path, Path], object]] = {
-    "remove": lambda path, spare: _replace(path, lambda: None),
-    "write": lambda path, spare: _replace(path, lambda: shutil.copy(spare, path)),
-    "flip": lambda path, spare: _replace(path, lambda: path.write_bytes(spare.read_bytes().replace(b"9", b"8", 1))),
-    "rename another's": lambda path, spare: _replace(path, lambda: shutil.copy(max(spare.parent.iterdir()), path)),
-    "folder": lambda path, spare: _replace(path, path.mkdir),
-    "link": lambda path, spare: _replace(path, lambda: path.symlink_to(spare)),
-    "dangle": lambda path, spare: _replace(path, lambda: path.symlink_to("nowhere")),
-    "cut": lambda path, spare: _replace(path, lambda: path.write_bytes(spare.read_bytes()[:100])),
-    "touch": lambda path, spare: os.utime(path, (1, 1)) if path.is_file() else None,
-}
-
-
-def _replace(path: Path, make: Callable[[], object]) -> None:
-    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-    make()
-
-
-@pytest.fixture(scope="module")
-def spares(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = Store(tmp_path_factory.mktemp("spares"))
-    for spec in SPECS:
-        store.write(record(spec, 90.0 + spec.seed))
-    return store
-
-
-@settings(max_examples=60)
-@given(
-    steps=st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 3), st.booleans()), max_size=12),
-    settled=st.booleans(),
+@pytest.mark.usefixtures("long_ago")
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(0, "0" * 16), (1, 2), (1, True), (4, -1), (8, 1e999), (8, -1.0), (9, "{"), (9, "[]"), (9, '{"regime": "none"}')],
 )
-def test_after_any_sequence_of_changes_both_say_the_same(
-    tmp_path_factory: pytest.TempPathFactory, spares: Store, steps: list[tuple[str, int, bool]], settled: bool
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        # A file that is replaced within a tick of the clock, in the same place on the disk, is told to be the same:
-        # settled or not, a step here takes less than that, so that files count as settled a tick after it.
-        patch.setattr(surveys, "MOMENT", 10**7 if settled else surveys.MOMENT)
-        place = tmp_path_factory.mktemp("steps")
-        store = Store(place / "results", Index(place / "results", place / "index.sqlite"))
-        store.folder.mkdir()
-        for name, number, forget in steps:
-            path = store.path(SPECS[number].key)
-            STEPS[name](path, spares.path(SPECS[number].key))
-            assert told(store, store.index) == told(store)
-            if forget:
-                agree(store)
+def test_forged_facts_that_no_sound_record_has_are_none(store: Store, place: int, value: Any) -> None:
+    agree(store)
+    index, name = store.index, store.files()[0].name
+    assert index is not None
+    line = index.line("", name)
+    assert line is not None
+    facts = json.loads(line.facts)
+    facts[place] = value
+    index.keep("", line._replace(facts=json.dumps(facts)))
+    index.flush()
+    agree(store)

@@ -10,7 +10,6 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -63,11 +62,14 @@ class Speeds:
         self.device, self.threads, self.backend = device, threads, backend
         self.cache = cache or user_cache() / "speeds.json"
         self.measured: dict[str, list[float]] = {}
+        known: dict[tuple[str, int], float] = {}
         for record in records:
             made = record if isinstance(record, Summary) else Summary.of(record.content)
             if made.device == device_name(device) and made.seconds > 0 and made.finished:
-                spec, flops = _course(made.kind, made.epochs)
-                name = self._name(spec, made.backend, made.threads)
+                name = self._name(made.run, made.backend, made.threads)
+                if (made.kind, made.epochs) not in known:  # what all repetitions of a run take
+                    known[made.kind, made.epochs] = run_flops(made.run, epochs=made.epochs)
+                flops = known[made.kind, made.epochs]
                 self.measured.setdefault(name, []).append(flops / made.seconds)
 
     def __getitem__(self, spec: RunSpec) -> float:
@@ -125,13 +127,6 @@ class Speeds:
         network = f"{spec.architecture}-{spec.width or 'own'}-{spec.depth or 'own'} on {shape}"
         used = f"{threads} threads" if self.device == "cpu" else "gpu"
         return f"{device_name(self.device)}, {used}, {backend}, {network}, batch {spec.batch_size}, {spec.precision}"
-
-
-@lru_cache(maxsize=4096)
-def _course(kind: str, epochs: int) -> tuple[RunSpec, float]:
-    """A run of a :attr:`~companion.records.summary.Summary.kind`, and what so many epochs of it take."""
-    spec = RunSpec.from_dict(json.loads(kind))
-    return spec, run_flops(spec, epochs=epochs)
 
 
 def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int, seconds: float = 0.0) -> float:

@@ -195,7 +195,7 @@ class KernelStore:
             shelf=FOLDER,
             look=self.read,
             facts=lambda record: record.current,
-            parse=schema.yes_or_no,
+            parse=lambda path, facts: schema.yes_or_no(facts),
             stale=lambda path, current: None if current else f"{FOLDER}/{path.name} is stale: {remedy}",
         )
         return survey(sort, self.files(), index)

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from companion.files import documents
 from companion.files.quoting import one_line
@@ -263,9 +263,15 @@ class Store:
             shelf="",
             look=self._verified,
             facts=lambda record: Summary.of(record.content).to_list(),
-            parse=Summary.from_list,
+            parse=self._summary,
             stale=lambda path, found: f"{path.name} is stale: {OLDER.format(found.protocol)}" if found.stale else None,
         )
+
+    def _summary(self, path: Path, facts: Any) -> Summary:
+        found = Summary.from_list(facts)
+        if path.name != self.path(found.key, found.take).name:
+            raise ValueError(f"{path.name} is not the file of {found.key}")
+        return found
 
     def summaries(self) -> Iterator[Summary]:
         """What there is to know of each sound record but for its curves; the others are named in :attr:`skipped`."""

@@ -6,10 +6,11 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from companion.runs.aspects import Trial
-from companion.runs.spec import PROTOCOL_VERSION
+from companion.runs.spec import PROTOCOL_VERSION, RunSpec
 
 __all__ = ["Summary"]
 
@@ -67,12 +68,20 @@ class Summary:
         """The inverse of :meth:`to_list`.
 
         Raises:
-            ValueError: these are not the values of a summary.
+            ValueError: these are not the values of a summary of a sound record.
         """
         kinds = [str, int, int, bool, int, str, str, int, float, str]
         if not isinstance(values, list) or [type(value) for value in values] != kinds:
             raise ValueError("these are not the values of a summary")
-        return cls(*values)
+        found = cls(*values)
+        if not (0 <= found.seconds < 1e10 and 0 <= found.epochs <= 2**31 and found.run):
+            raise ValueError("these are not the values of a summary of a sound record")
+        return found
+
+    @property
+    def run(self) -> RunSpec:
+        """The run, but for its :class:`~companion.runs.aspects.Trial`, which is that of defaults."""
+        return _run(self.kind)
 
     def to_list(self) -> list[Any]:
         """Its values in their order, as JSON knows them."""
@@ -82,3 +91,8 @@ class Summary:
     def stale(self) -> bool:
         """Whether the mathematics of runs has changed since."""
         return self.protocol < PROTOCOL_VERSION
+
+
+@lru_cache(maxsize=8192)
+def _run(kind: str) -> RunSpec:
+    return RunSpec.from_dict(json.loads(kind))

@@ -37,7 +37,7 @@ class Sort:
         shelf: its name in an index.
         look: reads and verifies one; :class:`~companion.records.errors.RecordError` says what is wrong with it.
         facts: what is to be remembered of what it found, as JSON.
-        parse: makes of facts what is wanted; ``ValueError`` or ``TypeError`` where they are none of this sort.
+        parse: makes of a file's facts what is wanted; ``ValueError`` or ``TypeError`` where they are none of this sort.
         stale: of a file and what was made of it, why it must be made anew, in a sentence; ``None`` if it need not.
         voucher: of a file that others vouch for, a digest of these, never empty.
         largest: bytes that one may have.
@@ -46,7 +46,7 @@ class Sort:
     shelf: str
     look: Callable[[Path], Any]
     facts: Callable[[Any], Any] = lambda found: None
-    parse: Callable[[Any], Any] = lambda facts: facts
+    parse: Callable[[Path, Any], Any] = lambda path, facts: facts
     stale: Callable[[Path, Any], str | None] = lambda path, facts: None
     voucher: Callable[[Path], str] = lambda path: ""
     largest: int = LARGEST
@@ -102,7 +102,7 @@ def _remembered(sort: Sort, path: Path, index: Index, line: Line) -> Seen | None
     if not believed and not _known(sort, path, index, line):
         return None
     try:
-        facts = sort.parse(json.loads(line.facts))
+        facts = sort.parse(path, json.loads(line.facts))
     except (ValueError, TypeError, RecursionError):
         return None
     return Seen(path, facts, None, sort.stale(path, facts), believed)
@@ -113,7 +113,7 @@ def _seen_now(sort: Sort, path: Path, index: Index | None) -> Seen:
         found = sort.look(path) if index is None else looked_at(sort, path, index)
     except RecordError as error:
         return Seen(path, reason=str(error))
-    facts = sort.parse(sort.facts(found))
+    facts = sort.parse(path, sort.facts(found))
     return Seen(path, facts, None, sort.stale(path, facts))
 
 

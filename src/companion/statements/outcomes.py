@@ -266,9 +266,9 @@ class CheckStore:
         return old is not None and _without_time(old) == _without_time(outcome.content)
 
 
-def _state(facts: Any) -> State:
+def _state(path: Path, facts: Any) -> State:
     if facts not in get_args(State):
-        raise ValueError(f"{brief(facts)} is no state of a check")
+        raise ValueError(f"{brief(facts)} is no state of the check in {path.name}")
     return facts
 
 
