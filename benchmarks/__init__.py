@@ -8,6 +8,7 @@ from benchmarks.decoupled import DECOUPLED, DECOUPLED_MEMORY
 from benchmarks.fc_growth import FC_GROWTH
 from benchmarks.fc_train import FC_TRAIN, FC_TRAIN_SGD
 from benchmarks.gate_sharing import GATE_SHARING
+from benchmarks.load import LOAD, LOAD_MEMORY
 from benchmarks.npk import NPK
 from benchmarks.ntk import NTK
 from benchmarks.quick import QUICK
@@ -26,6 +27,8 @@ BENCHMARKS = (
     DECOUPLED_MEMORY,
     CHAIN,
     STORE,
+    LOAD,
+    LOAD_MEMORY,
     QUICK,
     BOOK_AND_TEST,
 )

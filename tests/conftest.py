@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
 import torch
 
 torch.set_num_threads(1)
@@ -34,3 +36,14 @@ if importlib.util.find_spec("hypothesis"):
 def pytest_report_header() -> list[str]:
     """What this environment leaves out."""
     return [] if CHECKED else ["shapes are not checked: jaxtyping and beartype are not here"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests find out about the stores that they make up is no part of the user's cache."""
+    from companion.records import index
+
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "user_cache", lambda: folder)
+        yield

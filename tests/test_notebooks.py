@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from companion.exhibits import EXHIBITS, cells
+from companion.exhibits.parameters import COMMON, chapter_parameters
 from companion.records.store import Store
 from companion.site import notebooks
-from companion.site.run import COMMON, chapter_parameters
 from support.projects import nbval
 from support.records import alter
 

@@ -11,22 +11,33 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
-else:
-    try:
-        from jaxtyping import Bool, Float, Int
-    except ModuleNotFoundError:  # a bare training image has torch only: shapes are then just documentation
-
-        class _Shape:
-            def __class_getitem__(cls, item: Any) -> Any:
-                return item[0]
-
-        Bool = Float = Int = _Shape
+    from torch import Tensor
 
 __all__ = ["Bool", "Float", "Int", "Regime", "Tensor", "ValueInput"]
+
+
+class _Shape:
+    """What stands for shapes on a bare training image, which has PyTorch only: they are then just documentation."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return item[0]
+
+
+def __getattr__(name: str) -> Any:
+    """``Tensor`` and its shapes when somebody asks for them: importing PyTorch takes longer than all the rest."""
+    if name == "Tensor":
+        from torch import Tensor
+
+        return Tensor
+    if name in ("Bool", "Float", "Int"):
+        try:
+            import jaxtyping
+        except ModuleNotFoundError:
+            return _Shape
+        return getattr(jaxtyping, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Regime(StrEnum):

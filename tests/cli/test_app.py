@@ -107,7 +107,7 @@ def test_a_fault_of_the_program_is_not_hidden(say: Any, monkeypatch: pytest.Monk
     def fail(self: Store) -> None:
         raise KeyError("a fault")
 
-    monkeypatch.setattr(Store, "verify", fail)
+    monkeypatch.setattr(Store, "survey_all", fail)
     with pytest.raises(KeyError, match="a fault"):
         say("verify")
 

@@ -28,6 +28,8 @@ QUICK = [
     "decoupled-memory",
     "chain",
     "store",
+    "load",
+    "load-memory",
     "quick",
 ]
 KEYS = {"variant", "value", "unit", "ratio", "seconds", "spread", "gflops", "of_peak", "reason"}

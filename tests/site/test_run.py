@@ -6,12 +6,13 @@ import pytest
 
 from companion import project
 from companion.data import DataError
+from companion.exhibits.parameters import chapter_parameters
 from companion.project import Project
 from companion.records.store import RecordError, Store
 from companion.runs.fields import SpecError
 from companion.site import notebooks
 from companion.site.notebooks import NotebookError
-from companion.site.run import Meter, Plan, chapter_parameters, execute_chapter, plan, train_missing
+from companion.site.run import Meter, Plan, execute_chapter, plan, train_missing
 from companion.training.loop import Progress
 from support.projects import make_project, tree
 

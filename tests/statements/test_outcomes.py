@@ -312,7 +312,7 @@ def test_every_stale_outcome_is_named(
 def test_the_outcome_of_a_statement_that_no_check_decides_any_more_is_stale(
     store: CheckStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "CHECKS", {})
+    monkeypatch.setattr("companion.statements.CHECKS", {})
     assert store.states() == {"A-L4.1": "stale"}
     assert list(store.stale()) == [store.path("A-L4.1")]
 

@@ -57,7 +57,7 @@ def open_chapter(
             exhibit's own into a work tree.
     """
     asked = request(name, profile=profile, device=device, train=train, seeds=seeds, rows=rows, overrides=overrides)
-    store = Store(store_folder())
+    store = Store.indexed(store_folder())
     asked.into(store.folder)
     if asked.train:
         writable(downloads_folder() / asked.exhibit.chapter, "the variable COMPANION_DOWNLOADS")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from companion.chapters.answer import Answer
@@ -18,6 +17,7 @@ from companion.exhibits.axes import DATASET, GAMMA, NOISE, PHASE
 from companion.exhibits.c_t2_label_noise import CLAIMS, NOISY
 from companion.exhibits.claim import At, Loss
 from companion.papers.margins import rules
+from companion.render.palette import PALETTE
 from companion.render.phases import phase_figure
 from companion.render.tables import Table, plus_minus
 from companion.verdicts.along import along
@@ -40,7 +40,7 @@ HEADS = {
 """The paper's columns: a model and a statistic each."""
 MODELS = {"M1": "M1", "M2": "M2", "M3-upstream": "M3", "M3": "M3", "M4": "M4", "M5": "M5"}
 """Columns of the exhibit to the model that they are a phase of."""
-COLOURS = dict(zip(("M1", "M2", "M3", "M4", "M5"), sns.color_palette("colorblind", 5).as_hex(), strict=True))
+COLOURS = dict(zip(("M1", "M2", "M3", "M4", "M5"), PALETTE, strict=False))
 SHOWN = 50
 """The noise of which the answer tells, in percent: it is trained first, and the middle one."""
 

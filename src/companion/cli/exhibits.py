@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from companion.cli.options import Json, StoreOption, store_of, went_past
 from companion.cli.output import duration, facts, json_only, table
 
 if TYPE_CHECKING:
+    from companion.records.summary import Summary
     from companion.runs.spec import RunSpec
 
 __all__ = ["list_exhibits", "status"]
@@ -18,7 +20,7 @@ __all__ = ["list_exhibits", "status"]
 def list_exhibits(json: Json = False) -> None:
     """List exhibits: profiles, parameters, chapter."""
     from companion.exhibits import EXHIBITS
-    from companion.site.run import chapter_parameters
+    from companion.exhibits.parameters import chapter_parameters
 
     lines = [
         {
@@ -51,11 +53,16 @@ def status(
     from companion.runs.machine import device_of, threads_here
     from companion.training.queue import with_sources
 
-    records = store_of(store)
+    records = store_of(store, indexed=True)
     with json_only(json):
-        sound = list(records.sound())
-        recorded = {record.key for record in sound}
-        speeds = Speeds(device_of(device), threads_here(), sound)
+        recorded: set[str] = set()
+
+        def made() -> Iterator[Summary]:
+            for one in records.summaries():
+                recorded.add(one.key)
+                yield one
+
+        speeds = Speeds(device_of(device), threads_here(), made())
 
         def count(name: str, profile: str, specs: list[RunSpec]) -> dict[str, Any]:
             missing = [spec for spec in specs if spec.key not in recorded]

@@ -23,14 +23,19 @@ StoreOption = Annotated[
 ]
 
 
-def store_of(folder: Path | None) -> Any:
-    """The records to look at: those of ``--store``, which must be there, or those of the project."""
+def store_of(folder: Path | None, *, indexed: bool = False) -> Any:
+    """The records to look at: those of ``--store``, which must be there, or those of the project.
+
+    Args:
+        folder: that of ``--store``.
+        indexed: whether what was verified before, and has not changed since, may count as verified.
+    """
     from companion.project import store_folder
     from companion.records.store import Store
 
     if folder is not None and not folder.expanduser().is_dir():
         raise UsageError(f"--store must be a folder of records, and {folder} is none")
-    return Store(folder.expanduser() if folder is not None else store_folder())
+    return (Store.indexed if indexed else Store)(folder.expanduser() if folder is not None else store_folder())
 
 
 def went_past(records: Any) -> int:

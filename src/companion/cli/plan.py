@@ -51,7 +51,7 @@ def plan(
     every = [name for name, one in EXHIBITS.items() if profile in one.profiles]
     names = every if not exhibit or ALL in exhibit else list(dict.fromkeys(exhibit))
     grids = {name: [cell.spec for cell in cells(name, profile)] for name in names}
-    records = Store(store.expanduser() if store else store_folder())
+    records = Store.indexed(store.expanduser() if store else store_folder())
     place = workspace.expanduser() if workspace else workspace_folder(records.folder)
     with json_only(json):
         chosen, estimate = _estimate(device, threads_of(threads), records, backend)
@@ -110,4 +110,4 @@ def _estimate(device: str, threads: int, records: object, backend: str) -> tuple
         if not re.fullmatch(r"cuda(:\d+)?", device):
             raise UsageError(f"unknown device {device!r}: valid are auto, cpu, cuda and cuda:N") from None
         return device, nominal(device)
-    return chosen, Speeds(chosen, threads, list(records), backend).total
+    return chosen, Speeds(chosen, threads, records, backend).total

@@ -144,8 +144,8 @@ def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> 
     missing = made.missing
     if not missing:
         return say(f"All {len(made.specs)} runs are recorded in {made.store}")
-    store = Store(made.store)
-    speeds = Speeds(made.device, threads, store.sound(), backend)
+    store = Store.indexed(made.store)
+    speeds = Speeds(made.device, threads, store.summaries(), backend)
     if calibrate:
         say(f"Measuring {made.device} for {duration(calibrate)}")
         speeds.calibrate(missing, calibrate)

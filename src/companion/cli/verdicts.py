@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +29,7 @@ def scorecard(
     from companion.verdicts.scorecard import scorecard as entries_of
     from companion.verdicts.tree import trees
 
-    records = store_of(store)
+    records = store_of(store, indexed=True)
     with json_only(json):
         entries = entries_of(records)
         grown = trees(entries, records) if tree else {}
@@ -107,24 +108,46 @@ def check(
     return 1 if failed else 0
 
 
-def verify(json: Json = False, store: StoreOption = None) -> int:
-    """Verify every record, stored kernel and stored check against schema, key and digest; name those that are stale."""
+def verify(
+    json: Json = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Believe an index of what was verified before where a file has not changed."),
+    ] = False,
+    store: StoreOption = None,
+) -> int:
+    """Verify every record, stored kernel and stored check against schema, key and digest; name those that are stale.
+
+    Every byte is read, unless ``--quick`` takes files for verified whose size, times and number are those that they had
+    when they were.
+    """
     from companion.records import kernels
     from companion.statements import outcomes
 
-    records = store_of(store)
-    others = outcomes.CheckStore(records.folder / outcomes.FOLDER), kernels.KernelStore(records.folder / kernels.FOLDER)
-    results = [*records.verify(), *(found for other in others for found in other.verify())]
-    stale = {**records.stale(), **{path: said for other in others for path, said in other.stale().items()}}
+    records = store_of(store, indexed=quick)
+    count, believed, bad, stale, lines = 0, 0, [], {}, []
+    for one in chain(
+        records.survey_all(),
+        outcomes.CheckStore(records.folder / outcomes.FOLDER).survey(records.index),
+        kernels.KernelStore(records.folder / kernels.FOLDER).survey(records.index),
+    ):
+        count, believed = count + 1, believed + one.believed
+        if one.reason is not None:
+            bad.append(one.reason)
+        if one.stale is not None:
+            stale[one.path] = one.stale
+        if json:
+            line = {"file": str(one.path), "ok": one.reason is None, "reason": one.reason or one.stale}
+            lines.append(line | {"stale": one.stale is not None, "believed": one.believed})
     if json:
-        said = [(path, reason or stale.get(path)) for path, reason in results]
-        facts([{"file": str(p), "ok": why is None, "reason": why, "stale": p in stale} for p, why in said])
-    bad = [reason for _, reason in results if reason is not None]
+        facts(lines)
     if bad:
-        say(bad[0] + (f" ({len(bad)} of {len(results)} records are damaged)" if len(bad) > 1 else ""))
+        say(bad[0] + (f" ({len(bad)} of {count} records are damaged)" if len(bad) > 1 else ""))
     if stale:
         names = ", ".join(path.stem for path in stale)
-        say(next(iter(stale.values())) + (f" ({len(stale)} of {len(results)}: {names})" if len(stale) > 1 else ""))
+        say(next(iter(stale.values())) + (f" ({len(stale)} of {count}: {names})" if len(stale) > 1 else ""))
+    if quick:
+        say(f"{believed} of {count} files are as they were when they were verified, and were not read")
     if not (json or bad or stale):
-        print(f"{len(results)} records verified in {records.folder}")
+        print(f"{count} records verified in {records.folder}")
     return 1 if bad or stale else 0

@@ -22,7 +22,8 @@ from companion.measure.hidden_layers import EXAMPLES
 from companion.measure.machine import KEPT, fitted_images, work
 from companion.project import user_cache
 from companion.records.provenance import device_name
-from companion.records.store import Record
+from companion.records.record import Record
+from companion.records.summary import Summary
 from companion.runs.examples import Examples, Split
 from companion.runs.regimes import initial_model
 from companion.runs.spec import RunSpec
@@ -46,7 +47,7 @@ class Speeds:
     Args:
         device: a torch device.
         threads: CPU threads.
-        records: where to look for runs that this device made.
+        records: where to look for runs that this device made; they are gone through once.
         backend: as in :func:`companion.training.backends.choose.choose_backend`.
         cache: file of earlier calibrations; by default in the user's cache.
     """
@@ -55,19 +56,22 @@ class Speeds:
         self,
         device: str = "cpu",
         threads: int = 1,
-        records: Iterable[Record] = (),
+        records: Iterable[Record | Summary] = (),
         backend: str = "auto",
         cache: Path | None = None,
     ) -> None:
         self.device, self.threads, self.backend = device, threads, backend
         self.cache = cache or user_cache() / "speeds.json"
         self.measured: dict[str, list[float]] = {}
+        known: dict[tuple[str, int], float] = {}
         for record in records:
-            made = record.content["provenance"]
-            if made["device"] == device_name(device) and made["seconds"] > 0 and record.finished:
-                name = self._name(record.spec, made["backend"], made.get("threads", 1))
-                flops = run_flops(record.spec, epochs=len(record.curves["train_loss"]))
-                self.measured.setdefault(name, []).append(flops / made["seconds"])
+            made = record if isinstance(record, Summary) else Summary.of(record.content)
+            if made.device == device_name(device) and made.seconds > 0 and made.finished:
+                name = self._name(made.run, made.backend, made.threads)
+                if (made.kind, made.epochs) not in known:  # what all repetitions of a run take
+                    known[made.kind, made.epochs] = run_flops(made.run, epochs=made.epochs)
+                flops = known[made.kind, made.epochs]
+                self.measured.setdefault(name, []).append(flops / made.seconds)
 
     def __getitem__(self, spec: RunSpec) -> float:
         """Operations per second for runs of this kind, by records or by calibration."""

@@ -9,13 +9,18 @@ anything.
 torch.Size([1437, 1, 8, 8])
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from companion.data.arrays import RawArrays
 from companion.data.cache import Progress, SetStatus, cache_folder, describe, installed
-from companion.data.dataset import Dataset, load, raw_arrays
 from companion.data.errors import DataError
-from companion.data.shards import pack, unpack
 from companion.data.sources import SOURCES, Fetched, Source, fetch
 from companion.data.table import DATASETS, DatasetInfo, dataset_info
+
+if TYPE_CHECKING:
+    from companion.data.dataset import Dataset, load, raw_arrays
+    from companion.data.shards import pack, unpack
 
 __all__ = [
     "DATASETS",
@@ -38,3 +43,12 @@ __all__ = [
     "raw_arrays",
     "unpack",
 ]
+
+_ASKED_FOR = {"Dataset": "dataset", "load": "dataset", "raw_arrays": "dataset", "pack": "shards", "unpack": "shards"}
+"""Public name to the module that has it, which imports PyTorch, and is imported when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ASKED_FOR[name]}"), name)

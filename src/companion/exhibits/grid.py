@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -115,11 +116,23 @@ class Exhibit:
 
     def cells(self, profile: str, seeds: int | None = None) -> list[Cell]:
         """Rows x their regimes x seeds; ``None`` is the profile's own number of seeds."""
+        if seeds is not None and seeds != self.seeds[profile]:
+            return self._made(profile, seeds)
+        if profile not in self._own:
+            self._own[profile] = self._made(profile, self.seeds[profile])
+        return list(self._own[profile])
+
+    @cached_property
+    def _own(self) -> dict[str, list[Cell]]:
+        """The cells by profile, once they have been made: making them takes longer than to read their records."""
+        return {}
+
+    def _made(self, profile: str, seeds: int) -> list[Cell]:
         runs = (
             (row, row.column or str(regime), row.spec(regime, seed))
             for row in self.profiles[profile]
             for regime in row.regimes
-            for seed in range(self.seeds[profile] if seeds is None else seeds)
+            for seed in range(seeds)
         )
         return [
             Cell(self.id, profile, row.name, column, row.variant, spec, self._on_axes(spec, row.axes))

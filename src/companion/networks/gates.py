@@ -5,11 +5,12 @@ A *stack of gates* is a sequence of ``L`` tensors, one per gated layer, each sha
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-
-from companion.notation import Float, Tensor
+if TYPE_CHECKING or "torch" in sys.modules:  # for annotations, which nobody reads who has no PyTorch yet
+    from companion.notation import Float, Tensor
 
 __all__ = ["Gate", "HardGate", "OpenGate", "SoftGate"]
 
@@ -19,6 +20,7 @@ class HardGate:
     """``G = 1`` where ``q > 0``, else ``0`` (Paper A, Section 2.1).  Its derivative is zero.
 
     Example:
+        >>> import torch
         >>> HardGate()(torch.tensor([-1.0, 0.0, 2.0]))
         tensor([0., 0., 1.])
     """
@@ -29,7 +31,7 @@ class HardGate:
 
     def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """``q`` times its own gate, that is ReLU."""
-        return torch.relu(q)
+        return q.relu()
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class SoftGate:
     Paper A's code uses ``beta = 4, eps = 0.1``, Papers B and C ``beta = 10, eps = 0``.
 
     Example:
+        >>> import torch
         >>> SoftGate(beta=4.0, eps=0.0)(torch.tensor([0.0, 10.0]))
         tensor([0.5000, 1.0000])
     """
@@ -48,7 +51,7 @@ class SoftGate:
 
     def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Gates of ``q``, same shape and dtype."""
-        return (1 + self.eps) * torch.sigmoid(self.beta * q)
+        return (1 + self.eps) * (self.beta * q).sigmoid()
 
     def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """``q`` times its own gate."""
@@ -60,12 +63,15 @@ class OpenGate:
     """``G = 1`` everywhere: what stands between the layers of a linear network (Paper C, Section 5).
 
     Example:
+        >>> import torch
         >>> OpenGate()(torch.tensor([-1.0, 2.0]))
         tensor([1., 1.])
     """
 
     def __call__(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Gates of ``q``, same shape and dtype."""
+        import torch
+
         return torch.ones_like(q)
 
     def gated(self, q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from companion.files.quoting import brief
-from companion.notation import Tensor
+
+if TYPE_CHECKING or "torch" in sys.modules:  # for annotations, which nobody reads who has no PyTorch yet
+    from companion.notation import Tensor
 
 __all__ = ["Routing", "check_permutation", "permute", "roll", "rotate", "tile", "turn"]
 
@@ -33,6 +35,7 @@ def permute(gates: Sequence[Tensor], order: Sequence[int]) -> list[Tensor]:
         ValueError: ``order`` is no permutation of the layers, or gates of unlike shape would change places.
 
     Example:
+        >>> import torch
         >>> first, second = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
         >>> permute([first, second], [1, 0])
         [tensor([[0., 1.]]), tensor([[1., 0.]])]
@@ -51,9 +54,12 @@ def tile(gates: Sequence[Tensor], times: int, axis: int = 1) -> list[Tensor]:
     """Repeat every layer's units along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling).
 
     Example:
+        >>> import torch
         >>> tile([torch.tensor([[1.0, 0.0]])], 2)
         [tensor([[1., 0., 1., 0.]])]
     """
+    import torch
+
     return [torch.cat([g] * times, dim=axis) for g in gates]
 
 
@@ -65,22 +71,23 @@ def rotate(gates: Sequence[Tensor], shifts: Sequence[int]) -> list[Tensor]:
         shifts: one shift per position axis.
     """
     axes = tuple(range(-len(shifts), 0))
-    return [torch.roll(g, tuple(-s for s in shifts), axes) for g in gates]
+    return [g.roll(tuple(-s for s in shifts), axes) for g in gates]
 
 
 def roll(gates: Sequence[Tensor], shift: int) -> list[Tensor]:
     """Rotate the units of every layer ``[N, W]``: unit ``i`` receives the gate of unit ``i + shift``.
 
     Example:
+        >>> import torch
         >>> roll([torch.tensor([[1.0, 0.0, 0.0]])], 1)
         [tensor([[0., 0., 1.]])]
     """
-    return [torch.roll(g, -shift, 1) for g in gates]
+    return [g.roll(-shift, 1) for g in gates]
 
 
 def turn(gates: Sequence[Tensor], quarters: int) -> list[Tensor]:
     """Turn the two trailing position axes of every layer's gates by quarters of a circle, as ``torch.rot90`` does."""
-    return [torch.rot90(g, quarters, (-2, -1)) for g in gates]
+    return [g.rot90(quarters, (-2, -1)) for g in gates]
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class Routing:
         ValueError: one sentence that says what is valid.
 
     Example:
+        >>> import torch
         >>> gates = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])]
         >>> Routing(permutation=(1, 0), tiles=2).apply(gates)
         [tensor([[0., 1., 0., 1.]]), tensor([[1., 0., 1., 0.]])]
@@ -187,5 +195,7 @@ class Routing:
             raise ValueError(f"gates with positions {positions} cannot be turned by {list(self.turns)} quarters")
         if g.shape[1] % len(self.turns):
             raise ValueError(f"{g.shape[1]} units have no {len(self.turns)} equal groups to be turned")
+        import torch
+
         groups = g.split(g.shape[1] // len(self.turns), dim=1)
         return torch.cat([turn([one], quarters)[0] for one, quarters in zip(groups, self.turns, strict=True)], dim=1)

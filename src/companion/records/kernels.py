@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from companion.files import documents
 from companion.files.quoting import brief, one_line
@@ -23,8 +21,10 @@ from companion.files.whole import write
 from companion.notation import ValueInput
 from companion.records import schema
 from companion.records.errors import RecordError
+from companion.records.index import Index
 from companion.records.provenance import device_name
-from companion.records.store import canonical, content_digest, verified, why
+from companion.records.record import canonical, content_digest, why
+from companion.records.survey import Seen, Sort, survey
 from companion.runs.spec import RunSpec
 
 __all__ = ["FOLDER", "FORMAT", "PROTOCOL", "KernelRecord", "KernelStore", "own_order"]
@@ -80,6 +80,8 @@ class KernelRecord:
         Raises:
             RecordError: if what results would not verify.
         """
+        import torch
+
         spec = own_order(spec)
         origin = {"torch": torch.__version__, "device": device_name(device), "seconds": round(seconds, 3)}
         content: dict[str, Any] = {
@@ -182,12 +184,26 @@ class KernelStore:
         write(path, text)
         return path
 
+    def survey(self, index: Index | None = None) -> Iterator[Seen]:
+        """Every file; the facts of a sound one are whether today's mathematics made it.
+
+        Args:
+            index: what is remembered of them; that of the store beside which they lie.
+        """
+        remedy = "its mathematics has changed since; `companion kernels` measures it anew"
+        sort = Sort(
+            shelf=FOLDER,
+            look=self.read,
+            facts=lambda record: record.current,
+            parse=lambda path, facts: schema.yes_or_no(facts),
+            stale=lambda path, current: None if current else f"{FOLDER}/{path.name} is stale: {remedy}",
+        )
+        return survey(sort, self.files(), index)
+
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file with ``None`` if it verifies, else the reason why not."""
-        return verified(self.files(), self.read)
+        return [(seen.path, seen.reason) for seen in self.survey()]
 
     def stale(self) -> dict[Path, str]:
         """Every file that verifies and was made by older mathematics, with a sentence that says so."""
-        found = {path: self.read(path) for path, reason in self.verify() if reason is None}
-        remedy = "its mathematics has changed since; `companion kernels` measures it anew"
-        return {p: f"{FOLDER}/{p.name} is stale: {remedy}" for p, record in found.items() if not record.current}
+        return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from companion.data import DATASETS
 from companion.files.digests import digest_of
 from companion.files.revision import of_the_code
@@ -45,6 +43,8 @@ def provenance(
         code: digests of the sources that trained it so far, if it was interrupted; those that are not today's are
             named as ``sources_before``.
     """
+    import torch
+
     revision, dirty = _revision()
     before = [digest for digest in dict.fromkeys(code) if digest != sources_digest()]
     return {
@@ -68,6 +68,8 @@ def provenance(
 def _peak_mib(device: str) -> int:
     """Most memory that this process has held so far, on the GPU where there is one, in MiB."""
     if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.max_memory_allocated(device) >> 20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
@@ -86,6 +88,8 @@ def sources_digest() -> str:
 def device_name(device: str) -> str:
     """The device as people know it, e.g. the model name of the processor or GPU."""
     if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.get_device_name(device)
     return processor("model name")
 

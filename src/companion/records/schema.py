@@ -16,7 +16,19 @@ from companion.files.quoting import brief
 from companion.records.errors import RecordError
 from companion.runs.spec import RunSpec
 
-__all__ = ["CURVES", "STATUSES", "Kind", "agree", "check_origin", "fit", "number", "shape", "text", "whole"]
+__all__ = [
+    "CURVES",
+    "STATUSES",
+    "Kind",
+    "agree",
+    "check_origin",
+    "fit",
+    "number",
+    "shape",
+    "text",
+    "whole",
+    "yes_or_no",
+]
 
 STATUSES = ("finished", "diverged")
 CURVES = ("train_loss", "train_accuracy", "test_accuracy")
@@ -58,6 +70,13 @@ def text(pattern: str, says: str) -> Kind:
 def listed(kind: Kind, says: str) -> Kind:
     """A list of values of one kind."""
     return Kind(says, lambda value: isinstance(value, list) and all(kind.fits(item) for item in value))
+
+
+def yes_or_no(value: Any) -> bool:
+    """``value``, if it is true or false; ``ValueError`` if it is anything else."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{brief(value)} is neither true nor false")
+    return value
 
 
 def _is_time(value: Any) -> bool:

@@ -12,117 +12,30 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from companion.files import documents
-from companion.files.quoting import brief, one_line
+from companion.files.quoting import one_line
 from companion.files.whole import write
-from companion.networks.forward import Params
-from companion.records import schema
 from companion.records.errors import RecordError
-from companion.records.weights import Weights, load, named, save, weights_digest
-from companion.runs.fields import SpecError
+from companion.records.index import Index
+from companion.records.record import FORMAT, Record, canonical, content_digest, why
+from companion.records.summary import Summary
+from companion.records.survey import Seen, Sort, digest_of_file, looked_at, recalled, survey
 from companion.runs.spec import RunSpec
 
-__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "verified", "why"]
+if TYPE_CHECKING:
+    from companion.networks.forward import Params
+    from companion.records.weights import Weights
 
-FORMAT = 1
+__all__ = ["FORMAT", "Record", "RecordError", "Store", "canonical", "content_digest", "why"]
+
 T = TypeVar("T")
+OLDER = "protocol {} is not today's, and its run must be repeated"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One finished run.
-
-    Args:
-        content: the JSON object: ``format, key, take, spec, status, curves, best_test, best_epoch, last_test,
-            selected_test, selected_epoch, teacher, weights, provenance, digest``, ``start`` in a run that begins with
-            another's weights, ``probes`` and perhaps ``pictures`` in one that has a probe.  Accuracies are percentages;
-            curves have one value per epoch, losses in nats; epochs count from 1.
-    """
-
-    content: Mapping[str, Any]
-
-    @cached_property
-    def spec(self) -> RunSpec:
-        """The run; fields that the record does not name have their defaults, which never change."""
-        return RunSpec.from_dict(self.content["spec"])
-
-    @property
-    def key(self) -> str:
-        """The content key of :attr:`spec`."""
-        return self.content["key"]
-
-    @property
-    def take(self) -> int:
-        """1 for the first record of a key."""
-        return self.content["take"]
-
-    @property
-    def finished(self) -> bool:
-        """False for a run that diverged."""
-        return self.content["status"] == "finished"
-
-    @property
-    def curves(self) -> Mapping[str, list[float]]:
-        """Name to one value per epoch."""
-        return self.content["curves"]
-
-    def statistic(self, name: str) -> float | None:
-        """``best_test``, ``last_test`` or ``selected_test`` in percent; ``None`` where the run has none."""
-        return self.content.get(name) if self.finished else None
-
-    @classmethod
-    def build(cls, spec: RunSpec, take: int, **parts: Any) -> Record:
-        """A record with key, format and digest filled in.
-
-        Raises:
-            RecordError: if what results would not verify.
-        """
-        content = {"format": FORMAT, "key": spec.key, "take": take, "spec": spec.to_dict(), **parts}
-        content["digest"] = content_digest(content)
-        record = cls(content)
-        record.check()
-        return record
-
-    def check(self) -> None:
-        """Raise :class:`RecordError` unless schema, key, statistics and digest agree."""
-        content = self.content
-        if missing := set(schema.NEEDED) - content.keys():
-            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
-        if content["format"] != FORMAT:
-            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
-        if content["digest"] != content_digest(content):
-            raise RecordError("the digest does not match the content: the file was changed after it was written")
-        schema.shape(content)
-        try:
-            spec = self.spec
-        except SpecError as error:
-            raise RecordError(f"the spec is not valid: {error}") from None
-        if content["key"] != spec.key:
-            raise RecordError(f"key {content['key']} is not the spec's key {spec.key}")
-        schema.agree(content, spec)
-
-
-def why(error: Exception) -> str:
-    """An error as the reason why a file is damaged, on one line."""
-    said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-    return said if said.isprintable() else " ".join(brief(said)[1:-1].split())
-
-
-def canonical(content: Any) -> str:
-    """JSON with sorted keys and no spaces; NaN is refused."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def content_digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON object without its own ``digest``."""
-    return hashlib.sha256(canonical({k: v for k, v in content.items() if k != "digest"}).encode()).hexdigest()
 
 
 class Store:
@@ -133,12 +46,22 @@ class Store:
 
     Args:
         folder: created with the first record.
+        index: what is remembered of its files; without it every byte that is read is verified.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path | str, index: Index | None = None) -> None:
+        self.folder, self.index = Path(folder), index
         self.skipped: dict[str, None] = {}
         """A sentence for each damaged file that readers went past."""
+
+    @classmethod
+    def indexed(cls, folder: Path | str) -> Self:
+        """A store whose index is in the user's cache: what was verified is not verified anew unless it has changed.
+
+        What is read of a record are still its own bytes, which must be those that were verified.  :meth:`survey`, and
+        what is made of it, takes a file for unchanged by its size, times and number, and does not open it.
+        """
+        return cls(folder, Index(Path(folder)))
 
     def path(self, key: str, take: int = 1) -> Path:
         """Where the record of a key stands, whether or not it exists."""
@@ -198,6 +121,12 @@ class Store:
 
     def read(self, path: Path) -> Record:
         """One verified record; :class:`RecordError` names the file and what is wrong."""
+        if self.index is None or path.parent != self.folder:
+            return self._verified(path)
+        content = recalled(self._sort, path, self.index)
+        return looked_at(self._sort, path, self.index) if content is None else Record(json.loads(content))
+
+    def _verified(self, path: Path) -> Record:
         try:
             record = Record(documents.read(path))
             record.check()
@@ -246,6 +175,8 @@ class Store:
         Raises:
             RecordError: there is no record, or they are none of the weights that it names.
         """
+        from companion.records.weights import save
+
         path = self.weights_path(key)
         if not self.named(key, params):
             raise RecordError(f"these weights of {key} are none of those that its records in {self.folder} name")
@@ -254,6 +185,8 @@ class Store:
 
     def _read_weights(self, path: Path) -> dict[str, Weights]:
         """Checkpoint to weights: one file, which is that of several checkpoints where they are the same epoch."""
+        from companion.records.weights import load
+
         try:
             params = load(path)
             found = self.named(path.stem, params)
@@ -274,6 +207,8 @@ class Store:
         Raises:
             ValueError: a record is damaged, or names these numbers in other shapes.
         """
+        from companion.records.weights import named
+
         while os.path.lexists(path := self.path(key, take)):
             record = self.read(path)
             if found := named(record.content, record.spec, params):
@@ -287,6 +222,8 @@ class Store:
 
     def write_pictures(self, key: str, pictures: Params) -> Path:
         """Leave the pictures of a run, whose record is to follow, and names them by their digest."""
+        from companion.records.weights import save
+
         path = self.pictures_path(key)
         save(path, pictures)
         return path
@@ -301,6 +238,8 @@ class Store:
         return self._read_pictures(path) if os.path.lexists(path) else None
 
     def _read_pictures(self, path: Path) -> Params:
+        from companion.records.weights import load, weights_digest
+
         key = path.stem
         try:
             pictures = load(path)
@@ -314,36 +253,54 @@ class Store:
             raise RecordError(f"pictures/{one_line(path.name)} is damaged: {error}") from None
         return pictures
 
+    def survey(self) -> Iterator[Seen]:
+        """Every record file, by name; the facts of a sound one are its :class:`~companion.records.summary.Summary`."""
+        return survey(self._sort, self.files(), self.index)
+
+    @cached_property
+    def _sort(self) -> Sort:
+        return Sort(
+            shelf="",
+            look=self._verified,
+            facts=lambda record: Summary.of(record.content).to_list(),
+            parse=self._summary,
+            stale=lambda path, found: f"{path.name} is stale: {OLDER.format(found.protocol)}" if found.stale else None,
+        )
+
+    def _summary(self, path: Path, facts: Any) -> Summary:
+        found = Summary.from_list(facts)
+        if path.name != self.path(found.key, found.take).name:
+            raise ValueError(f"{path.name} is not the file of {found.key}")
+        return found
+
+    def summaries(self) -> Iterator[Summary]:
+        """What there is to know of each sound record but for its curves; the others are named in :attr:`skipped`."""
+        for seen in self.survey():
+            if seen.reason is None:
+                yield seen.facts
+            else:
+                self.skip(seen.reason)
+
+    def survey_all(self) -> Iterator[Seen]:
+        """Every record, and then every file of arrays, of which the facts say nothing."""
+        yield from self.survey()
+        for name, read in (("weights", self._read_weights), ("pictures", self._read_pictures)):
+            files = sorted(path for path in (self.folder / name).glob("*.npz") if not path.name.startswith("."))
+            sort = Sort(name, read, voucher=self._voucher, largest=1 << 30)
+            yield from survey(sort, files, self.index)
+
+    def _voucher(self, path: Path) -> str:
+        """A digest of all records of a run, which vouch for a file of its arrays."""
+        take, digest = 1, hashlib.sha256()
+        while os.path.lexists(record := self.path(path.stem, take)):
+            digest.update(digest_of_file(record).encode())
+            take += 1
+        return digest.hexdigest()
+
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file, those of arrays too, with ``None`` if it verifies, else the reason why not."""
-        weights, pictures = (
-            sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
-            for folder in (self.weights_path("").parent, self.pictures_path("").parent)
-        )
-        return [
-            *verified(self.files(), self.read),
-            *verified(weights, self._read_weights),
-            *verified(pictures, self._read_pictures),
-        ]
+        return [(seen.path, seen.reason) for seen in self.survey_all()]
 
     def stale(self) -> dict[Path, str]:
         """Every file that verifies and whose mathematics has changed since, with a sentence that says so."""
-        found = {path: self.read(path).spec for path, reason in verified(self.files(), self.read) if not reason}
-        return {
-            path: f"{path.name} is stale: protocol {spec.protocol_version} is not today's, and its run must be repeated"
-            for path, spec in found.items()
-            if spec.stale
-        }
-
-
-def verified(files: Iterable[Path], read: Callable[[Path], object]) -> list[tuple[Path, str | None]]:
-    """Every file with ``None`` if ``read`` accepts it, else what its :class:`RecordError` says."""
-    results: list[tuple[Path, str | None]] = []
-    for path in files:
-        try:
-            read(path)
-        except RecordError as error:
-            results.append((path, str(error)))
-        else:
-            results.append((path, None))
-    return results
+        return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
-__all__ = ["PALETTE", "arrow"]
+from companion.render.palette import PALETTE
 
-PALETTE = sns.color_palette("colorblind").as_hex()
+__all__ = ["PALETTE", "arrow"]
 
 
 def arrow(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from companion.render.palette import PALETTE
 from companion.render.style import STYLE
 
 __all__ = ["gate_figure"]
 
-PALETTE = sns.color_palette("colorblind").as_hex()
 PANELS = {
     "share of gates or units (no unit)": {"active": "active gates", "constant": "constant units", "dead": "dead units"},
     "overlap of two examples (no unit)": {"within": "of one class", "between": "of two classes"},

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from companion.notation import Float, Tensor
+from companion.render.palette import PALETTE
 from companion.render.style import STYLE
 
 __all__ = ["constant_figure", "matrix_figure", "power_law_figure"]
 
-PALETTE = sns.color_palette("colorblind").as_hex()
 MARKERS, LINES = "os^Dv", ("-", "--", ":", "-.")
 
 
@@ -66,7 +66,11 @@ def power_law_figure(
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.4, 4.0))
         for i, (name, part) in enumerate(frame.groupby(by, sort=False)):
-            look = {"color": PALETTE[i], "marker": MARKERS[i % len(MARKERS)], "linestyle": LINES[i % len(LINES)]}
+            look: dict[str, Any] = {
+                "color": PALETTE[i],
+                "marker": MARKERS[i % len(MARKERS)],
+                "linestyle": LINES[i % len(LINES)],
+            }
             ax.plot(part[x], part[y], label=f"{name}: exponent {exponents[str(name)]:.2f}", **look)
         if level is not None:
             ax.axhline(level[1], color="black", linewidth=0.8, label=f"{level[0]}: {level[1]:.2f}")

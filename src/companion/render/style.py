@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.notation import Regime
+from companion.render.palette import PALETTE
 
 __all__ = ["COLOURS", "DOTS", "STYLE", "counted", "legend_in", "panels_of", "range_of"]
 
-COLOURS = dict(zip(map(str, Regime), sns.color_palette("colorblind", len(Regime)).as_hex(), strict=True))
+COLOURS = dict(zip(map(str, Regime), PALETTE, strict=False))
 """One colour per regime, the same in every figure."""
 
 DOTS = 0.3

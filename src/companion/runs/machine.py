@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import torch
-
 from companion.files.quoting import brief
 from companion.runs.fields import SpecError
 
@@ -21,6 +19,8 @@ def device_of(name: str) -> str:
     Raises:
         SpecError: the device is unknown, or this machine lacks it.
     """
+    import torch
+
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return "cuda" if gpus else "cpu"

@@ -65,9 +65,10 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         kinds, defaults, rules = _fields(type(self))
-        for name, kind in kinds.items():
-            set_(self, name, coerce(name, getattr(self, name), kind, rules[name]))
-        for name, rule in rules.items():
+        given = [name for name in kinds if getattr(self, name) is not defaults[name]]
+        for name in given:
+            set_(self, name, coerce(name, getattr(self, name), kinds[name], rules[name]))
+        for name, rule in ((name, rules[name]) for name in given):
             if rule.choices is not None and getattr(self, name) is not None:
                 one_of(name, getattr(self, name), rule.choices)
         family, info = ARCHITECTURES[self.architecture], DATASETS[self.dataset]

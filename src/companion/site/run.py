@@ -14,6 +14,7 @@ from typing import Any
 from companion.costs.flops import epoch_flops
 from companion.data import DATASETS, DataError, installed
 from companion.exhibits import Exhibit, exhibit
+from companion.exhibits.parameters import chapter_parameters
 from companion.exhibits.request import request
 from companion.files.quoting import brief
 from companion.project import Project, workspace_folder
@@ -26,10 +27,7 @@ from companion.training.loop import Progress
 from companion.training.queue import run_missing, with_sources
 from companion.training.workspace import Workspace
 
-__all__ = ["Meter", "Plan", "chapter_parameters", "execute_chapter", "joint", "plan", "train_missing"]
-
-COMMON = {"profile": "paper", "device": "auto", "train": False}
-"""Parameters that every chapter has, with their defaults."""
+__all__ = ["Meter", "Plan", "execute_chapter", "joint", "plan", "train_missing"]
 
 
 @dataclass(frozen=True)
@@ -57,21 +55,6 @@ class Plan:
         """The runs that are not recorded yet."""
         store = Store(self.store)
         return tuple(spec for spec in self.specs if spec not in store)
-
-
-def chapter_parameters(name: str) -> dict[str, Any]:
-    """Name and default of every parameter of an exhibit's chapter.
-
-    Raises:
-        SpecError: unknown exhibit.
-    """
-    return _defaults(exhibit(name))
-
-
-def _defaults(chosen: Exhibit) -> dict[str, Any]:
-    """Every parameter of a chapter; where there is nothing of the paper's size, its profile is the largest there is."""
-    profile = COMMON["profile"] if COMMON["profile"] in chosen.profiles else list(chosen.profiles)[-1]
-    return {**COMMON, "profile": profile, **chosen.parameters}
 
 
 def plan(
@@ -132,7 +115,7 @@ def plan(
 
 def _values(chosen: Exhibit, given: Mapping[str, Any]) -> dict[str, Any]:
     """Every parameter of the chapter, those given and the defaults; fields of runs become overrides."""
-    values: dict[str, Any] = {**_defaults(chosen), "train": True}
+    values: dict[str, Any] = {**chapter_parameters(chosen.id), "train": True}
     fields = RunSpec.__dataclass_fields__
     overrides: dict[str, Any] = {}
     for name, value in given.items():

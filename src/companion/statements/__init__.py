@@ -9,51 +9,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from companion.papers.statements import Statement, statements
-from companion.statements import (
-    base_kernel,
-    composite,
-    dynamics,
-    features,
-    forward_pass,
-    gradients,
-    ntk_npk,
-    path_kernel,
-    paths,
-    regimes,
-)
-from companion.statements.check import Check, Checker, Form
+
+if TYPE_CHECKING:
+    from companion.statements.check import Check, Checker, Form
+
+    FAMILIES: Mapping[str, Mapping[str, Checker]]
+    """The checkers by family; a chapter shows one or two families."""
+    CHECKS: Mapping[str, Checker]
+    """From the id of a statement to the function that checks it, ``checker(id)``, in the order of the papers."""
 
 __all__ = ["CHECKS", "FAMILIES", "Check", "Checker", "Form", "Statement", "module_of", "run_checks", "statements"]
 
 _MODULES = {
-    "paths and bundles": paths,
-    "features and values": features,
-    "forward pass": forward_pass,
-    "gradients": gradients,
-    "dynamics": dynamics,
-    "regimes": regimes,
-    "path kernel": path_kernel,
-    "composite kernels": composite,
-    "tangent and path kernel": ntk_npk,
-    "base kernel": base_kernel,
+    "paths and bundles": "paths",
+    "features and values": "features",
+    "forward pass": "forward_pass",
+    "gradients": "gradients",
+    "dynamics": "dynamics",
+    "regimes": "regimes",
+    "path kernel": "path_kernel",
+    "composite kernels": "composite",
+    "tangent and path kernel": "ntk_npk",
+    "base kernel": "base_kernel",
 }
-
-FAMILIES: Mapping[str, Mapping[str, Checker]] = MappingProxyType(
-    {name: module.CHECKS for name, module in _MODULES.items()}
-)
-"""The checkers by family; a chapter shows one or two families."""
+"""Family to the module of its checks.  They are imported when they are asked for, and PyTorch with them."""
 
 
-def _in_order() -> dict[str, Checker]:
-    checkers = {id: checker for family in FAMILIES.values() for id, checker in family.items()}
-    return {id: checkers[id] for id in statements() if id in checkers}
+@cache
+def _families() -> Mapping[str, Mapping[str, Checker]]:
+    modules = {name: import_module(f"{__name__}.{module}") for name, module in _MODULES.items()}
+    return MappingProxyType({name: module.CHECKS for name, module in modules.items()})
 
 
-CHECKS: Mapping[str, Checker] = MappingProxyType(_in_order())
-"""From the id of a statement to the function that checks it, ``checker(id)``, in the order of the papers."""
+@cache
+def _in_order() -> Mapping[str, Checker]:
+    checkers = {id: checker for family in _families().values() for id, checker in family.items()}
+    return MappingProxyType({id: checkers[id] for id in statements() if id in checkers})
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Check", "Checker", "Form"):
+        return getattr(import_module(f"{__name__}.check"), name)
+    if name in ("FAMILIES", "CHECKS"):
+        return _families() if name == "FAMILIES" else _in_order()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def module_of(id: str) -> str:
@@ -63,9 +68,9 @@ def module_of(id: str) -> str:
         >>> module_of("A-P2.1")
         'companion.statements.features'
     """
-    for module in _MODULES.values():
-        if id in module.CHECKS:
-            return module.__name__
+    for family, checkers in _families().items():
+        if id in checkers:
+            return f"{__name__}.{_MODULES[family]}"
     raise KeyError(id)
 
 
@@ -84,19 +89,20 @@ def run_checks(
     Raises:
         ValueError: an id that no statement has, or one that no check decides; before anything is computed.
     """
-    wanted = list(CHECKS) if ids is None else list(dict.fromkeys(ids))
+    checkers = _in_order()
+    wanted = list(checkers) if ids is None else list(dict.fromkeys(ids))
     for id in wanted:
         _require_checker(id)
     results: list[Check] = []
     for done, id in enumerate(wanted, start=1):
-        results += CHECKS[id](id)
+        results += checkers[id](id)
         if on_progress is not None:
             on_progress(id, done, len(wanted))
     return results
 
 
 def _require_checker(id: str) -> None:
-    if id in CHECKS:
+    if id in _in_order():
         return
     if id in statements():
         raise ValueError(f"{id} has no check: {statements()[id].why_no_check}")

@@ -10,13 +10,11 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from companion.files import documents
 from companion.files.digests import closure, digest_of
@@ -24,8 +22,13 @@ from companion.files.quoting import brief, one_line
 from companion.files.whole import write
 from companion.records import schema
 from companion.records.errors import RecordError
-from companion.records.store import canonical, content_digest, verified, why
-from companion.statements import CHECKS, Check, module_of, statements
+from companion.records.index import Index
+from companion.records.record import canonical, content_digest, why
+from companion.records.survey import Seen, Sort, survey
+from companion.statements import module_of, statements
+
+if TYPE_CHECKING:
+    from companion.statements.check import Check
 
 __all__ = ["FOLDER", "FORMAT", "CheckStore", "Outcome", "State", "checks_digest"]
 
@@ -64,6 +67,10 @@ class Outcome:
             RecordError: if what results would not verify: no comparison at all, those of several statements, or of
                 one that no check decides.
         """
+        import torch
+
+        from companion.statements import CHECKS
+
         if not checks:
             raise RecordError("an outcome needs at least one comparison")
         if checks[0].id not in CHECKS:
@@ -90,6 +97,8 @@ class Outcome:
     @property
     def checks(self) -> list[Check]:
         """The comparisons, in the order in which they were made."""
+        from companion.statements.check import Check
+
         return [Check(**row) for row in self.content["checks"]]
 
     @property
@@ -100,6 +109,8 @@ class Outcome:
     @property
     def current(self) -> bool:
         """Whether today's sources made it; an outcome of older ones is stale."""
+        from companion.statements import CHECKS
+
         return self.id in CHECKS and self.content["provenance"]["sources"] == checks_digest(self.id)
 
     @property
@@ -125,6 +136,8 @@ class Outcome:
 
 
 def _verify_row(row: Mapping[str, Any], id: str) -> None:
+    from companion.statements.check import Check
+
     expected = {field.name for field in fields(Check)}
     schema.fit("a comparison", row, schema.OBJECT)
     if row.keys() != expected:
@@ -184,21 +197,33 @@ class CheckStore:
         """
         return {outcome.id: outcome for outcome in map(self.read, self.files())}
 
+    def survey(self, index: Index | None = None) -> Iterator[Seen]:
+        """Every file; the facts of a sound one are its state today.
+
+        Args:
+            index: what is remembered of them; that of the store beside which they lie.
+        """
+        remedy = "the code of its check has changed since; `companion check --save` repeats it"
+        sort = Sort(
+            shelf=FOLDER,
+            look=self.read,
+            facts=lambda outcome: outcome.state,
+            parse=_state,
+            stale=lambda path, state: f"{FOLDER}/{path.name} is stale: {remedy}" if state == "stale" else None,
+        )
+        return survey(sort, self.files(), index)
+
     def damaged(self) -> list[str]:
         """A sentence for each file that does not verify."""
         return [reason for _, reason in self.verify() if reason is not None]
 
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file with ``None`` if it verifies, else the reason why not."""
-        return verified(self.files(), self.read)
+        return [(seen.path, seen.reason) for seen in self.survey()]
 
     def stale(self) -> dict[Path, str]:
         """Every file that verifies and was made by older sources, with a sentence that says so."""
-        remedy = "the code of its check has changed since; `companion check --save` repeats it"
-        found = {path: self.read(path) for path, reason in self.verify() if reason is None}
-        return {
-            path: f"{FOLDER}/{path.name} is stale: {remedy}" for path, outcome in found.items() if not outcome.current
-        }
+        return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}
 
     def state(self, id: str) -> State | Literal["damaged"] | None:
         """What the stored outcome of one statement says today; ``None`` where there is none."""
@@ -210,8 +235,7 @@ class CheckStore:
 
     def states(self) -> dict[str, State | Literal["damaged"]]:
         """Name of each file to what the outcome in it says today; nothing where nothing is stored."""
-        found = {path.stem: self.state(path.stem) for path in self.files()}
-        return {id: state for id, state in found.items() if state is not None}
+        return {seen.path.stem: seen.facts or "damaged" for seen in self.survey()}
 
     def write(self, outcome: Outcome) -> Path:
         """Store an outcome, whole or not at all; what stands there is kept if the same code found the same.
@@ -240,6 +264,12 @@ class CheckStore:
         except RecordError:
             return False
         return old is not None and _without_time(old) == _without_time(outcome.content)
+
+
+def _state(path: Path, facts: Any) -> State:
+    if facts not in get_args(State):
+        raise ValueError(f"{brief(facts)} is no state of the check in {path.name}")
+    return facts
 
 
 def checks_digest(id: str) -> str:

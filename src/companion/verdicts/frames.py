@@ -13,7 +13,6 @@ import pandas as pd
 
 from companion.exhibits import Cell
 from companion.exhibits.axes import PERMUTATION
-from companion.measure.kernel_change import all_orders
 from companion.notation import Regime
 from companion.records.kernels import FOLDER, KernelRecord, KernelStore, own_order
 from companion.records.store import Record, Store
@@ -118,6 +117,8 @@ def kernels(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
     Columns: ``exhibit, profile, row, column, variant``, the axes, ``seed``, and ``relative`` and ``misaligned`` of
     :func:`companion.measure.kernel_change.kernel_changes`, missing where they are not measured.
     """
+    from companion.measure.kernel_change import all_orders
+
     kept = KernelStore(store.folder / FOLDER)
     found: dict[RunSpec, KernelRecord | None] = {}
     lines = []
@@ -180,8 +181,8 @@ def points(frame: pd.DataFrame, statistic: str = "best_test") -> pd.DataFrame:
 
 def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statistic: str = "best_test") -> pd.Series:
     """The scores of one cell of a frame of :func:`runs`, by seed; missing and diverged runs are left out."""
-    chosen = frame[(frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)]
-    return chosen.set_index("seed")[statistic].dropna().sort_index()
+    mine = (frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)
+    return frame.loc[mine, ["seed", statistic]].set_index("seed")[statistic].dropna().sort_index()
 
 
 def by_seed(lines: pd.DataFrame, statistic: str = "best_test") -> list[float]:

@@ -57,9 +57,9 @@ def scorecard(store: Store, checks: States | None = None) -> list[Entry]:
     What is damaged counts as not recorded, and ``store.skipped`` names it.
     """
     if checks is None:
-        kept = CheckStore(store.folder / FOLDER)
-        checks = kept.states()
-        store.skip(*kept.damaged())
+        seen = list(CheckStore(store.folder / FOLDER).survey(store.index))
+        checks = {one.path.stem: one.facts or "damaged" for one in seen}
+        store.skip(*(one.reason for one in seen if one.reason is not None))
     frames = {name: runs(cells(name, PROFILE), store) for name, e in EXHIBITS.items() if PROFILE in e.profiles}
     counted = [entry for line in numbers().to_dict("records") for entry in _number(line, frames.get(line["exhibit"]))]
     claimed = claim_entries(frames, store)
@@ -181,10 +181,14 @@ def _nor_theirs(parts: list[Entry]) -> Verdict | None:
 
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame, profile: str) -> list[Entry]:
+    known: dict[str, pd.DataFrame] = {}
+
     def seeds(claim: Claim, result: RowResult) -> int:
         if over_models(claim):
             return 0 if result.difference is None else EXHIBITS[exhibit].seeds[profile]
-        seen = along(claim, frame)
+        if claim.id not in known:
+            known[claim.id] = along(claim, frame)
+        seen = known[claim.id]
         return min(len(scores(seen, result.row, column)) for pair in pairs_of(claim) for column in pair)
 
     def entry(claim: Claim, result: RowResult, theirs: RowResult | None) -> Entry:

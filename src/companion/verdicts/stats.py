@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats as distributions
+from scipy import special  # the functions behind scipy.stats.t, which takes a second to import
 
 from companion.papers.margins import rules
 
@@ -107,7 +107,7 @@ class Difference:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """The two-sided Student interval."""
-        reach = float(distributions.t.ppf((1 + confidence) / 2, self.df)) * self.error if self.error > 0 else 0.0
+        reach = float(special.stdtrit(self.df, (1 + confidence) / 2)) * self.error if self.error > 0 else 0.0
         return self.mean - reach, self.mean + reach
 
 
@@ -125,7 +125,7 @@ def summarise(scores: Sequence[float]) -> Summary:
         raise ValueError("a summary needs at least one score")
     half = None
     if n > 1:
-        quantile = distributions.t.ppf((1 + rules()["interval_confidence"]) / 2, n - 1)
+        quantile = special.stdtrit(n - 1, (1 + rules()["interval_confidence"]) / 2)
         half = float(quantile * values.std(ddof=1) / math.sqrt(n))
     return Summary(float(values.mean()), float(values.std()), n, half)
 
@@ -192,7 +192,7 @@ def above(difference: Difference, bound: float) -> float:
     """
     if difference.error == 0:
         return 0.0 if difference.mean > bound else 1.0
-    return float(distributions.t.sf((difference.mean - bound) / difference.error, difference.df))
+    return float(special.stdtr(difference.df, (bound - difference.mean) / difference.error))
 
 
 def holm(p_values: Sequence[float], family: int | None = None) -> list[float]:

@@ -6,15 +6,14 @@ from math import pi
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, ScalarFormatter
 
+from companion.render.palette import PALETTE
 from companion.render.style import STYLE
 
 __all__ = ["base_kernel_figure", "depth_figure", "deviation_figure", "recursion_figure"]
 
-PALETTE = sns.color_palette("colorblind").as_hex()
 MARKERS = "osD^v"
 FRACTION = "fraction of gates open for both, $H_l/w$ [1]"
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from companion.notation import Float, Tensor
+from companion.render.palette import PALETTE
 from companion.render.style import STYLE
 
 __all__ = ["kernel_figure", "permutation_figure", "rotation_figure"]
 
-PALETTE = sns.color_palette("colorblind").as_hex()
 MARKERS = "osD^v"
 
 

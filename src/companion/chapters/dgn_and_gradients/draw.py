@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def _dgn(ax: Axes, order: Sequence[int], inputs: tuple[str, str]) -> None:
         ax.text(-0.1, y + 0.5, name, ha="center", color=colour, fontsize=9)
         sign = 1 if y == top else -1
         for l in range(len(order)):
-            box = {
+            box: dict[str, Any] = {
                 "boxstyle": "round,pad=0.03",
                 "facecolor": "white",
                 "edgecolor": colour,
