@@ -52,12 +52,13 @@ def regular(path: Path, largest: int = LARGEST) -> bytes:
         _refuse(path.stat(), largest)  # opening a device or a pipe can already do something
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            _refuse(os.fstat(handle), largest)  # it may have been replaced
-            content = file.read(largest + 1)
+            _refuse(found := os.fstat(handle), largest)  # it may have been replaced
+            most = min(found.st_size, largest)
+            content = file.read(most + 1)  # as much memory is taken as is asked for
     except OSError as error:
         raise DocumentError(_reason(path, error)) from None
-    if len(content) > largest:
-        raise DocumentError(f"it grew beyond {largest:,} bytes while it was read")
+    if len(content) > most:
+        raise DocumentError(f"it grew beyond {most:,} bytes while it was read")
     return content
 
 

@@ -5,13 +5,13 @@ A report is the document that ``pytest tests/faults --faults-report FILE`` write
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from companion.render.markdown import plain, table
+from companion.site import reports
 
 __all__ = ["REPORT", "page"]
 
@@ -28,10 +28,14 @@ ENDS = {"done": "ended well all the same", "error": "said so and stopped", "kill
 
 
 def page(file: Path) -> str:
-    """The summary and the tables of the page; that nothing was tried, where there is no report."""
+    """The summary and the tables of the page; that nothing was tried, where there is no report.
+
+    Raises:
+        ReportError: the report is damaged.
+    """
     if not file.is_file():
         return "*No report of the harness is here: `make faults` writes it.*\n"
-    report = json.loads(file.read_text(encoding="utf-8"))
+    report = reports.faults(file)
     tests: Sequence[Mapping[str, Any]] = report["tests"]
     failed = [one for one in tests if not one["passed"]]
     struck = sum(sum(one["ends"].values()) for one in tests)
