@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import tracemalloc
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -206,3 +207,16 @@ def test_a_pickle_in_an_npz_is_never_run(here: Path, monkeypatch: pytest.MonkeyP
     content = written(x_train=trap)
     assert tried(lambda: npz.read(io.BytesIO(content)), ArraysError, here) is REFUSED
     assert not (here / "ran").exists()
+
+
+@pytest.mark.parametrize("member", HEADERS, ids=range(len(HEADERS)))
+def test_no_memory_is_taken_for_an_array_that_is_not_there(here: Path, member: bytes) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("x_train.npy", member)
+    tracemalloc.start()
+    found = tried(lambda: npz.read(out), ArraysError, here)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is REFUSED or found["x_train"].size == 0
+    assert peak < 1 << 22

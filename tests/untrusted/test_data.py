@@ -236,3 +236,17 @@ def test_a_folder_of_images_with_pipes_devices_or_endless_links_is_refused(here:
     (here / "elsewhere" / "1.png").write_bytes(SOME[2])
     (place / "train" / "ant" / "a").symlink_to(here / "elsewhere", target_is_directory=True)
     assert len(own_data(place).train[0]) == 3
+
+
+def test_names_of_shards_are_told_in_a_printable_line(here: Path) -> None:
+    for name in ("a\nb-001.shard", "\x1b[2J-001.shard", "\x1b[2J.shards.json"):
+        (here / name).write_bytes(b"")
+        assert tried(lambda: unpack(here, here / "cache"), DataError, here) is REFUSED
+        (here / name).unlink()
+
+
+@pytest.mark.parametrize(("labels", "inputs"), [([2**63, 0], [0.0, 1.0]), ([0, 1], [1e300, 0.0])])
+def test_own_numbers_that_change_when_they_are_converted_are_refused(here: Path, labels: list, inputs: list) -> None:
+    x, y = np.array(inputs)[:, None], np.array(labels, np.uint64)
+    np.savez(here / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert tried(lambda: own_data(here / "a.npz"), ValueError, here) is REFUSED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,32 @@ def test_reports_of_faults(here: Path, content: bytes) -> None:
     if found is not REFUSED:
         assert "\x1b" not in found
         assert "<script" not in found
+
+
+def test_a_result_names_no_file_elsewhere(here: Path) -> None:
+    for name in ("../../outside", "a/b", "", "A B", "x" * 100):
+        (here / "a.json").write_text(json.dumps({**RESULTS[0], "benchmark": name}))
+        assert tried(lambda: performance.results(here), ReportError, here) is REFUSED
+
+
+@pytest.mark.parametrize("content", ['{"a": 1e999}', "[" * 100_000, '{"a": 1' + "0" * 400 + "}", '{"a": [1]}', "[1]"])
+def test_speeds_that_are_none_are_none(here: Path, content: str) -> None:
+    (here / "speeds.json").write_text(content)
+    assert speeds._read(here / "speeds.json") == {}
+
+
+@pytest.mark.parametrize("wrong", [{"train": "nan"}, {"train": True}, {"test": 101}, {"epochs": 2.5}, {"epochs": "3"}])
+def test_scores_are_not_guessed(here: Path, wrong: dict[str, Any]) -> None:
+    (here / "settings.json").write_text(json.dumps(IDENTITY))
+    score = {"regime": "FL", "seed": 1, "train": 99.5, "test": None, "epochs": 4}
+    (here / "FL.1.json").write_text(json.dumps(score | wrong))
+    assert tried(lambda: Kept(here, IDENTITY).score(ROWS[1], 1), DamagedError, here) is REFUSED
+
+
+def test_no_more_memory_is_asked_for_than_a_file_has_bytes(here: Path) -> None:
+    (here / "small").write_bytes(b"abc")
+    tracemalloc.start()
+    assert parser.regular(here / "small", 1 << 32) == b"abc"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -11,6 +11,7 @@ import typer
 
 from companion.cli.options import StoreOption, store_of
 from companion.cli.output import UsageError, duration, say, size, watching
+from companion.files.documents import DEEPEST, depth
 from companion.files.quoting import brief
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ def parse(pairs: list[str]) -> dict[str, Any]:
             raise UsageError(f"-p takes a name and a value, such as -p seeds 3; {brief(name or pair)} has no value")
         try:
             values[name] = json.loads(text)
+            deep = depth(values[name]) > DEEPEST
         except RecursionError:
-            raise UsageError(f"-p takes a value of moderate depth, not {brief(text)}") from None
+            deep = True
         except ValueError:
-            values[name] = {"True": True, "False": False, "None": None}.get(text, text)
+            values[name], deep = {"True": True, "False": False, "None": None}.get(text, text), False
+        if deep:  # which Python could not read in the cell of a notebook
+            raise UsageError(f"-p takes a value that is nested at most {DEEPEST} deep, not {brief(text)}")
     return values
 
 
