@@ -66,9 +66,15 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in NAMED or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
         names = [os.fsdecode(one) for one in arguments[:2] if isinstance(one, (str, bytes, os.PathLike))]
         for name in names[:1]:
-            place = os.path.normpath(Path.cwd() / name)
+            place = os.path.normpath(_folder(event, arguments) / name)
             if name != os.devnull and place != _inside[-1] and not place.startswith(f"{_inside[-1]}{os.sep}"):
                 _seen.append(f"{event} {name}")
+
+
+def _folder(event: str, arguments: tuple[Any, ...]) -> Path:
+    """Where a relative name of an act stands: whoever removes a tree holds its folders open."""
+    held = arguments[-1] if event in ("os.remove", "os.rmdir", "os.mkdir") else -1
+    return Path(f"/proc/self/fd/{held}").readlink() if isinstance(held, int) and held >= 0 else Path.cwd()
 
 
 def _by_a_library() -> bool:

@@ -79,6 +79,12 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inputs")
 
 
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine loses its power here."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @feeds("parcels of records")
 @given(data=st.data())
 def test_parcels(here: Path, parcel: dict[str, bytes], data: st.DataObject) -> None:

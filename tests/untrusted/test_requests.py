@@ -96,7 +96,7 @@ def test_words_of_a_command(here: Path, words: list[str]) -> None:
     found = tried(lambda: parse(pairs), UsageError, here)
     if found is REFUSED:
         return
-    code = tried(lambda: _as_code(found), UsageError, here)
+    code = _as_code(found)
     assert len(ast.parse(code).body) == len(found)
     for line in ast.parse(code).body:
         assert isinstance(line, ast.Assign)
