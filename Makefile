@@ -38,7 +38,7 @@ usable = head -n 3 $(1)/bin/$(2) 2>/dev/null | grep -qF "$$(pwd -P)/$(1)/bin/pyt
   && $(1)/bin/python -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 made = $(ISOLATED) $(UV) venv --quiet --clear --python "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" $(1)
 
-.PHONY: help book pdf test paper slurm faults audit sbom mutate refresh setup lock clean
+.PHONY: help book pdf test paper slurm faults untrusted audit sbom mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -71,6 +71,9 @@ slurm: setup .tools/snakemake/bin/generate-slurm-partition-config ## The workflo
 
 faults: setup ## Break what is at work on purpose, at every act, and write what happened for the page of the book
 	$(BIN)/pytest tests/faults --faults-report benchmarks/faults.json
+
+untrusted: setup ## Feed each parser 10,000 malformed inputs, and write what came of it for the page of the book (an hour)
+	$(BIN)/pytest tests/untrusted --inputs 10000 --untrusted-report benchmarks/untrusted.json
 
 audit: $(UV) ## Whether a vulnerability is known of anything in the lock (as far as the index that is used tells)
 	$(ISOLATED) $(UV) tool run pip-audit==$(PIP_AUDIT_VERSION) -r requirements.lock --disable-pip --require-hashes

@@ -123,7 +123,7 @@ def test_what_is_no_file_of_arrays_is_named(store: Store, content: bytes) -> Non
 @pytest.mark.parametrize("array", [np.zeros(3), np.zeros(3, np.int64), np.array([{"a": 1}], dtype=object)])
 def test_arrays_of_another_kind_are_damage(tmp_path: Path, array: np.ndarray) -> None:
     np.savez(tmp_path / "a.npz", array)
-    with pytest.raises(ValueError, match=r"it (is no file of|does not hold float32) arrays"):
+    with pytest.raises(ValueError, match=r"it (is no file of|does not hold float32|has) arrays"):
         load(tmp_path / "a.npz")
 
 

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from companion.site import faults
+from companion.site.reports import ReportError
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +48,25 @@ def test_what_was_lost_is_said(tmp_path):
 
 def test_without_a_report_nothing_is_claimed(tmp_path):
     assert "No report" in faults.page(tmp_path / "none.json")
+
+
+def test_malformed_inputs_are_counted_by_parser(tmp_path):
+    one = {"parser": "a <parser>", "accepted": 1000, "refused": 9000, "seconds": 12.3, "passed": True}
+    made = {"time": "2026-01-31T00:00:00", "system": "L", "python": "3", "parsers": [one, {**one, "parser": "b"}]}
+    (file := tmp_path / "untrusted.json").write_text(json.dumps(made))
+    told = faults.malformed(file)
+    assert "**20,000 malformed inputs** were given to 2 parsers. Each was refused in one sentence" in told
+    assert "| a &#60;parser&#62; | 1000 | 9000 | 12 |" in told
+    file.write_text(json.dumps({**made, "parsers": [one, {**one, "passed": False}]}))
+    assert "Not so in 1 of 2 parsers: a &#60;parser&#62;" in faults.malformed(file)
+    assert "No report" in faults.malformed(tmp_path / "none.json")
+
+
+def test_a_damaged_report_is_named(tmp_path):
+    (file := tmp_path / "faults.json").write_text('{"time": 1}')
+    for page in (faults.page, faults.malformed):
+        with pytest.raises(ReportError, match=r"^faults\.json is damaged: it has"):
+            page(file)
 
 
 def test_the_report_that_is_committed_is_of_the_tests_that_are_here():

@@ -56,7 +56,7 @@ def checkpoint(epochs: int = 2) -> Checkpoint:
     moments = {name: torch.rand_like(tensor) for name, tensor in model.trainable(SPEC.regime).items()}
     state = TrainState(model, moments, {name: tensor**2 for name, tensor in moments.items()}, step=17)
     curves = {name: [float(e) for e in range(epochs)] for name in ("train_loss", "train_accuracy", "test_accuracy")}
-    return Checkpoint(state, curves, {"best_test": (1, model)}, {"gates": {"key": "k", "epoch": 3}}, 1.25)
+    return Checkpoint(state, curves, {"best_test": (epochs, model)}, {"gates": {"key": "k", "epoch": 3}}, 1.25)
 
 
 def assert_equal(a: Checkpoint, b: Checkpoint) -> None:

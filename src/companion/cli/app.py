@@ -123,9 +123,10 @@ def _exit_code(error: Exception) -> int | None:
     from companion.runs.fields import SpecError
     from companion.site.build import BookError
     from companion.site.notebooks import NotebookError
+    from companion.site.reports import ReportError
 
     if isinstance(error, (SpecError, ProjectError)):
         return USAGE
-    if isinstance(error, (RecordError, DataError, NotebookError, BookError)):
+    if isinstance(error, (RecordError, DataError, NotebookError, BookError, ReportError)):
         return FAILED
     return None

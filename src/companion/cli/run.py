@@ -11,6 +11,8 @@ import typer
 
 from companion.cli.options import StoreOption, store_of
 from companion.cli.output import UsageError, duration, say, size, watching
+from companion.files.documents import DEEPEST, depth
+from companion.files.quoting import brief
 
 if TYPE_CHECKING:
     from companion.site.run import Plan
@@ -42,17 +44,22 @@ def parse(pairs: list[str]) -> dict[str, Any]:
     """Names and values of ``-p``: a value is JSON where it reads as JSON, Python's True, False or None, else a word.
 
     Raises:
-        UsageError: a name without value.
+        UsageError: a name without value, or a value that nests without end.
     """
     values: dict[str, Any] = {}
     for pair in pairs:
         name, mark, text = pair.partition("=")
         if not (name and mark):
-            raise UsageError(f"-p takes a name and a value, such as -p seeds 3; {name or pair!r} has no value")
+            raise UsageError(f"-p takes a name and a value, such as -p seeds 3; {brief(name or pair)} has no value")
         try:
             values[name] = json.loads(text)
+            deep = depth(values[name]) > DEEPEST
+        except RecursionError:
+            deep = True
         except ValueError:
-            values[name] = {"True": True, "False": False, "None": None}.get(text, text)
+            values[name], deep = {"True": True, "False": False, "None": None}.get(text, text), False
+        if deep:  # which Python could not read in the cell of a notebook
+            raise UsageError(f"-p takes a value that is nested at most {DEEPEST} deep, not {brief(text)}")
     return values
 
 

@@ -16,11 +16,14 @@ import torch
 
 from companion.costs.flops import run_flops, training_flops
 from companion.data import DATASETS
+from companion.files import documents
+from companion.files.documents import DocumentError
 from companion.files.whole import write
 from companion.measure import HIDDEN, MACHINES, ON_TEST, measure
 from companion.measure.hidden_layers import EXAMPLES
 from companion.measure.machine import KEPT, fitted_images, work
 from companion.project import user_cache
+from companion.records import schema
 from companion.records.provenance import device_name
 from companion.records.record import Record
 from companion.records.summary import Summary
@@ -36,6 +39,9 @@ __all__ = ["Speeds"]
 WORK = {"cpu": 1.5e10, "cuda": 2e12}
 """Operations in one calibration, by type of device: a fraction of a second."""
 
+
+SPEED = schema.number(1e-9, 1e24)
+"""Operations in a second, or seconds of a probe."""
 
 PROBED = 20
 """Examples in the calibration of a probe that takes them one after the other."""
@@ -180,11 +186,12 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
 
 
 def _read(path: Path) -> dict[str, float]:
+    """What is known from before; of a file that is none nothing, and of one with something else in it the rest."""
     try:
-        known = json.loads(path.read_text())
-        return {str(name): float(speed) for name, speed in known.items() if float(speed) > 0}
-    except (OSError, ValueError, TypeError, AttributeError):
+        known = documents.read(path)
+    except DocumentError:
         return {}
+    return {name: float(speed) for name, speed in known.items() if SPEED.fits(speed)}
 
 
 def _write(path: Path, known: dict[str, float]) -> None:

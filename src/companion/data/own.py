@@ -7,6 +7,8 @@ torch.Size([1437, 1, 8, 8])
 
 from __future__ import annotations
 
+import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,23 @@ import torch
 
 from companion.data.dataset import load
 from companion.data.table import DATASETS
-from companion.files.quoting import brief
+from companion.files import npz
+from companion.files.documents import DocumentError, regular
+from companion.files.npz import ArraysError
+from companion.files.quoting import brief, one_line, printable
 from companion.notation import Tensor
 
 __all__ = ["ARRAYS", "OwnData", "own_data"]
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 """The arrays of an ``.npz``."""
+
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Of images: those that folders of images hold.  Pillow knows others, of which one is read by another program."""
+LARGEST, PIXELS = 1 << 28, 1 << 26
+"""Bytes and pixels that an image may have."""
+MOST_NAMES = 8
+"""Classes that a sentence names."""
 
 VALID = (
     f"valid are {', '.join(DATASETS)}, a folder with train/ and test/ (or val/) that have one folder of images for "
@@ -87,39 +99,39 @@ def refuse_folder_options(size: int | None, grey: bool) -> None:
 
 def _arrays(name: str, place: Path) -> OwnData:
     try:
-        with np.load(place, allow_pickle=False) as file:
-            missing = [key for key in ARRAYS if key not in file.files]
-            arrays = {} if missing else {key: file[key] for key in ARRAYS}
-    except Exception as error:  # whatever bad bytes provoke in the decoders
-        if isinstance(error, ValueError) and "pickle" in str(error):
-            raise ValueError(f"{place} has arrays of Python objects: only arrays of numbers are read") from error
-        raise ValueError(f"{place} is no .npz that can be read ({brief(str(error))[1:-1]})") from error
-    if missing:
+        with place.open("rb") as file:
+            found = npz.read(file, ARRAYS)
+    except (ArraysError, OSError) as error:
+        raise ValueError(f"{place} is no .npz that can be read: {error}") from error
+    if missing := [key for key in ARRAYS if key not in found]:
         raise ValueError(f"{place} lacks {', '.join(missing)}: an .npz must have {', '.join(ARRAYS)}")
-    halves = [_half(place, arrays, half) for half in ("train", "test")]
+    halves = [_half(place, found, half) for half in ("train", "test")]
     (x, _), (x_test, _) = halves
     if x.shape[1:] != x_test.shape[1:] or x.dtype != x_test.dtype:
         raise ValueError(
-            f"x_train and x_test of {place} must have examples of one shape and type, not {list(x.shape[1:])} "
-            f"{x.dtype} and {list(x_test.shape[1:])} {x_test.dtype}"
+            f"x_train and x_test of {place} must have examples of one shape and type, not {brief(list(x.shape[1:]))} "
+            f"{x.dtype} and {brief(list(x_test.shape[1:]))} {x_test.dtype}"
         )
     return OwnData(name, halves[0], halves[1])
 
 
-def _half(place: Path, arrays: dict[str, Any], half: str) -> tuple[Tensor, Tensor]:
-    x, y = arrays[f"x_{half}"], arrays[f"y_{half}"]
+def _half(place: Path, found: dict[str, Any], half: str) -> tuple[Tensor, Tensor]:
+    """Examples and classes of one half, as numbers that every device has."""
+    x, y = found[f"x_{half}"], found[f"y_{half}"]
     if x.ndim < 2 or not len(x) or (x.dtype != np.uint8 and x.dtype.kind != "f"):
         raise ValueError(
-            f"x_{half} of {place} must be examples [N, ...] of floating-point numbers or bytes, not {list(x.shape)} "
-            f"{x.dtype}"
+            f"x_{half} of {place} must be examples [N, ...] of floating-point numbers or bytes, not "
+            f"{brief(list(x.shape))} {brief(str(x.dtype))[1:-1]}"
         )
+    with np.errstate(over="ignore"):  # what is beyond a float32 is named below
+        x = x if x.dtype == np.uint8 else x.astype(np.float32)
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise ValueError(f"x_{half} of {place} has numbers that are not finite")
-    if y.dtype.kind not in "iu" or y.shape != (len(x),) or y.min() < 0:
+    if y.dtype.kind not in "iu" or y.shape != (len(x),) or y.min() < 0 or y.max() >= 2**31:
         raise ValueError(
-            f"y_{half} of {place} must be {len(x)} classes, whole numbers from 0, [N], not {list(y.shape)} {y.dtype}"
+            f"y_{half} of {place} must be {len(x)} classes, whole numbers from 0, [N], not {brief(list(y.shape))} "
+            f"{brief(str(y.dtype))[1:-1]}"
         )
-    x = x if x.dtype == np.uint8 else x.astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.int64))
 
 
@@ -129,13 +141,16 @@ def _folder(name: str, place: Path, size: int | None, grey: bool) -> OwnData:
     test = next((place / half for half in ("test", "val") if (place / half).is_dir()), None)
     if test is None or not (place / "train").is_dir():
         raise ValueError(f"{place} has no train/ and test/ (or val/): {VALID}")
+    for half in (place / "train", test):
+        _refuse_endless(half)
     try:
         folders = [ImageFolder(str(half)) for half in (place / "train", test)]
-    except FileNotFoundError as error:
-        raise ValueError(f"{place}: {str(error).splitlines()[0].rstrip('. ')}; {VALID}") from error
+    except OSError as error:
+        said = printable(str(error.strerror or error).rstrip(". \n"))
+        raise ValueError(f"{place}: {said:.300}; {VALID}") from error
     classes, others = (folder.classes for folder in folders)
     if classes != others:
-        apart = ", ".join(sorted(set(classes) ^ set(others)))
+        apart = ", ".join(map(one_line, sorted(set(classes) ^ set(others))[:MOST_NAMES]))
         raise ValueError(
             f"train/ and {test.name}/ of {place} must have the same classes; {apart} is only in one of them"
         )
@@ -149,14 +164,24 @@ def _folder(name: str, place: Path, size: int | None, grey: bool) -> OwnData:
                 shape = tuple(image.shape)
             if tuple(image.shape) != shape:
                 raise ValueError(
-                    f"{path} has {image.shape[1]} x {image.shape[2]} pixels, and the first image {shape[1]} x "
-                    f"{shape[2]}: give the size that all should have"
+                    f"{printable(path)} has {image.shape[1]} x {image.shape[2]} pixels, and the first image "
+                    f"{shape[1]} x {shape[2]}: give the size that all should have"
                 )
             if not i:
                 images = _space(place, (len(folder.samples), *shape))
             images[i] = image
         halves.append((images, torch.tensor(folder.targets)))
     return OwnData(name, halves[0], halves[1], tuple(classes))
+
+
+def _refuse_endless(half: Path) -> None:
+    """Raise where links lead to a folder twice: there could be no end to it."""
+    seen = set[tuple[int, int]]()
+    for folder, _, _ in os.walk(half, followlinks=True):
+        found = Path(folder).stat()
+        if (found.st_dev, found.st_ino) in seen:
+            raise ValueError(f"{printable(folder)} is a folder that links lead to twice: give each class a folder once")
+        seen.add((found.st_dev, found.st_ino))
 
 
 def _space(place: Path, shape: tuple[int, ...]) -> Tensor:
@@ -171,10 +196,18 @@ def _image(path: Path, size: int | None, grey: bool) -> Tensor:
     from PIL import Image
     from torchvision.transforms.v2 import functional as V
 
+    what = printable(str(path))
     try:
-        with Image.open(path) as file:
-            image = file.convert("L" if grey else "RGB")
+        with Image.open(io.BytesIO(regular(path, LARGEST)), formats=FORMATS) as file:
+            columns, rows = file.size
+            scaled = 0 if size is None else size * size * max(file.size) // max(1, min(file.size))
+            large = max(columns * rows, scaled) > PIXELS
+            image = None if large else file.convert("L" if grey else "RGB")
+    except DocumentError as error:
+        raise ValueError(f"{what} is no image that can be read: {error}") from error
     except Exception as error:  # each format has errors of its own
-        raise ValueError(f"{path} is no image that can be read ({type(error).__name__})") from error
+        raise ValueError(f"{what} is no image that can be read ({type(error).__name__})") from error
+    if image is None:
+        raise ValueError(f"{what} has {rows} x {columns} pixels, and takes more than {PIXELS:,} of them in memory")
     pixels = V.pil_to_tensor(image)
     return pixels if size is None else V.center_crop(V.resize(pixels, [size], antialias=True), [size, size])

@@ -26,6 +26,7 @@ from companion.data.dataset import raw_arrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, DatasetInfo, dataset_info
 from companion.files.documents import DocumentError, read, regular
+from companion.files.quoting import one_line, printable
 from companion.files.whole import write
 
 __all__ = ["MANIFEST_SUFFIX", "pack", "unpack"]
@@ -34,6 +35,8 @@ MANIFEST_SUFFIX = ".shards.json"
 _FORMAT = "companion-shards-1"
 LARGEST = 1 << 31
 """Bytes that a shard may have."""
+MOST_NAMES = 8
+"""Missing manifests that a sentence names."""
 
 
 def pack(
@@ -98,7 +101,7 @@ def unpack(
     orphans = sorted({file.name.rsplit("-", 1)[0] for file in folder.glob("*.shard")} - set(manifests))
     if not manifests and not orphans:
         raise DataError(f"{folder} holds no packed dataset; give the folder that `companion data pack` wrote.")
-    problems = [f"{name}{MANIFEST_SUFFIX} is missing" for name in orphans]
+    problems = [f"{one_line(name)}{MANIFEST_SUFFIX} is missing" for name in orphans[:MOST_NAMES]]
     sets = {}
     for name, manifest in manifests.items():
         sets[name] = digests = _read_manifest(name, manifest)
@@ -145,7 +148,8 @@ def _join(info: DatasetInfo, shards: list[Path], origin: str) -> RawArrays:
 def _read_manifest(name: str, manifest: Path) -> dict[str, str]:
     """The shards of one set in their order, each with its SHA-256."""
     if name not in DATASETS:
-        raise DataError(f"{manifest} is for a dataset that is not known here; those known are {', '.join(DATASETS)}.")
+        known = ", ".join(DATASETS)
+        raise DataError(f"{printable(str(manifest))} is for a dataset that is not known here; those known are {known}.")
     try:
         content = read(manifest)
         digests = {shard["file"]: shard["sha256"] for shard in content["shards"]}

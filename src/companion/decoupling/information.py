@@ -10,7 +10,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,9 @@ FITTED = 99.9
 
 SAVE_EVERY = 60.0
 """Seconds of training after which a network that is under way is kept, at the end of an epoch."""
+
+MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}
+"""What the usual optimisers keep of each weight, in its shape."""
 
 
 @dataclass(frozen=True)
@@ -217,14 +220,11 @@ def _train(
     first, in_a_row, saved = 1, 0, time.monotonic()
     with torch.random.fork_rng(devices(network)):
         torch.manual_seed(seed)  # for dropout
-        if (state := kept.checkpoint(row, seed) if kept else None) is not None:
-            learner.load_state_dict(state["network"])
-            step.load_state_dict(state["optimiser"])
-            order.set_state(state["order"])
-            torch.set_rng_state(state["random"])
-            if x.is_cuda:
-                torch.cuda.set_rng_state(state["cuda"], x.device)
-            first, in_a_row = state["epoch"] + 1, state["in_a_row"]
+        if kept and (state := kept.checkpoint(row, seed)) is not None:
+            try:
+                first, in_a_row = _resume(state, learner, step, order, protocol.epochs, x)
+            except Exception as error:  # whatever a file that somebody made provokes
+                raise kept.damaged(row, seed) from error
         for epoch in range(first, protocol.epochs + 1):
             hits, total = torch.zeros((), device=x.device), torch.zeros((), device=x.device)
             for chosen in _batches(torch.randperm(len(x), generator=order), protocol.batch):
@@ -250,6 +250,33 @@ def _train(
                 saved = time.monotonic()
     learner.eval()
     return epoch, diverged
+
+
+def _resume(
+    state: Mapping[str, Any],
+    learner: nn.Module,
+    step: torch.optim.Optimizer,
+    order: torch.Generator,
+    epochs: int,
+    x: Tensor,
+) -> tuple[int, int]:
+    """Set a network, its optimiser and the random numbers as they were; the next epoch, and how many fitted before."""
+    settings = repr(step.state_dict()["param_groups"])
+    learner.load_state_dict(state["network"])
+    step.load_state_dict(state["optimiser"])
+    for p, moments in step.state.items():
+        if any(moments[name] is not None and moments[name].shape != p.shape for name in MOMENTS & moments.keys()):
+            raise ValueError("moments of other shapes than the weights'")
+    done, in_a_row = state["epoch"], state["in_a_row"]
+    if repr(step.state_dict()["param_groups"]) != settings or type(done) is not int or not 1 <= done < epochs:
+        raise ValueError("other settings, or more epochs")
+    if type(in_a_row) is not int or not 0 <= in_a_row <= done:
+        raise ValueError("more epochs in a row than there were")
+    order.set_state(state["order"])
+    torch.set_rng_state(state["random"])
+    if x.is_cuda:
+        torch.cuda.set_rng_state(state["cuda"], x.device)
+    return done + 1, in_a_row
 
 
 def _batches(order: Int[Tensor, "N"], batch: int) -> list[Tensor]:

@@ -21,6 +21,8 @@ from torch import nn
 from companion.decoupling.plan import plan_of
 from companion.decoupling.rows import Row, Score
 from companion.files.documents import DocumentError, read, regular
+from companion.files.quoting import brief, one_line, printable
+from companion.files.saved import load
 from companion.files.whole import write
 from companion.notation import Tensor
 
@@ -28,6 +30,10 @@ __all__ = ["DamagedError", "Kept", "KeptError", "data_digest", "model_digest"]
 
 LARGEST = 1 << 34
 """Bytes that a checkpoint may have."""
+MOST = 8
+"""Settings that a sentence names."""
+LONGEST = 400
+"""Characters of one of their values."""
 
 
 class KeptError(ValueError):
@@ -80,13 +86,13 @@ class Kept:
             found = _read(place)
         except FileNotFoundError:
             return None
-        if (found.get("regime"), found.get("seed")) != (str(row), seed):
+        if (found.get("regime"), found.get("seed")) != (str(row), seed) or isinstance(found["seed"], bool):
             raise _damaged(place)
-        try:
-            train, test = (math.nan if found[name] is None else float(found[name]) for name in ("train", "test"))
-            return Score(row, seed, train, test, int(found["epochs"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(place) from error
+        halves, epochs = [found.get(name, "") for name in ("train", "test")], found.get("epochs")
+        if not all(map(_is_accuracy, halves)) or type(epochs) is not int or epochs < 1:
+            raise _damaged(place)
+        train, test = (math.nan if value is None else float(value) for value in halves)
+        return Score(row, seed, train, test, epochs)
 
     def keep(self, score: Score) -> None:
         """Keep the score of a network that is done, and forget its checkpoint."""
@@ -105,13 +111,18 @@ class Kept:
         if not os.path.lexists(place):
             return None
         try:
-            found = torch.load(io.BytesIO(regular(place, LARGEST)), map_location="cpu", weights_only=True)
+            found = load(regular(place, LARGEST))
             whose, state = found["of"], found["state"]
+            ours = isinstance(state, dict) and whose == self._whose(row, seed)
         except Exception as error:
             raise _damaged(place) from error
-        if whose != self._whose(row, seed):
+        if not ours:
             raise _damaged(place)
         return state
+
+    def damaged(self, row: Row, seed: int) -> DamagedError:
+        """The error of a checkpoint that no network of this kind can go on from."""
+        return _damaged(self._place(row, seed, "pt"))
 
     def save(self, row: Row, seed: int, state: Mapping[str, Any]) -> None:
         """Keep a network that is under way."""
@@ -124,6 +135,11 @@ class Kept:
 
     def _place(self, row: Row, seed: int, suffix: str) -> Path:
         return self.folder / f"{row}.{seed}.{suffix}"
+
+
+def _is_accuracy(value: Any) -> bool:
+    """Whether a value is a percentage, or ``None``, that of a network that diverged."""
+    return value is None or (type(value) in (int, float) and 0 <= value <= 100)
 
 
 def _read(place: Path) -> dict[str, Any]:
@@ -150,7 +166,15 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     ]
     before, now = found["settings"], wanted["settings"]
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return words + [f"other settings ({name} {before.get(name)}, not {now.get(name)})" for name in names]
+    return words + [
+        f"other settings ({one_line(name)} {_told(before.get(name))}, not {_told(now.get(name))})"
+        for name in names[:MOST]
+    ]
+
+
+def _told(value: Any) -> str:
+    """A value of a setting: words as they are, as far as they can be shown."""
+    return printable(value)[:LONGEST] if isinstance(value, str) else brief(value)
 
 
 def model_digest(model: nn.Module, fresh: nn.Module) -> str:

@@ -12,8 +12,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from companion.files.documents import regular
+from companion.files.quoting import printable
+from companion.files.saved import load
+
 __all__ = ["load_weights", "model_named"]
 
+LARGEST = 1 << 38
+"""Bytes that a file of weights may have."""
 FORM = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 
 
@@ -83,14 +89,15 @@ def load_weights(model: nn.Module, place: Path) -> None:
     if not place.is_file():
         raise ValueError(f"there is no file {place} of weights, as torch.save(model.state_dict(), file) makes it")
     try:
-        weights = torch.load(place, map_location="cpu", weights_only=True)
+        weights = load(regular(place, LARGEST), names=None)
     except Exception as error:
         raise ValueError(f"{place} is no file of weights that torch.save(model.state_dict(), file) made") from error
     try:
         model.load_state_dict(weights)
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ValueError(f"{place} has not the weights of this model: {_short(lines[-1])}") from error
+        said = lines[-1] if lines else type(error).__name__
+        raise ValueError(f"{place} has not the weights of this model: {_short(said)}") from error
 
 
 def _failed(what: str, error: BaseException) -> str:
@@ -103,6 +110,6 @@ def _failed(what: str, error: BaseException) -> str:
 
 
 def _short(text: str) -> str:
-    """On one line, of 200 characters at most."""
-    text = " ".join(text.split())
+    """On one line that can be printed, of 200 characters at most."""
+    text = printable(" ".join(text.split()))
     return text if len(text) <= 200 else f"{text[:199]}…"

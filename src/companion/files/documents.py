@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from companion.files.quoting import brief
 
-__all__ = ["DEEPEST", "LARGEST", "DocumentError", "parse", "read", "regular"]
+__all__ = ["DEEPEST", "LARGEST", "DocumentError", "depth", "parse", "read", "regular"]
 
 LARGEST = 8 << 20
 """Bytes that a document may have."""
@@ -52,12 +52,13 @@ def regular(path: Path, largest: int = LARGEST) -> bytes:
         _refuse(path.stat(), largest)  # opening a device or a pipe can already do something
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            _refuse(os.fstat(handle), largest)  # it may have been replaced
-            content = file.read(largest + 1)
+            _refuse(found := os.fstat(handle), largest)  # it may have been replaced
+            most = min(found.st_size, largest)
+            content = file.read(most + 1)  # as much memory is taken as is asked for
     except OSError as error:
         raise DocumentError(_reason(path, error)) from None
-    if len(content) > largest:
-        raise DocumentError(f"it grew beyond {largest:,} bytes while it was read")
+    if len(content) > most:
+        raise DocumentError(f"it grew beyond {most:,} bytes while it was read")
     return content
 
 
@@ -103,7 +104,7 @@ def parse(content: bytes) -> dict[str, Any]:
         raise DocumentError(f"it is no JSON ({error})") from None
     if not isinstance(found, dict):
         raise DocumentError("it is no JSON object")
-    if _depth(found) > DEEPEST:
+    if depth(found) > DEEPEST:
         raise DocumentError(TOO_DEEP)
     return found
 
@@ -116,14 +117,14 @@ def read(path: Path) -> dict[str, Any]:
 TOO_DEEP = f"its objects and lists are nested more than {DEEPEST} deep"
 
 
-def _depth(found: Any) -> int:
-    """How deep lists and objects are nested, without a call for each level."""
-    level, depth = [found], 0
+def depth(found: Any) -> int:
+    """How deep lists and objects are nested in a value, without a call for each level; 0 where it is neither."""
+    level, levels = [found] if isinstance(found, (dict, list)) else [], 0
     while level:
-        depth += 1
+        levels += 1
         inner = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
         level = [value for value in inner if isinstance(value, (dict, list))]
-    return depth
+    return levels
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 
-__all__ = ["LONGEST", "brief", "one_line"]
+__all__ = ["LONGEST", "brief", "one_line", "printable"]
 
 LONGEST = 80
 """Characters of a value that a message shows."""
@@ -29,6 +29,15 @@ def brief(value: object) -> str:
         text = ascii(text)
     half = (LONGEST - 3) // 2
     return text if len(text) <= LONGEST else f"{text[:half]}...{text[half + 3 - LONGEST :]}"
+
+
+def printable(text: str) -> str:
+    r"""Text at its full length, with escapes where a letter of it could do something to a terminal or a line.
+
+    >>> printable("a.png"), printable("a\nb")
+    ('a.png', 'a\\nb')
+    """
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def one_line(name: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from companion.files import documents
+from companion.files.quoting import brief
 from companion.records.store import RecordError
 from companion.records.weights import unpacked
 
@@ -94,7 +95,8 @@ def opened(source: Path, shelves: Sequence[Shelf]) -> Iterator[list[Member]]:
     except OSError:
         raise
     except Exception as error:  # whatever bad bytes provoke in the decoder
-        raise RecordError(f"{source} is damaged: it is no zip archive that can be read ({error})") from None
+        said = brief(str(error))[1:-1]
+        raise RecordError(f"{source} is damaged: it is no zip archive that can be read ({said})") from None
     with archive:
         files = [info for info in archive.infolist() if not info.is_dir()]
         unpacked = sum(info.file_size for info in files)
@@ -122,7 +124,7 @@ def _packed(archive: zipfile.ZipFile, files: Iterable[zipfile.ZipInfo], shelves:
                 with archive.open(info) as file:
                     content = file.read(info.file_size + 1)
             except Exception as error:  # a wrong checksum, a password, bytes that do not decompress
-                raise MemberError(f"it cannot be unpacked ({error})") from None
+                raise MemberError(f"it cannot be unpacked ({brief(str(error))[1:-1]})") from None
             return _bounded(content, shelf)
 
         return read

@@ -18,7 +18,7 @@ from companion.files.quoting import one_line
 from companion.files.whole import write, writing
 from companion.records import kernels
 from companion.records.parcel import MemberError, Shelf, opened
-from companion.records.store import RecordError, Store
+from companion.records.store import RecordError, Store, why
 from companion.records.weights import LARGEST
 
 __all__ = ["SHELVES", "Arrival", "bring", "pack"]
@@ -148,5 +148,5 @@ def _reason(read: Callable[[Path], object], path: Path) -> str | None:
     except RecordError as error:
         return str(error)
     except Exception as error:  # whatever a file that somebody made provokes
-        return f"{path.name} is damaged: {type(error).__name__}: {error}"
+        return f"{path.name} is damaged: {why(error)}"
     return None

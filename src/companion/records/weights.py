@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from companion.files import npz
 from companion.files.documents import regular
+from companion.files.quoting import brief
 from companion.files.whole import write
 from companion.networks.forward import Params
 from companion.runs.shapes import feature_shapes, misfit, value_shapes
@@ -81,9 +83,9 @@ def save(path: Path, params: Params) -> None:
     Raises:
         OSError: the system refuses.
     """
-    arrays = {name: params[name].detach().cpu().float().numpy() for name in sorted(params)}
+    found = {name: params[name].detach().cpu().float().numpy() for name in sorted(params)}
     content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **arrays)
+    np.savez_compressed(content, allow_pickle=False, **found)
     write(path, content.getvalue())
 
 
@@ -101,12 +103,12 @@ def load(path: Path) -> Params:
     """
     content = regular(path, LARGEST)
     try:
-        if (size := unpacked(content)) > LARGEST:
-            raise ValueError(f"it would unpack to {size:,} bytes, more than {LARGEST:,}")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+        size = unpacked(content)
     except Exception as error:  # whatever bad bytes provoke in the decoders
-        raise ValueError(f"it is no file of arrays ({error})") from None
+        raise ValueError(f"it is no file of arrays ({brief(str(error))[1:-1]})") from None
+    if size > LARGEST:
+        raise ValueError(f"it would unpack to {size:,} bytes, more than {LARGEST:,}")
+    found = npz.read(io.BytesIO(content))
     if not found or any(array.dtype != np.float32 for array in found.values()):
         raise ValueError("it does not hold float32 arrays")
     return {name: torch.from_numpy(array) for name, array in found.items()}

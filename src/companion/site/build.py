@@ -150,6 +150,7 @@ def generated_pages(project: Project, records: Path | None = None) -> dict[str, 
         "tree.json": json.dumps(grown, indent=1) + "\n",
         "playground.svg": playground.picture(),
         "faults.md": faults.page(project.root / BENCHMARKS / faults.REPORT),
+        "untrusted.md": faults.malformed(project.root / BENCHMARKS / faults.MALFORMED),
         **about.pages(project),
         **times.pages(measured, [e for e in EXHIBITS.values() if e.chapter in here]),
         **performance.pages(

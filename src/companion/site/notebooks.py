@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from companion.files import whole
+from companion.files.documents import DocumentError, parse, regular
+from companion.files.quoting import brief, one_line
 from companion.project import DOWNLOADS, ROOT, STORE
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NotebookError", "clean", "execute", "kernels", "parameters", "read", "write"]
 
+LARGEST = 1 << 26
+"""Bytes that a notebook may have."""
+BAD = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+"""What Python's own parser raises at text that is no literal."""
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
 
@@ -35,12 +41,20 @@ def read(path: Path) -> NotebookNode:
     """
     import nbformat
 
+    name = one_line(path.name)
+    if not os.path.lexists(path):
+        raise NotebookError(f"the notebook {name} is not in {path.parent}")
     try:
-        return nbformat.read(path, as_version=4)
-    except FileNotFoundError:
-        raise NotebookError(f"the notebook {path.name} is not in {path.parent}") from None
-    except Exception as error:  # nbformat passes on whatever JSON or its schema raise
-        raise NotebookError(f"the notebook {path.name} is damaged: {error}") from None
+        content = regular(path, LARGEST)
+        parse(content)  # which takes less than nbformat would
+        found = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
+        nbformat.validate(found)  # nbformat.read only writes into a log what does not fit
+    except DocumentError as error:
+        raise NotebookError(f"the notebook {name} is damaged: {error}") from None
+    except Exception as error:  # nbformat passes on whatever its schema raises
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise NotebookError(f"the notebook {name} is damaged: {brief(said)[1:-1]}") from None
+    return found
 
 
 def parameters(notebook: NotebookNode) -> dict[str, Any]:
@@ -53,7 +67,12 @@ def parameters(notebook: NotebookNode) -> dict[str, Any]:
     if len(cells) != 1:
         raise NotebookError(f"a chapter has exactly one cell tagged {PARAMETERS}, not {len(cells)}")
     found: dict[str, Any] = {}
-    for line in ast.parse(cells[0].source).body:
+    source = cells[0].source
+    try:
+        lines = ast.parse(source).body
+    except BAD as error:
+        raise NotebookError(f"the cell of {PARAMETERS} is no Python ({type(error).__name__})") from None
+    for line in lines:
         try:
             match line:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -62,8 +81,9 @@ def parameters(notebook: NotebookNode) -> dict[str, Any]:
                     found[name] = ast.literal_eval(value)
                 case _:
                     raise ValueError
-        except ValueError:
-            raise NotebookError(f"in the cell of parameters, {ast.unparse(line)!r} assigns no literal") from None
+        except BAD:
+            said = brief(ast.get_source_segment(source, line))
+            raise NotebookError(f"in the cell of parameters, {said} assigns no literal") from None
     return found
 
 

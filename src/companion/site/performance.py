@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from companion.costs.bench import AS_MEASURED
+from companion.files.quoting import brief
 from companion.render.markdown import Markdown, plain, table
 from companion.render.style import STYLE
+from companion.site import reports
 
 __all__ = ["Target", "figures", "growth", "included", "pages", "results", "targets"]
 
@@ -77,7 +79,7 @@ class Target:
         if self.against is None or mine is None:
             return mine
         other = _row(found[self.benchmark], self.against)[self.measure]
-        return None if other is None else mine / other
+        return mine / other if other else None
 
     def met(self, found: Mapping[str, Document]) -> bool | None:
         """Whether the bound is kept; ``None`` where it was not measured."""
@@ -88,8 +90,12 @@ class Target:
 
 
 def results(folder: Path) -> dict[str, Document]:
-    """The results in a folder, by benchmark; none if there is no folder."""
-    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
+    """The results in a folder, by benchmark; none if there is no folder.
+
+    Raises:
+        ReportError: one of them is damaged; the message names it.
+    """
+    found = (reports.benchmark(path) for path in sorted(folder.glob("*.json")))
     return {document["benchmark"]: document for document in found}
 
 
@@ -199,15 +205,28 @@ def _text(column: str, value: Any) -> str | None:
 
 
 def figures(found: Mapping[str, Document]) -> dict[str, str]:
-    """File name to SVG: the roofline of ``fc-train``, and how cost grows by ``fc-growth``, ``ntk`` and ``npk``."""
+    """File name to SVG: the roofline of ``fc-train``, and how cost grows by ``fc-growth``, ``ntk`` and ``npk``.
+
+    Raises:
+        ReportError: a result has not the rows that its figure shows.
+    """
     made = {}
     if "fc-train" in found:
-        made["roofline.svg"] = _roofline(found["fc-train"])
+        made["roofline.svg"] = _drawn("fc-train", lambda: _roofline(found["fc-train"]))
     if "fc-growth" in found:
-        made["growth.svg"] = _growth(found["fc-growth"])
+        made["growth.svg"] = _drawn("fc-growth", lambda: _growth(found["fc-growth"]))
     if kernels := [found[name] for name in ("ntk", "npk") if name in found]:
-        made["kernels.svg"] = _kernels(kernels)
+        made["kernels.svg"] = _drawn("ntk or npk", lambda: _kernels(kernels))
     return made
+
+
+def _drawn(name: str, draw: Callable[[], str]) -> str:
+    """A figure; variants of other names than its own make one impossible in many ways."""
+    try:
+        return draw()
+    except Exception as error:
+        said = brief(str(error))[1:-1]
+        raise reports.ReportError(f"the result of {name} has not the rows of its figure ({said})") from error
 
 
 def _roofline(document: Document) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import torch
 
 from companion.files.documents import regular
 from companion.files.quoting import brief
+from companion.files.saved import load
 from companion.files.whole import abandoned, writable, writing
 from companion.networks.forward import Params
 from companion.records.provenance import sources_digest
@@ -32,12 +32,15 @@ from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.claims import Holder, held
 from companion.training.fitting import unfit, unfit_model
+from companion.training.past import impossible
 from companion.training.state import TrainState
 
 __all__ = ["FORMAT", "Checkpoint", "Workspace"]
 
 FORMAT = 2
 """Of the files; those of the first say neither whose they are nor by what code they were made."""
+TOLD = ("curves", "sources", "seconds", "diverged", "probes", "pictures")
+"""What a checkpoint says of the run's past."""
 LARGEST = 1 << 34
 """Bytes that one may have."""
 
@@ -109,10 +112,13 @@ class Workspace:
             label = _label(saved, "checkpoint", spec.key)
             state = TrainState(Model(**saved["model"]), saved["first"], saved["second"], saved["step"])
             kept = {name: (epoch, Model(**model)) for name, (epoch, model) in saved["kept"].items()}
-            for reason in (unfit(spec, state), *(unfit_model(spec, model) for _, model in kept.values())):
+            told = {name: saved[name] for name in TOLD} | {"code": label["code"]}
+            told["kept"] = {name: epoch for name, (epoch, _) in kept.items()}
+            fits = (unfit(spec, state), *(unfit_model(spec, model) for _, model in kept.values()))
+            for reason in (*fits, impossible(spec, told)):
                 if reason is not None:
                     raise _OtherError(reason)
-            found = Checkpoint(
+            return Checkpoint(
                 state,
                 saved["curves"],
                 kept,
@@ -123,10 +129,6 @@ class Workspace:
                 saved["pictures"],
                 tuple(label["code"]),
             )
-            ends = {len(curve) for curve in found.curves.values()}
-            if len(ends) != 1 or found.epoch > spec.epochs:
-                raise _OtherError(f"curves of lengths {brief(sorted(ends))} are none of a run of {spec.epochs} epochs")
-            return found
 
         return self._load(self._checkpoint(spec), parse)
 
@@ -239,9 +241,4 @@ def _save(content: Any, path: Path) -> None:
 
 
 def _read(path: Path) -> Any:
-    content = io.BytesIO(regular(path, LARGEST))
-    with zipfile.ZipFile(content) as archive:  # torch.load does not look at the checksums that torch.save wrote
-        if (member := archive.testzip()) is not None:
-            raise ValueError(f"wrong checksum of {member}")
-    content.seek(0)
-    return torch.load(content, map_location="cpu", weights_only=True)
+    return load(regular(path, LARGEST))
