@@ -27,6 +27,7 @@ from companion.runs.aspects import Gating, Measurement, Networks, Optimisation, 
 from companion.runs.bounds import check_size
 from companion.runs.fields import Changes, Rule, SpecError, check_effect, check_value, coerce, one_of, rule_of
 from companion.runs.gating import canonical_gating, routing_of
+from companion.runs.probing import check_probe
 from companion.runs.sources import (
     Source,
     canonical_gates,
@@ -109,19 +110,8 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
                 object.__setattr__(self, "classes", None)
         if self.loss == "squared-error" and len(self.class_names) != 2:
             raise SpecError("loss squared-error needs two classes, such as classes [4, 7]")
-        if self.probe == "label-alignment" and (self.regime is not Regime.RELU or len(self.class_names) != 2):
-            raise SpecError("probe label-alignment needs regime ReLU and two classes, such as classes [4, 7]")
         if self.momentum and self.optimiser != "sgd":
             raise SpecError(f"momentum is that of optimiser sgd, and {self.optimiser} has its own: leave it at 0.0")
-        if self.probe in ("kernel-norms", "hard-gates") and self.regime is not Regime.DL:
-            raise SpecError(f"probe {self.probe} needs regime DL")
-        if self.probe == "hidden-layers" and self.regime is Regime.RELU:
-            raise SpecError("probe hidden-layers needs a regime with a feature and a value network, which ReLU is not")
-        if self.probe in ("machine-own", "machine-others"):
-            if self.regime is not Regime.RELU or not self.holdout:
-                raise SpecError(f"probe {self.probe} needs regime ReLU and a holdout, which chooses the ridge")
-            if self.bias and ARCHITECTURES[self.architecture].biased:
-                raise SpecError(f"probe {self.probe} needs bias False: the path kernel is that of a network without")
         if not (self.bias or ARCHITECTURES[self.architecture].biased):
             raise SpecError(f"bias has no effect in {self.architecture}, whose layers have none: leave it at True")
         sides = info.input_shape[1:]
@@ -139,9 +129,7 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             raise SpecError(str(error)) from None
         for name, value in gating.items():
             object.__setattr__(self, name, value)
-        plain = self.feature_activation == "relu" and self.routing.within.identity
-        if self.probe == "kernel-norms" and not plain:
-            raise SpecError("probe kernel-norms needs a ReLU feature network as wide as the value network, unmoved")
+        check_probe(self)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
