@@ -183,7 +183,7 @@ def test_what_the_system_refuses_a_command_is_one_sentence_and_2(
     def refuse(*arguments: object) -> None:
         raise PermissionError(13, "Permission denied", "results")
 
-    monkeypatch.setattr("companion.records.store.Store.verify", refuse)
+    monkeypatch.setattr("companion.records.store.Store.survey_all", refuse)
     assert main(["verify"]) == 2
     assert capsys.readouterr() == ("", "results cannot be read or written (Permission denied)\n")
 
@@ -194,7 +194,7 @@ def test_a_command_stopped_by_ctrl_c_says_so(
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("companion.records.store.Store.verify", interrupt)
+    monkeypatch.setattr("companion.records.store.Store.survey_all", interrupt)
     assert main(["verify"]) == console.INTERRUPTED
     assert capsys.readouterr() == ("", "Stopped.\n")
 
