@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import tracemalloc
@@ -79,6 +80,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inputs")
 
 
+def said(name: str, content: bytes) -> object:
+    """What a file says, whatever its spaces, its times and the order of its members are."""
+    if name.endswith(".json"):
+        return json.loads(content)
+    return {one: array.tobytes() for one, array in npz.read(io.BytesIO(content)).items()}
+
+
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """No machine loses its power here."""
@@ -99,7 +107,7 @@ def test_parcels(here: Path, parcel: dict[str, bytes], data: st.DataObject) -> N
         return
     assert set(there) == {one.name for one in found if one.what == "imported"} <= set(parcel)
     assert all(one.name.isprintable() and (one.reason or "").isprintable() for one in found)
-    assert all(file.read_bytes() == parcel[name] for name, file in there.items())
+    assert all(said(name, file.read_bytes()) == said(name, parcel[name]) for name, file in there.items())
     assert not [why for _, why in store.verify() if why]
     assert {entry.name for entry in here.iterdir()} <= {"in.zip", "store"}
 

@@ -41,7 +41,7 @@ ROW: Fields = {
     **dict.fromkeys(("reason", "against"), LINE | NOTHING),
     **dict.fromkeys(("value", "ratio", "seconds", "spread", "gflops", "of_peak", "paired", "low", "high"), AMOUNT),
 }
-LATER = ("reason", "against", "paired", "low", "high")
+LATER = ("against", "paired", "low", "high")
 """Fields of a row that older results lack."""
 MADE: Fields = {"time": MOMENT, "system": LINE, "python": LINE}
 TEST: Fields = {"test": LINE, "work": LINE, "how": LINE | NOTHING, "ends": COUNTS, "passed": YES_OR_NO}
@@ -69,6 +69,9 @@ def benchmark(path: Path) -> dict[str, Any]:
     _fit(path, "its machine", found["machine"], MACHINE)
     for row in found["rows"]:
         _fit(path, "a row", row, ROW, LATER)
+        paired, against, low, high = (row.get(name) is not None for name in ("paired", "against", "low", "high"))
+        if (paired and not against) or low != high:
+            raise ReportError(f"{one_line(path.name)} is damaged: a row is compared with none, or has half an interval")
     return found
 
 

@@ -146,6 +146,8 @@ def _verify_row(row: Mapping[str, Any], id: str) -> None:
     where = f"comparison {brief(row['aspect'])}"
     if row["id"] != id:
         raise RecordError(f"{where} is one of {brief(row['id'])}, not of {id}")
+    for name in ("holds", "passed"):
+        schema.fit(f"{name} of {where}", row[name], schema.YES_OR_NO)
     if row["form"] not in ("stated", "corrected", "printed"):
         raise RecordError(f"{where} has the form {brief(row['form'])}, none of stated, corrected, printed")
     if not all(FINITE.fits(row[name]) for name in NUMBERS):
