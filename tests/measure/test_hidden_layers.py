@@ -23,6 +23,8 @@ from support.laboratory import Laboratory
 
 BLIND = {"gate_permutation": (3, 2, 1, 0), "value_input": "noise", "probe": "hidden-layers", "probe_every": 2}
 CONV = RunSpec(dataset="digits", architecture="C4GAP", width=5, regime="FR-II", epochs=2, **BLIND)
+NONE: dict[str, list[float]] = {"train_loss": [], "train_accuracy": [], "test_accuracy": []}
+"""Curves of a run that has not begun."""
 DENSE = RunSpec(dataset="digits", depth=5, width=6, regime="FR-II", epochs=2, **BLIND)
 
 
@@ -157,7 +159,7 @@ def test_a_run_leaves_its_pictures_and_its_record_vouches_for_them(lab: Laborato
 
 def test_pictures_outlive_a_kill_between_the_last_epoch_and_the_record(lab: Laboratory) -> None:
     model, data = seen(DENSE)
-    before = Checkpoint(TrainState(model), {"test_accuracy": []}, pictures=pictures(DENSE, model, data.test.inputs))
+    before = Checkpoint(TrainState(model), NONE, pictures=pictures(DENSE, model, data.test.inputs))
     lab.workspace.save_checkpoint(DENSE, before)
     after = lab.workspace.load_checkpoint(DENSE)
     assert after is not None
