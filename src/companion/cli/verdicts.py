@@ -137,7 +137,8 @@ def verify(
         if one.stale is not None:
             stale[one.path] = one.stale
         if json:
-            line = {"file": str(one.path), "ok": one.reason is None, "reason": one.reason or one.stale}
+            wrong = one.reason or one.stale
+            line = {"file": str(one.path), "ok": wrong is None, "reason": wrong}
             lines.append(line | {"stale": one.stale is not None, "believed": one.believed})
     if json:
         facts(lines)
