@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any, Self
 
 from companion.runs.aspects import Trial
-from companion.runs.spec import PROTOCOL_VERSION, RunSpec
+from companion.runs import spec
+from companion.runs.spec import RunSpec
 
 __all__ = ["Summary"]
 
@@ -90,7 +91,7 @@ class Summary:
     @property
     def stale(self) -> bool:
         """Whether the mathematics of runs has changed since."""
-        return self.protocol < PROTOCOL_VERSION
+        return self.protocol < spec.PROTOCOL_VERSION
 
 
 @lru_cache(maxsize=8192)
