@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
+from companion.runs import spec as specs
 from companion.runs.aspects import Trial
-from companion.runs import spec
 from companion.runs.spec import RunSpec
 
 __all__ = ["Summary"]
@@ -91,7 +91,7 @@ class Summary:
     @property
     def stale(self) -> bool:
         """Whether the mathematics of runs has changed since."""
-        return self.protocol < spec.PROTOCOL_VERSION
+        return self.protocol < specs.PROTOCOL_VERSION
 
 
 @lru_cache(maxsize=8192)
