@@ -69,7 +69,7 @@ def said(model: Model) -> dict[str, str]:
     return {
         "name": f"{model.regime}, order {model.name}, {model.value}",
         "best": f"{mean}%",
-        "range": f"({low} to {high}, n = {model.n})",
+        "range": f"mean of n = {model.n} seeds, {low} to {high}",
         "own": "not recorded yet" if own is None else f"{own.best[0]:.2f}%",
         "gap": "not known yet" if own is None else f"{model.gap_text} points",
     }

@@ -69,7 +69,7 @@
     <div class="under"><ul class="key"><li><span class="line this"></span>this model</li>
       <li><span class="line own"></span>own order, image</li>
       <li><span class="line other"></span>the regime's others</li></ul>
-      <label><input type="checkbox" data-part="zoom"> Zoom in on the two</label></div>
+      <label><input type="checkbox" data-part="zoom"> Zoom in on the first two</label></div>
     <p class="said" role="status" aria-live="polite" data-part="said"></p>`;
 
   const start = (root, number) => {
@@ -170,7 +170,7 @@
       part("detail").style.setProperty("--own", cell.style.getPropertyValue("--own"));
       part("name").textContent = named(model);
       part("best").textContent = `${model.best}%`;
-      part("range").textContent = `(${model.low} to ${model.high}, n = ${model.n})`;
+      part("range").textContent = `mean of n = ${model.n} seeds, ${model.low} to ${model.high}`;
       part("own").textContent = model.own ? `${model.own.best}%` : "not recorded yet";
       part("gap").textContent = gapWords(model);
       wire(model);
