@@ -125,6 +125,14 @@ class TestBands:
         bands = frames.bands(frames.curves(MAIN, store), "train_loss")
         assert bands.loc[bands["epoch"] == 4, "mean"].to_list() == [0.25, 0.25]
 
+    def test_cells_are_told_apart_by_other_columns_too(self, store: Store) -> None:
+        frame = frames.curves(MAIN, store)
+        frame["order"] = [(0, 1) if seed else (1, 0) for seed in frame["seed"]]
+        bands = frames.bands(frame, by=("row", "column", "order"))
+        assert bands.groupby("order")["n"].unique().map(list).to_dict() == {(0, 1): [2], (1, 0): [1]}
+        alone = bands[bands["order"] == (1, 0)]
+        assert (alone["low"] == alone["high"]).all()
+
     def test_nothing_gives_nothing(self, tmp_path: Path) -> None:
         bands = frames.bands(frames.curves(MAIN, Store(tmp_path / "none")))
         assert bands.empty

@@ -8,12 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.answer import Answer
+from companion.chapters.b_f4_grid import model_grid
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import claims_of_models, score_text
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.b_f4_permutations import IDENTITY, INPUTS, REVERSE
 from companion.notation import Regime
 from companion.render.labels import label
+from companion.render.model_grid import ModelGrid
 from companion.render.strips import strip_figure
 from companion.render.tables import Table, between, plus_minus
 from companion.runs.spec import FITTED
@@ -210,6 +212,10 @@ class PermutationChapter:
             score=frame["best_test"],
         ).sort_values(["rank", "filled", "seed"], kind="stable", ascending=[True, False, True])
         return self.chapter.downloads.figure("models", strip_figure(frame, self.chapter.printed, self.chapter.place))
+
+    def grid(self) -> ModelGrid:
+        """Every model's gap to the one with gates in their own order and the image, with its curve."""
+        return model_grid(self.chapter)
 
     def _cells(self) -> Iterator[tuple[str, str, pd.DataFrame]]:
         runs = self.chapter.runs

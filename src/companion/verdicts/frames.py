@@ -157,16 +157,21 @@ def stopping(cells: Sequence[Cell], store: Store, epochs: int) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=[*_columns(cells), "seed", "stop", "moved"])
 
 
-def bands(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:
+def bands(frame: pd.DataFrame, value: str = "test_accuracy", by: Sequence[str] = ("row", "column")) -> pd.DataFrame:
     """A frame of :func:`curves` over its seeds: one row per cell and epoch.
 
-    Columns: ``row, column, epoch``, ``mean``, ``low`` and ``high`` of ``value`` over the seeds that have the epoch, and
-    ``n``, the number of seeds of the cell.
+    Columns: those that tell cells apart, ``epoch``, ``mean``, ``low`` and ``high`` of ``value`` over the seeds that
+    have the epoch, and ``n``, the number of seeds of the cell.
+
+    Args:
+        frame: curves.
+        value: which of them.
+        by: columns that tell cells apart.
     """
-    grouped = frame.groupby(["row", "column", "epoch"], sort=False)[value]
+    grouped = frame.groupby([*by, "epoch"], sort=False)[value]
     result = grouped.agg(mean="mean", low="min", high="max").reset_index()
-    seeds = frame.groupby(["row", "column"])["seed"].nunique().rename("n").reset_index()
-    return result.merge(seeds, on=["row", "column"], how="left")
+    seeds = frame.groupby(list(by), sort=False)["seed"].nunique().rename("n").reset_index()
+    return result.merge(seeds, on=list(by), how="left")
 
 
 def points(frame: pd.DataFrame, statistic: str = "best_test") -> pd.DataFrame:
