@@ -108,12 +108,16 @@ def check(
 
 
 def verify(json: Json = False, store: StoreOption = None) -> int:
-    """Verify every record, stored kernel and stored check against schema, key and digest; name those that are stale."""
-    from companion.records import kernels
+    """Verify every stored record, kernel, film and check against schema, key and digest; name those that are stale."""
+    from companion.records import films, kernels
     from companion.statements import outcomes
 
     records = store_of(store)
-    others = outcomes.CheckStore(records.folder / outcomes.FOLDER), kernels.KernelStore(records.folder / kernels.FOLDER)
+    others = (
+        outcomes.CheckStore(records.folder / outcomes.FOLDER),
+        kernels.KernelStore(records.folder / kernels.FOLDER),
+        films.FilmStore(records),
+    )
     results = [*records.verify(), *(found for other in others for found in other.verify())]
     stale = {**records.stale(), **{path: said for other in others for path, said in other.stale().items()}}
     if json:
