@@ -79,7 +79,7 @@
         svg.append(element("text", { x: x(tick), y: BOTTOM + 20, "text-anchor": "middle" }, String(tick)));
       }
       svg.append(element("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 40, "text-anchor": "middle" }, "epochs"));
-      svg.append(element("text", { x: 4, y: TOP - 6 }, "ν"));
+      svg.append(element("text", { x: 4, y: TOP - 6 }, "ν, small where the kernel fits the labels"));
       svg.append(element("line", { class: "now", x1: x(epoch), x2: x(epoch), y1: TOP, y2: BOTTOM }));
       for (const each of networks) {
         const points = each.curve.epoch.map((e, i) => `${x(e)},${y(each.curve.nu[i])}`).join(" ");
@@ -110,7 +110,9 @@
         }));
       }
       const means = [one.same, one.other].map((list) => list[stage].toFixed(3));
-      const described = `two images with the same label have ${means[0]} in the mean, with different labels ${means[1]}`;
+      const described =
+        `two images with the same label have on average ${means[0]} of what an image has with itself, ` +
+        `two with different labels ${means[1]}`;
       part("kernel").setAttribute("aria-label", `The kernel of ${one.images} images ${when(epoch)}: ${described}.`);
       const where = when(epoch).replace(/^./, (c) => c.toUpperCase());
       part("said").textContent = `${where}: ν = ${whole(one.nu[stage])}; ${described}.`;

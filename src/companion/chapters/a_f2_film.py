@@ -77,8 +77,7 @@ class FilmChapter:
             epochs = film.content["epochs"]
             for epoch in [e for e in SHOWN if e in epochs] if not cell.variant else epochs[-1:]:
                 stage = epochs.index(epoch)
-                learns = f"learns {_learns(cell)}, {when(epoch)}"
-                title = f"{learns}\nν = {film.content['nu'][stage]:,.0f}"
+                title = f"learns {_learns(cell)}\n{when(epoch)}: ν = {film.content['nu'][stage]:,.0f}"
                 stills.append(Still(title, _blocks(cell), film.shades[stage], film.content["shades"]))
         return self.chapter.downloads.figure("film", film_figure(stills, f"{self.chapter.place}, {FILMED}, seed 0"))
 

@@ -94,7 +94,7 @@ def film_html(reels: Sequence[Reel], still: str) -> str:
 <div class="controls">
 <label class="stages">Training <input type="range" min="0" max="{last}" step="1" value="0" data-part="stage">
 <span data-part="when"></span></label>
-<fieldset><legend>The network learns</legend>{choices}</fieldset>
+<fieldset><legend>It learns</legend>{choices}</fieldset>
 </div>
 <div class="pictures">
 <div><div class="framed"><div class="across" data-part="across"></div><div class="down" data-part="down"></div>
@@ -122,7 +122,7 @@ def film_figure(stills: Sequence[Still], title: str) -> Figure:
             ax.set_axis_off()
         else:
             lines = -(-len(stills) // 2)
-            figure, grid = plt.subplots(lines, 2, figsize=(6.6, 3.3 * lines + 0.8), squeeze=False, layout="constrained")
+            figure, grid = plt.subplots(lines, 2, figsize=(4.4, 2.4 * lines + 0.6), squeeze=False, layout="constrained")
             for ax in grid.flat[len(stills) :]:
                 ax.set_visible(False)
             for ax, still in zip(grid.flat, stills, strict=False):
@@ -131,13 +131,13 @@ def film_figure(stills: Sequence[Still], title: str) -> Figure:
                 extent = (-0.5, 2 * half - 0.5, 2 * half - 0.5, -0.5)
                 scale = {"cmap": RAMP, "vmin": 0, "vmax": still.count - 1}
                 shown = ax.imshow(means, extent=extent, interpolation="none", **scale)
-                ax.set_title(still.title, fontsize=10)
+                ax.set_title(still.title, fontsize=8)
                 places = [half / 2 - 0.5, 1.5 * half - 0.5]
-                ax.set_xticks(places, still.blocks, fontsize=9)
-                ax.set_yticks(places, still.blocks, fontsize=9, rotation=90, va="center")
+                ax.set_xticks(places, still.blocks, fontsize=8)
+                ax.set_yticks(places, still.blocks, fontsize=8, rotation=90, va="center")
                 ax.tick_params(length=0)
-            bar = figure.colorbar(shown, ax=grid, location="bottom", shrink=0.6, aspect=40, pad=0.03)
-            bar.set_ticks([0, stills[0].count - 1], labels=list(ENDS), fontsize=9)
-        figure.suptitle(title, fontsize=10)
+            bar = figure.colorbar(shown, ax=grid, location="bottom", shrink=0.7, aspect=30, pad=0.03)
+            bar.set_ticks([0, stills[0].count - 1], labels=list(ENDS), fontsize=8)
+        figure.suptitle(title, fontsize=8)
     plt.close(figure)
     return figure
