@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from companion import __version__
-from companion.cli import bench, book, data, exhibits, gates, plan, records, run, verdicts
+from companion.cli import bench, book, data, exhibits, films, gates, plan, records, run, verdicts
 from companion.cli.output import UsageError, say
 from companion.files.console import OK, answer
 from companion.files.revision import of_the_code
@@ -59,6 +59,7 @@ app.command("book")(book.book)
 app.command("bench")(bench.bench)
 app.command("keep-weights")(run.keep_weights)
 app.command("kernels")(run.kernels)
+app.command("film")(films.film)
 app.command("gates")(gates.gates)
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")

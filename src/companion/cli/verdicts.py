@@ -116,12 +116,12 @@ def verify(
     ] = False,
     store: StoreOption = None,
 ) -> int:
-    """Verify every record, stored kernel and stored check against schema, key and digest; name those that are stale.
+    """Verify every stored record, kernel, film and check against schema, key and digest; name those that are stale.
 
     Every byte is read, unless ``--quick`` takes files for verified whose size, times and number are those that they had
     when they were.
     """
-    from companion.records import kernels
+    from companion.records import films, kernels
     from companion.statements import outcomes
 
     records = store_of(store, indexed=quick)
@@ -130,6 +130,7 @@ def verify(
         records.survey_all(),
         outcomes.CheckStore(records.folder / outcomes.FOLDER).survey(records.index),
         kernels.KernelStore(records.folder / kernels.FOLDER).survey(records.index),
+        films.FilmStore(records).survey(),
     ):
         count, believed = count + 1, believed + one.believed
         if one.reason is not None:

@@ -8,7 +8,7 @@ from companion.exhibits.axes import DEPTH, LABEL_NOISE
 from companion.exhibits.grid import Row, make
 from companion.exhibits.settings import DL, QUICK, RELU, Fields
 
-__all__ = ["F2_K", "F2_NU"]
+__all__ = ["F2_K", "F2_NU", "FILMED", "STAGES"]
 
 NU = {
     "classes": (4, 7),
@@ -25,6 +25,11 @@ NU = {
 }
 QUICK_NU = {**NU, "dataset": "digits", "width": 32, "learning_rate": 1e-3, "batch_size": 16, "epochs": 20}
 CODE, TEXT = ("d = 6 (code)", 6), ("d = 5 (text)", 5)
+
+FILMED = CODE[0]
+"""The row whose path kernels are shown through training, those of its first seed."""
+STAGES = (0, 2, 4, 6, 8, 10, 14, 18, 22, 26, 32, 38, 44, 50)
+"""After how many epochs: closer where more changes."""
 
 
 def alignment(fields: Fields, depths: Sequence[tuple[str, int]]) -> tuple[Row, ...]:

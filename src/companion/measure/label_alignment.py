@@ -11,7 +11,16 @@ from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.runs.streams import stream
 
-__all__ = ["label_probe"]
+__all__ = ["label_probe", "path_kernel"]
+
+
+def path_kernel(
+    spec: RunSpec, model: Model, inputs: Float[Tensor, "N ..."], labels: Int[Tensor, "N"]
+) -> tuple[Float[Tensor, "n n"], Float[Tensor, "n"]]:
+    """The neural path kernel that :func:`label_probe` measures, and the labels, plus and minus 1, class after class."""
+    chosen = first_of_each_class(labels, ALIGNMENT_EXAMPLES)
+    H = npk(relu_network(spec.network, double(model.value)), normalise=True)(inputs[chosen].double())
+    return H, 2.0 * labels[chosen].double() - 1
 
 
 def label_probe(
@@ -27,9 +36,7 @@ def label_probe(
         tells alignment from a change of the spectrum; ``top_share``, the largest eigenvalue's share of the trace;
         ``energy``, ``sum_i (u_i^T y)^2 rho_i`` with eigenvectors ``u_i`` and normalised eigenvalues ``rho_i``.
     """
-    chosen = first_of_each_class(labels, ALIGNMENT_EXAMPLES)
-    H = npk(relu_network(spec.network, double(model.value)), normalise=True)(inputs[chosen].double())
-    y = 2.0 * labels[chosen].double() - 1
+    H, y = path_kernel(spec, model, inputs, labels)
     shuffled = y[torch.randperm(len(y), generator=stream(spec.seed, "control"))]
     rho, u = torch.linalg.eigh(H / H.trace())
     return {

@@ -16,7 +16,7 @@ from typing import Literal
 
 from companion.files.quoting import one_line
 from companion.files.whole import write, writing
-from companion.records import kernels
+from companion.records import films, kernels
 from companion.records.parcel import MemberError, Shelf, opened
 from companion.records.store import RecordError, Store, why
 from companion.records.weights import LARGEST
@@ -30,8 +30,9 @@ SHELVES = (
     Shelf("weights", rf"{KEY}\.npz", lambda folder: Store(folder)._read_weights, LARGEST),
     Shelf("pictures", rf"{KEY}\.npz", lambda folder: Store(folder)._read_pictures, LARGEST),
     Shelf(kernels.FOLDER, rf"{KEY}\.json", lambda folder: kernels.KernelStore(folder / kernels.FOLDER).read),
+    Shelf(films.FOLDER, rf"{KEY}\.json", lambda folder: films.FilmStore(Store(folder)).read),
 )
-"""Records first: they vouch for the weights and the pictures beside them."""
+"""Records first: they vouch for the weights, pictures and films beside them."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same records make the same archive."""

@@ -1,0 +1,24 @@
+"""``companion film``: path kernels through training, for the page of A-F2-nu."""
+
+from __future__ import annotations
+
+from companion.cli.options import StoreOption, store_of
+from companion.cli.output import say
+
+__all__ = ["film"]
+
+
+def film(store: StoreOption = None) -> None:
+    """Train the filmed runs of A-F2-nu again and keep their path kernels, where a film is missing (minutes)."""
+    from companion.exhibits import cells
+    from companion.exhibits.a_f2_probes import F2_NU, FILMED, STAGES
+    from companion.records.films import FilmStore
+    from companion.training.films import make_film
+
+    kept = FilmStore(store_of(store))
+    grid = cells(F2_NU.id, "paper", rows=[FILMED])
+    for spec in (cell.spec for cell in grid if cell.spec.seed == 0):
+        if kept.get(spec) is None:
+            say(f"training {spec.key} again")
+            kept.write(make_film(spec, kept.store, STAGES, [cell.spec for cell in grid]))
+        print(kept.path(spec))
