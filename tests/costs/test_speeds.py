@@ -4,15 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from companion.costs import speeds
 from companion.costs.flops import epoch_flops, run_flops, training_flops
 from companion.costs.speeds import Speeds
 from companion.exhibits import cells
+from companion.measure.machine import work
 from companion.notation import Regime
 from companion.records.provenance import device_name
 from companion.records.store import Record
+from companion.runs.examples import Split
 from companion.runs.regimes import Model
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
@@ -114,9 +115,9 @@ def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its
     sizes: list[int] = []
     real = speeds.measure
 
-    def watched(spec: RunSpec, model: Model, inputs: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-        sizes.append(len(inputs))
-        return real(spec, model, inputs, labels)
+    def watched(spec: RunSpec, model: Model, data: Split) -> dict[str, float]:
+        sizes.append(len(data.test))
+        return real(spec, model, data)
 
     monkeypatch.setattr(speeds, "measure", watched)
     clock = iter([10.0, 12.0])
@@ -125,6 +126,15 @@ def test_a_probe_of_two_networks_is_timed_without_a_teacher_and_on_a_part_of_its
     spec = TINY.replace(regime=regime, probe=probe, probe_every=TINY.epochs, test_size=90, **noise)
     assert speeds._calibrate_probe(spec, 1) == pytest.approx(2.0 * images / 20)
     assert sizes == [20, 20]
+
+
+def test_machines_are_timed_on_few_images_by_what_they_cost_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 12.0] * 2)
+    monkeypatch.setattr(speeds.time, "perf_counter", lambda: next(clock))
+    small = TINY.replace(regime="ReLU", bias=False, train_size=700, holdout=100, probe="machine-own", test_size=90)
+    found = [speeds._calibrate_probe(spec, 1) for spec in (small, small.replace(train_size=1100))]
+    assert found[0] < 2.0  # fewer images than the calibration has
+    assert found[1] / found[0] == pytest.approx(work(small, 1000, 90) / work(small, 600, 90))
 
 
 def test_a_calibration_takes_the_seconds_it_is_given_over_all_kinds(
