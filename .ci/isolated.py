@@ -5,6 +5,7 @@
 """
 
 import ast
+import importlib.util
 import os
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def main(words):
         return "Python 3.11 or newer is needed: make PYTHON=..."
     environment = dict(os.environ)
     if words[0] == "pip":
-        words = [sys.executable, "-I", "-m", *words]
+        words = [*pip(), *words[1:]]
     for name, value in configured():
         environment.setdefault("PIP_" + name.upper().replace("-", "_"), value)
     environment["PIP_CONFIG_FILE"] = os.devnull
@@ -45,9 +46,15 @@ def main(words):
         return f"{words[0]} cannot be started ({error.strerror})"
 
 
+def pip():
+    """How pip is started: a virtual environment that is active may have none, and then that of its Python's home is."""
+    python = sys.executable if importlib.util.find_spec("pip") else getattr(sys, "_base_executable", sys.executable)
+    return [python, "-I", "-m", "pip"]
+
+
 def configured():
     """Settings of pip's configuration files that are kept, the most particular first; of a file that is broken none."""
-    command = [sys.executable, "-I", "-m", "pip", "config", "list"]
+    command = [*pip(), "config", "list"]
     listed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8").stdout
     found = []
     for section in ("install.", "global."):

@@ -221,3 +221,15 @@ def test_a_python_that_is_too_old_or_no_command_is_one_sentence(tree: Tree, tmp_
     assert done.returncode == 2
     assert done.stderr.startswith("Python 3.11 or newer is needed: make PYTHON=...\n")
     assert tree.calls() == []
+
+
+def test_an_active_environment_without_pip_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", tmp_path / "active"], check=True)
+    python = tmp_path / "active" / "bin" / "python"
+    assert subprocess.run([python, "-I", "-m", "pip", "--version"], stderr=subprocess.DEVNULL).returncode == 1
+    if subprocess.run([PYTHON, "-I", "-m", "pip", "--version"], stdout=subprocess.DEVNULL).returncode:
+        pytest.skip("this Python has no pip of its own")
+    found = subprocess.run(
+        [python, "-I", ROOT / ".ci" / "isolated.py", "pip", "--version"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert found.stdout.startswith("pip ")
