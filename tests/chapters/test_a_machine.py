@@ -117,6 +117,13 @@ def test_the_figure_has_a_panel_for_each_design_and_number(full):
     assert lines["machine from the gates"].get_ydata()[-1] == pytest.approx(96.02)
     assert len(lines["machine from the gates"].get_ydata()) == 7
     assert "n = 5,000, learnt from them, pending" in panels
+    low, high = panels["n = 1,000, learnt from others"].get_ylim()
+    assert (low, high) == (79.0, 98.0)  # layers alone are not drawn, and no panel cuts the other's machines
+
+
+def test_a_panel_says_how_many_seeds_it_lacks(made):
+    made.chapter.__dict__["probes"] = measured(seeds=3)
+    assert "n = 1,000, learnt from them, 3 of 5 seeds" in {ax.get_title() for ax in made.figure().axes}
 
 
 @pytest.mark.parametrize(

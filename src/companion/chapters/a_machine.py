@@ -112,7 +112,7 @@ class MachineChapter:
         """Machines and network against the stage, the first epochs with the others."""
         numbers = list(dict.fromkeys(cell.axes[IMAGES.name] for cell in self.chapter.cells))
         title = f"{self.chapter.place}, n = {self._seeds} seeds"
-        figure = machine_figure(self.machines, list(self._designs()), numbers, title)
+        figure = machine_figure(self.machines, list(self._designs()), numbers, self._seeds, title)
         return self.chapter.downloads.figure("stages", figure)
 
     def claims(self) -> Table:
