@@ -9,6 +9,7 @@ from benchmarks.fc_growth import FC_GROWTH
 from benchmarks.fc_train import FC_TRAIN, FC_TRAIN_SGD
 from benchmarks.gate_sharing import GATE_SHARING
 from benchmarks.load import LOAD, LOAD_MEMORY
+from benchmarks.machine import MACHINE, SKETCH
 from benchmarks.npk import NPK
 from benchmarks.ntk import NTK
 from benchmarks.quick import QUICK
@@ -23,6 +24,8 @@ BENCHMARKS = (
     COST_MODEL,
     NTK,
     NPK,
+    MACHINE,
+    SKETCH,
     DECOUPLED,
     DECOUPLED_MEMORY,
     CHAIN,

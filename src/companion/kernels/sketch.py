@@ -2,8 +2,9 @@
 
 A value network that is linear, under fixed gates, with independent weights of mean 0 puts out ``f(x) = sum_p phi_p(x)
 v_p``, and two paths have uncorrelated values: ``E[f(x) f(x')]`` is the path kernel times the variance of a value, at
-every width.  So the outputs of ``M`` such networks are ``M`` features of an example, at a price that does not grow with
-the pairs of positions that the exact kernel of a convolutional network compares.
+every width.  So the outputs of ``M`` such networks are ``M`` features of an example.  The exact kernel of a
+convolutional network compares all pairs of positions for each pair of examples; draws cost ``M`` passes an example, which
+is less where there are many.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ FLOATS = 2**26
 
 
 def path_sketch(
-    dgn: DeepGatedNetwork, draws: int, *, tiles: int = 4, seed: int = 0
+    dgn: DeepGatedNetwork, draws: int, *, tiles: int = 1, seed: int = 0
 ) -> Callable[[Float[Tensor, "N ..."]], Float[Tensor, "N draws"]]:
     """Features ``Z`` with ``E[Z Z^T]`` the normalised path kernel, ``npk(dgn, normalise=True)``.
 
     The error of an entry falls as ``draws^(-1/2)``.  How large it is depends on the widths, and gates that are *tiled*
-    have the same normalised kernel (Paper C, remark on tiling) at a larger one: tiling makes the same number of
-    features better.
+    have the same normalised kernel (Paper C, remark on tiling) in wider networks: each draw is better then, never better
+    than that of an infinitely wide one, and its price grows with the square of the tiles.
 
     Args:
         dgn: the network; its gates and its value input make the path features.
