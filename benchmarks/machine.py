@@ -1,4 +1,4 @@
-"""What a kernel machine from gates costs part by part; an exact kernel of a convolutional network against draws of it."""
+"""What a kernel machine from gates costs part by part; an exact kernel with convolutions against draws of it."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 A value network that is linear, under fixed gates, with independent weights of mean 0 puts out ``f(x) = sum_p phi_p(x)
 v_p``, and two paths have uncorrelated values: ``E[f(x) f(x')]`` is the path kernel times the variance of a value, at
 every width.  So the outputs of ``M`` such networks are ``M`` features of an example.  The exact kernel of a
-convolutional network compares all pairs of positions for each pair of examples; draws cost ``M`` passes an example, which
-is less where there are many.
+convolutional network compares all pairs of positions for each pair of examples; draws cost ``M`` passes an example,
+which is less where there are many.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def path_sketch(
     """Features ``Z`` with ``E[Z Z^T]`` the normalised path kernel, ``npk(dgn, normalise=True)``.
 
     The error of an entry falls as ``draws^(-1/2)``.  How large it is depends on the widths, and gates that are *tiled*
-    have the same normalised kernel (Paper C, remark on tiling) in wider networks: each draw is better then, never better
-    than that of an infinitely wide one, and its price grows with the square of the tiles.
+    have the same normalised kernel (Paper C, remark on tiling) in wider networks: each draw is better then, never
+    better than that of an infinitely wide one, and its price grows with the square of the tiles.
 
     Args:
         dgn: the network; its gates and its value input make the path features.
