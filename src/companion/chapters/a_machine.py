@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import pandas as pd
@@ -12,7 +12,8 @@ from companion.chapters.a_f2_probes import ProbeChapter
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import chosen, rows_of
-from companion.exhibits.a_machine import IMAGES, SEEN, THEM, UNSEEN
+from companion.data import DATASETS
+from companion.exhibits.a_machine import IMAGES, SEEN, THEM
 from companion.measure.machine import MOST
 from companion.render.machines import machine_figure
 from companion.render.tables import Table, plus_minus
@@ -20,8 +21,6 @@ from companion.verdicts.stats import summarise
 from companion.verdicts.trends import UNTRAINED
 
 __all__ = ["MachineChapter"]
-
-DESIGNS = {THEM: "the images that the machine is fitted to", UNSEEN: "other images"}
 
 
 class MachineChapter:
@@ -59,18 +58,29 @@ class MachineChapter:
 
     def _said(self, design: str) -> str:
         found = {n: self._ends(row) for row, n in self._rows(design)}
-        head = f"Gates learnt from {DESIGNS[design]}: "
+        head = f"Gates learnt from {self._learnt_from(design)}: "
         known = {n: ends for n, ends in found.items() if ends is not None}
-        waits = [n for n in found if n not in known]
+        waits = [f"{n:,}" for n in found if n not in known]
         if not known:
             return head + "pending, no number of images has all its seeds yet."
-        parts = [
-            f"with {n:,} images {ends['first']:.2f}% before the network trains and {ends['last']:.2f}% at its end "
-            f"(the network {ends['network']:.2f}%, the better untrained kernel {ends['untrained']:.2f}%)"
-            for n, ends in known.items()
-        ]
-        waiting = f"; pending with {', '.join(f'{n:,}' for n in waits)}" if waits else ""
-        return f"{head}a machine classifies {'; '.join(parts)}{waiting}."
+
+        def each(name: str) -> str:
+            return _listed([f"{ends[name]:.2f}%" for ends in known.values()])
+
+        pairs = [f"{ends['first']:.2f} → {ends['last']:.2f}%" for ends in known.values()]
+        waiting = f" Pending with {_listed(waits)}." if waits else ""
+        return (
+            f"{head}with {_listed([f'{n:,}' for n in known])} images to fit, a machine from the gates before and after "
+            f"training classifies {_listed(pairs)}; the network itself {each('network')}; the better of two kernels "
+            f"that nobody trained {each('untrained')}.{waiting}"
+        )
+
+    def _learnt_from(self, design: str) -> str:
+        if design == THEM:
+            return "the very images that the machine is fitted to"
+        spec = next(cell.spec for cell in self.chapter.cells if cell.axes[SEEN.name] == design)
+        images = (spec.train_size or DATASETS[spec.dataset].train_size) - spec.holdout
+        return f"{images:,} other images, and from none of the machine's"
 
     def table(self) -> Table:
         """One line per row: the machine stage by stage, the network and FL at the end, ones, and the untrained."""
@@ -197,3 +207,9 @@ class MachineChapter:
     @property
     def _seeds(self) -> int:
         return int(self.chapter.runs["seed"].nunique())
+
+
+def _listed(words: Sequence[str]) -> str:
+    """``a, b and c``; once where all are the same."""
+    words = words if len(set(words)) > 1 else words[:1]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
