@@ -14,7 +14,9 @@ import torch
 
 from companion.exhibits import cells
 from companion.exhibits.a_f2_probes import FILMED, STAGES
+from companion.records import survey as surveys
 from companion.records.films import FOLDER, LIMIT, SHADES, FilmStore, far, pack, unpack
+from companion.records.index import Index
 from companion.records.store import RecordError, Store
 from support.records import alter
 
@@ -178,3 +180,19 @@ def test_a_film_under_another_name_is_named(kept: FilmStore) -> None:
     ((_, said),) = kept.verify()
     assert said is not None
     assert said.endswith(f"it holds the film of {RUNS[0].key}")
+
+
+def test_an_index_believes_a_film_as_long_as_its_record_is_as_it_was(
+    kept: FilmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surveys, "MOMENT", -(10**12))
+    index = Index(kept.store.folder, tmp_path / "index.sqlite")
+    assert [(seen.reason, seen.believed) for seen in kept.survey(index)] == [(None, False)]
+    (seen,) = kept.survey(index)
+    assert (seen.reason, seen.stale, seen.believed) == (None, None, True)
+    record = kept.store.path(seen.path.stem)
+    record.write_text(record.read_text() + "\n")
+    assert [(seen.reason, seen.believed) for seen in kept.survey(index)] == [(None, False)]
+    record.unlink()
+    (seen,) = kept.survey(index)
+    assert seen.reason is not None

@@ -130,7 +130,7 @@ def verify(
         records.survey_all(),
         outcomes.CheckStore(records.folder / outcomes.FOLDER).survey(records.index),
         kernels.KernelStore(records.folder / kernels.FOLDER).survey(records.index),
-        films.FilmStore(records).survey(),
+        films.FilmStore(records).survey(records.index),
     ):
         count, believed = count + 1, believed + one.believed
         if one.reason is not None:

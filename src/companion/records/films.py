@@ -8,6 +8,7 @@ what the record says.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import zlib
@@ -15,21 +16,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from companion.files import documents
 from companion.files.quoting import brief, one_line
 from companion.files.whole import write
-from companion.notation import Float, Int, Tensor
 from companion.records import schema
 from companion.records.errors import RecordError
+from companion.records.index import Index
 from companion.records.provenance import device_name
 from companion.records.record import Record, canonical, content_digest, why
 from companion.records.store import Store
-from companion.records.survey import Seen, Sort, survey
+from companion.records.survey import Seen, Sort, digest_of_file, survey
 from companion.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    from companion.notation import Float, Int, Tensor
 
 __all__ = ["FOLDER", "FORMAT", "LIMIT", "PROTOCOL", "SHADES", "TOLERANCE", "Film", "FilmStore", "far", "pack", "unpack"]
 
@@ -74,6 +76,8 @@ def pack(kernels: Sequence[Float[Tensor, "n n"]]) -> str:
         Base 64 of the deflated shades, a byte each: of each stage the lower triangle with its diagonal, row by row, and
         from the second stage on what it has more than the stage before, modulo 256.
     """
+    import torch
+
     rows, columns = torch.tril_indices(len(kernels[0]), len(kernels[0]))
     entries = torch.stack([kernel[rows, columns] for kernel in kernels])
     shades = ((entries / LIMIT).clamp(0, 1).sqrt() * (SHADES - 1)).round().int()
@@ -87,6 +91,8 @@ def unpack(packed: str, stages: int, images: int) -> Int[Tensor, "stages n n"]:
     Raises:
         ValueError: it does not hold so many.
     """
+    import torch
+
     size = images * (images + 1) // 2
     try:
         reader = zlib.decompressobj()
@@ -152,6 +158,8 @@ class Film:
         Raises:
             RecordError: if what results would not verify.
         """
+        import torch
+
         origin = {"torch": torch.__version__, "device": device_name(device), "backend": backend}
         content: dict[str, Any] = {
             "format": FORMAT,
@@ -276,16 +284,22 @@ class FilmStore:
         write(path, text)
         return path
 
-    def survey(self) -> Iterator[Seen]:
-        """Every file, each of which is read: the records that vouch for films may have changed without them."""
+    def survey(self, index: Index | None = None) -> Iterator[Seen]:
+        """Every file; the facts of a sound one are whether today's mathematics made it.
+
+        Args:
+            index: what is remembered of them, as long as the record that vouches for each is as it was.
+        """
         remedy = "its mathematics has changed since; `companion film` makes it anew"
         sort = Sort(
             shelf=FOLDER,
             look=self.read,
             facts=lambda film: film.current,
+            parse=lambda path, facts: schema.yes_or_no(facts),
             stale=lambda path, current: None if current else f"{FOLDER}/{path.name} is stale: {remedy}",
+            voucher=lambda path: hashlib.sha256(digest_of_file(self.store.path(path.stem)).encode()).hexdigest(),
         )
-        return survey(sort, self.files())
+        return survey(sort, self.files(), index)
 
     def verify(self) -> list[tuple[Path, str | None]]:
         """Every file with ``None`` if it verifies, else the reason why not."""
