@@ -121,9 +121,16 @@ def test_no_gates_at_all_are_no_kernel():
         kernels.overlap([])
 
 
+@pytest.mark.parametrize("depth", [10_001, 10**9, 10**30])
+def test_a_limit_that_would_take_for_ever_is_refused(depth):
+    with pytest.raises(ValueError, match="depth must be a whole number of at least 1 and at most 10000, not"):
+        kernels.relu_ntk_limit(X, depth=depth, scale=1.0)
+    assert kernels.beta_fc(10**9, 1.0) == 10**9
+
+
 @pytest.mark.parametrize("depth", [0, -1, 2.0, True, "3", 10**30 + 0.5])
 def test_a_depth_is_a_whole_number_of_at_least_one(depth):
-    with pytest.raises(ValueError, match="depth must be a whole number of at least 1, not"):
+    with pytest.raises(ValueError, match="depth must be a whole number of at least 1 and at most 10000, not"):
         kernels.relu_ntk_limit(X, depth=depth, scale=1.0)
     with pytest.raises(ValueError, match="d must be a whole number of at least 1, not"):
         kernels.beta_fc(depth, 1.0)

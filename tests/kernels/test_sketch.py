@@ -63,9 +63,9 @@ def test_a_maximum_pool_and_no_draws_are_refused():
     with pytest.raises(ValueError, match="a maximum pool is not linear under given gates"):
         path_sketch(networks_of("circular-maximum")["relu"], 10)
     dgn = networks_of("fc")["fixed"]
-    with pytest.raises(ValueError, match="draws must be a whole number of at least 1, not 0"):
+    with pytest.raises(ValueError, match="draws must be a whole number of at least 1 and at most 16777216, not 0"):
         path_sketch(dgn, 0)
-    with pytest.raises(ValueError, match="tiles must be a whole number of at least 1, not 0"):
+    with pytest.raises(ValueError, match="tiles must be a whole number of at least 1 and at most 1024, not 0"):
         path_sketch(dgn, 10, tiles=0)
     with pytest.raises(TypeError, match="a kernel has one precision"):
         path_sketch(dgn, 10)(examples(dgn.architecture, 2, 0).float())

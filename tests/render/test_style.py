@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -93,6 +94,8 @@ class TestPictures:
         assert dict(plt.rcParams) == before
 
 
+COLUMNS = ["row", "column", "epoch", "mean", "low", "high", "n"]
+
 BLINDNESS = {
     "none": np.eye(3),
     "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -121,3 +124,17 @@ class TestColours:
         for a, b in combinations(style.COLOURS, 2):
             distance = np.linalg.norm(lab(style.COLOURS[a], blindness) - lab(style.COLOURS[b], blindness))
             assert distance > 10, (a, b)
+
+
+def test_a_figure_looks_the_same_whatever_a_user_has_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn() -> bytes:
+        frame = pd.DataFrame([("a", "ReLU", epoch, 90.0, 89.0, 91.0, 5) for epoch in (1, 2)], columns=COLUMNS)
+        with plt.rc_context(style.STYLE):
+            file = io.BytesIO()
+            curves.curve_figure(frame, "title").savefig(file, format="svg", metadata={"Date": None})
+        return file.getvalue()
+
+    before = drawn()
+    for name, value in {"font.size": 33.0, "svg.fonttype": "none", "lines.linewidth": 9.0, "axes.grid": True}.items():
+        monkeypatch.setitem(plt.rcParams, name, value)
+    assert drawn() == before

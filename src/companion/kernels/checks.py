@@ -83,10 +83,12 @@ def require_labels(name: str, labels: Tensor, count: int) -> None:
         raise ValueError(f"{count} examples need as many labels: {name} must be a tensor [{count}], not {found}")
 
 
-def require_count(name: str, value: int, least: int = 1) -> None:
-    """Raise unless ``value`` is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {brief(value)}")
+def require_count(name: str, value: int, least: int = 1, most: int | None = None) -> None:
+    """Raise unless ``value`` is a whole number of at least ``least``, and at most ``most`` where that is given."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f"at least {least}" + (f" and at most {most}" if most is not None else "")
+        raise ValueError(f"{name} must be a whole number of {bounds}, not {brief(value)}")
 
 
 def require_alike(name: str, x: Tensor, other: str, y: Tensor) -> None:

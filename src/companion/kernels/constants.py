@@ -13,6 +13,9 @@ from companion.notation import Float, Tensor
 
 __all__ = ["angles", "beta_cnn", "beta_fc", "beta_residual", "co_activity", "next_angle", "relu_ntk_limit"]
 
+DEEPEST = 10_000
+"""Layers of a limit: more would take for ever to write down."""
+
 
 def beta_fc(d: int, sigma: float) -> float:
     """``d sigma^(2 (d - 1))``: a path has ``d`` weights, and each gradient is the product of the other ``d - 1``.
@@ -172,15 +175,15 @@ def relu_ntk_limit(
 
     Raises:
         TypeError: no tensors of one floating type.
-        ValueError: ``depth`` is not a whole number of at least 1, or ``scale`` not a positive number; no matrices of at
-            least one example and of as many columns.
+        ValueError: ``depth`` is not a whole number from 1 to 10,000, or ``scale`` not a positive number; no matrices
+            of at least one example and of as many columns.
 
     Example:
         >>> relu_ntk_limit(torch.tensor([[1.0, 0.0], [0.0, 0.0]]), depth=2, scale=2**0.5)
         tensor([[2., 0.],
                 [0., 0.]])
     """
-    require_count("depth", depth)
+    require_count("depth", depth, most=DEEPEST)
     if not (isinstance(scale, int | float) and 0 < scale < inf):
         raise ValueError(f"scale must be a positive number, not {brief(scale)}")
     require_vectors(x1, x2)

@@ -36,6 +36,7 @@ __all__ = ["path_sketch"]
 
 EXAMPLES = 500
 """Examples that go through the networks at a time."""
+MOST_DRAWS, MOST_TILES = 2**24, 1024
 FLOATS = 2**26
 """Numbers that a layer of all networks at a time may have, for so many examples."""
 
@@ -59,9 +60,9 @@ def path_sketch(
         From examples to features, in their precision: the same features whenever it is called.
 
     Raises:
-        ValueError: ``draws`` or ``tiles`` is not a whole number of at least 1, or ``seed`` not one of at least 0; a
-            network with a maximum pool, which is not linear under given gates; or, when it is called, what
-            :func:`companion.kernels.npk` raises.
+        ValueError: ``draws`` is not a whole number from 1 to 2^24, ``tiles`` not one from 1 to 1024, or ``seed`` not
+            one of at least 0; a network with a maximum pool, which is not linear under given gates; or, when it is
+            called, what :func:`companion.kernels.npk` raises.
 
     Example:
         >>> from companion.networks.families import fully_connected
@@ -71,8 +72,8 @@ def path_sketch(
         >>> path_sketch(DeepGatedNetwork(network, theta, theta), draws=100)(torch.eye(3)).shape
         torch.Size([3, 100])
     """
-    require_count("draws", draws)
-    require_count("tiles", tiles)
+    require_count("draws", draws, most=MOST_DRAWS)
+    require_count("tiles", tiles, most=MOST_TILES)
     require_count("seed", seed, 0)
     plain = dgn.architecture
     if _has_maximum(plain.layers):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+import matplotlib
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -25,7 +26,10 @@ COLOURS = dict(zip(map(str, Regime), PALETTE, strict=False))
 DOTS = 0.3
 """Height over which the dots of one regime are spread, in rows of a panel."""
 
+NO_LOOKS = ("backend", "interactive", "toolbar", "tk.", "webagg.", "timezone", "date.epoch", "docstring.")
+"""Settings, by how they begin, that say how a program runs and not what a figure looks like."""
 STYLE: dict[Any, Any] = {
+    **{name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(NO_LOOKS)},
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "svg.hashsalt": "companion",

@@ -225,6 +225,7 @@ def kernels(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Mapping
             JUPYTER_NO_CONFIG="1",
             JUPYTER_RUNTIME_DIR=empty,
             IPYTHONDIR=empty,  # no start-up files, no history
+            MATPLOTLIBRC=os.devnull,  # figures look as they are meant to, whatever a user has set up for others
             PYDEVD_DISABLE_FILE_VALIDATION="1",
         )
         short = os.name == "posix" and len(empty) < 80  # the name of a socket has about 100 characters

@@ -28,8 +28,8 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 __all__ = ["AsyncWarmManager", "Nursery", "WarmManager"]
 
 LIBRARIES = ("ipykernel.kernelapp", "companion.chapters", "matplotlib.pyplot", "sklearn.datasets")
-INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-"""What a kernel would set before anything imports matplotlib."""
+INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": os.devnull}
+"""What a kernel would set before anything imports matplotlib, and that no user's settings change figures."""
 
 
 class Nursery:
