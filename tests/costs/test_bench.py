@@ -24,6 +24,8 @@ QUICK = [
     "cost-model",
     "ntk",
     "npk",
+    "machine",
+    "sketch",
     "decoupled",
     "decoupled-memory",
     "chain",
