@@ -76,8 +76,8 @@ def test_tables_say_what_was_measured_and_what_waits(full):
     first, *_ = full.table().frame.to_dict("records")
     assert first["before"] == "90.02 ± 0.01"
     assert first["epoch 30"] == "91.52 ± 0.01"
-    assert (first["ones"], first["Gaussian"], first["FL"]) == ("95.00 ± 0.00", "92.00 ± 0.00", "pending")
-    assert full.table().frame["before"].to_list().count("pending") == 6
+    assert (first["ones"], first["Gaussian"], first["FL"]) == ("95.00 ± 0.00", "92.00 ± 0.00", "pending: 0 of 5")
+    assert full.table().frame["before"].to_list().count("pending: 0 of 5") == 6
     assert full.table().frame.loc[4:, "FL"].to_list() == ["–"] * 4
     parts = full.parts().frame
     assert parts["kernel"].to_list()[:6] == [
@@ -91,7 +91,7 @@ def test_tables_say_what_was_measured_and_what_waits(full):
 
 def test_a_seed_that_is_missing_is_waited_for(made):
     made.chapter.__dict__["probes"] = measured(seeds=3)
-    assert made.table().frame["before"].to_list()[0] == "pending (3 of 5)"
+    assert made.table().frame["before"].to_list()[0] == "pending: 3 of 5"
     assert "pending, no number of images has all its seeds" in made.answer().lines[0]
 
 
@@ -106,7 +106,7 @@ def test_findings_tell_the_first_epoch_apart(full):
 def test_without_records_everything_is_pending(made):
     assert all("pending" in line for line in made.answer().lines)
     assert set(made.claims().frame["verdict"].map(str)) == {"pending"}
-    assert set(made.parts().frame["before"]) == {"pending"}
+    assert set(made.parts().frame["before"]) == {"pending: 0 of 5"}
     assert made.findings().lines == ("Pending: no row has all its seeds yet.",)
     assert len(made.figure().axes) == 8
 
@@ -142,6 +142,23 @@ def test_rules_are_put_to_the_ends_of_training(name, them, others):
     assert [str(one.verdict) for one in results] == [them, others]
     waiting = evaluate_trend(trend, list(ROWS.values()), measured(4), 5)
     assert {str(one.verdict) for one in waiting} == {"pending"}
+
+
+def test_a_machine_that_falls_on_the_way_has_fallen():
+    frame = measured()
+    frame.loc[(frame["epoch"] == 20) & (frame["variant"] == ""), f"npk_{N}"] -= 5.0
+    trend = next(one for one in TRENDS if one.id == "A-machine:never-falls")
+    results = evaluate_trend(trend, list(ROWS.values()), frame, 5)
+    assert [str(one.verdict) for one in results] == ["not reproduced"] * 2
+    assert [one.difference for one in results] == pytest.approx([4.5, 3.0])
+
+
+@pytest.mark.parametrize("better", ["gaussian", "limit"])
+def test_both_untrained_kernels_are_to_be_beaten(better):
+    frame = measured()
+    frame[f"{better}_{N}"] = 99.0
+    trend = next(one for one in TRENDS if one.id == "A-machine:untrained")
+    assert {str(one.verdict) for one in evaluate_trend(trend, list(ROWS.values()), frame, 5)} == {"not reproduced"}
 
 
 def test_ones_are_claimed_where_they_are_tried():

@@ -62,9 +62,7 @@ class FilmChapter:
                 name=_learns(cell),
                 blocks=_blocks(cell),
                 curve={name: self._probes(cell)[name] for name in ("epoch", "nu")},
-                **{
-                    name: film.content[name] for name in ("images", "shades", "epochs", "nu", "same", "other", "packed")
-                },
+                **{name: film.content[name] for name in KEPT},
             )
             for cell, film in self.films
         ]

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from companion.chapters.a_f2_probes import ProbeChapter
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
-from companion.chapters.models import chosen, rows_of
+from companion.chapters.models import chosen, rows_of, score_text
 from companion.data import DATASETS
 from companion.exhibits.a_machine import IMAGES, SEEN, THEM
 from companion.measure.machine import MOST
 from companion.render.machines import machine_figure
 from companion.render.tables import Table, plus_minus
+from companion.verdicts.cells import Completeness
 from companion.verdicts.stats import summarise
 from companion.verdicts.trends import UNTRAINED
 
@@ -94,7 +95,7 @@ class MachineChapter:
                     line["before" if epoch == 0 else f"epoch {epoch}"] = self._score(mine, "npk", epoch)
                 last = stages[-1]
                 line["network"] = self._score(mine, "network", last)
-                line["FL"] = self._fresh(row) if design == THEM else "–"
+                line["FL"] = score_text(chosen(self.chapter.runs, row=row, column="FL"))
                 line["ones"] = self._score(mine, "ones", last)
                 line["Gaussian"], line["infinite network"] = (self._score(mine, name, last) for name in UNTRAINED)
                 lines.append(line)
@@ -173,14 +174,7 @@ class MachineChapter:
         if len(mine) and mine["seed"].nunique() == self._seeds and not scores:
             return "–"  # a kernel that was not tried on so many images
         if len(scores) < self._seeds:
-            return f"pending ({len(scores)} of {self._seeds})" if scores else "pending"
-        found = summarise(scores)
-        return plus_minus(found.mean, found.std)
-
-    def _fresh(self, row: str) -> str:
-        scores = chosen(self.chapter.runs, row=row, column="FL")["best_test"].dropna().to_list()
-        if len(scores) < self._seeds:
-            return "pending"
+            return Completeness(len(scores), 0, self._seeds).short
         found = summarise(scores)
         return plus_minus(found.mean, found.std)
 

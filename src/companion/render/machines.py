@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from companion.render.palette import PALETTE
 from companion.render.style import COLOURS, STYLE
 
 __all__ = ["machine_figure"]
 
-PALETTE = sns.color_palette("colorblind").as_hex()
 LINES: Mapping[str, tuple[str, str, str]] = {
     "npk": ("machine from the gates", PALETTE[5], "-"),
     "ones": ("the same, ones for the images", PALETTE[6], "-"),
