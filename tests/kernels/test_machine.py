@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.kernels import machine as machines
-from companion.kernels.machine import KernelMachine, choose_machine, gaussian_kernel, median_distance
+from companion.kernels.machine import RIDGES, KernelMachine, choose_machine, gaussian_kernel, median_distance
 from support.machines import linear, problem
 
 
@@ -47,6 +47,12 @@ def test_the_best_on_what_was_held_out_is_chosen():
     assert scores[found.kernel, found.ridge] == best
     assert found.ridge == max(r for (k, r), score in scores.items() if score == best and k is found.kernel)
     assert kernels[1] is not found.kernel
+
+
+def test_of_ridges_that_are_as_good_the_largest_is_taken():
+    x = torch.eye(3, dtype=torch.float64).repeat(4, 1)
+    labels = torch.arange(12) % 3
+    assert choose_machine([linear], x, labels, x, labels, classes=3).ridge == max(RIDGES)
 
 
 def test_many_examples_take_the_ridge_that_the_first_ones_chose(monkeypatch):
