@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from companion.files import documents
-from companion.files.quoting import brief, one_line
-from companion.files.whole import write
+from companion.files.quoting import brief
 from companion.records import schema
+from companion.records.beside import Beside
 from companion.records.errors import RecordError
-from companion.records.index import Index
 from companion.records.provenance import device_name
-from companion.records.record import Record, canonical, content_digest, why
+from companion.records.record import Record, content_digest
 from companion.records.store import Store
-from companion.records.survey import Seen, Sort, digest_of_file, survey
+from companion.records.survey import digest_of_file
 from companion.runs.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -231,35 +228,39 @@ class Film:
             raise RecordError(reason)
 
 
-class FilmStore:
+class FilmStore(Beside[Film]):
     """The films beside a store of records, which vouch for them.
 
     Args:
         store: the records; films lie in its folder :data:`FOLDER`.
     """
 
+    name = FOLDER
+    remedy = "its mathematics has changed since; `companion film` makes it anew"
+
     def __init__(self, store: Store) -> None:
+        super().__init__(store.folder / FOLDER)
         self.store = store
-        self.folder = store.folder / FOLDER
 
     def path(self, spec: RunSpec) -> Path:
         """Where that of a run stands, whether or not it exists."""
         return self.folder / f"{spec.key}.json"
 
-    def files(self) -> list[Path]:
-        """All files, by name; temporary files are none."""
-        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
-
-    def read(self, path: Path) -> Film:
-        """One verified film; :class:`RecordError` names the file and what is wrong."""
-        try:
-            film = Film(documents.read(path))
-            film.verify(self.store.get(film.spec) if "spec" in film.content else None)
-            if path.stem != film.content["key"]:
-                raise RecordError(f"it holds the film of {film.content['key']}")
-        except Exception as error:  # whatever a file that somebody made provokes
-            raise RecordError(f"{FOLDER}/{one_line(path.name)} is damaged: {why(error)}") from None
+    def sound(self, content: Mapping[str, Any], stem: str) -> Film:
+        """The film that a file of this name holds."""
+        film = Film(content)
+        film.verify(self.store.get(film.spec) if "spec" in content else None)
+        if stem != content["key"]:
+            raise RecordError(f"it holds the film of {content['key']}")
         return film
+
+    def facts(self, found: Film) -> bool:
+        """Whether today's mathematics made it."""
+        return found.current
+
+    def voucher(self, path: Path) -> str:
+        """A digest of the record that vouches for a film."""
+        return hashlib.sha256(digest_of_file(self.store.path(path.stem)).encode()).hexdigest()
 
     def get(self, spec: RunSpec) -> Film | None:
         """The film of a run by today's mathematics; ``None`` if there is none.
@@ -280,31 +281,4 @@ class FilmStore:
         path = self.path(film.spec)
         if self.get(film.spec) is not None:
             raise FileExistsError(f"{FOLDER}/{path.name} is there already")
-        text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in film.content.items()) + "\n}\n"
-        write(path, text)
-        return path
-
-    def survey(self, index: Index | None = None) -> Iterator[Seen]:
-        """Every file; the facts of a sound one are whether today's mathematics made it.
-
-        Args:
-            index: what is remembered of them, as long as the record that vouches for each is as it was.
-        """
-        remedy = "its mathematics has changed since; `companion film` makes it anew"
-        sort = Sort(
-            shelf=FOLDER,
-            look=self.read,
-            facts=lambda film: film.current,
-            parse=lambda path, facts: schema.yes_or_no(facts),
-            stale=lambda path, current: None if current else f"{FOLDER}/{path.name} is stale: {remedy}",
-            voucher=lambda path: hashlib.sha256(digest_of_file(self.store.path(path.stem)).encode()).hexdigest(),
-        )
-        return survey(sort, self.files(), index)
-
-    def verify(self) -> list[tuple[Path, str | None]]:
-        """Every file with ``None`` if it verifies, else the reason why not."""
-        return [(seen.path, seen.reason) for seen in self.survey()]
-
-    def stale(self) -> dict[Path, str]:
-        """Every file that verifies and was made by older mathematics, with a sentence that says so."""
-        return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}
+        return self.put(path, film.content)

@@ -6,25 +6,21 @@ Like the record of a run it is written once, carries a digest, and is stale wher
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from companion.files import documents
-from companion.files.quoting import brief, one_line
-from companion.files.whole import write
+from companion.files.quoting import brief
 from companion.notation import ValueInput
 from companion.records import schema
+from companion.records.beside import Beside
 from companion.records.errors import RecordError
-from companion.records.index import Index
 from companion.records.provenance import device_name
-from companion.records.record import canonical, content_digest, why
-from companion.records.survey import Seen, Sort, survey
+from companion.records.record import content_digest
 from companion.runs.spec import RunSpec
 
 __all__ = ["FOLDER", "FORMAT", "PROTOCOL", "KernelRecord", "KernelStore", "own_order"]
@@ -132,34 +128,27 @@ class KernelRecord:
                 raise RecordError(f"the changes with {value} hold a value that is not a finite number")
 
 
-class KernelStore:
-    """A folder of them.
+class KernelStore(Beside[KernelRecord]):
+    """A folder of them: :data:`FOLDER` in the folder of a store of records."""
 
-    Args:
-        folder: created with the first; :data:`FOLDER` in the folder of a store of records.
-    """
-
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    name = FOLDER
+    remedy = "its mathematics has changed since; `companion kernels` measures it anew"
 
     def path(self, spec: RunSpec) -> Path:
         """Where that of a run's gates stands, whether or not it exists."""
         return self.folder / f"{own_order(spec).key}.json"
 
-    def files(self) -> list[Path]:
-        """All files, by name; temporary files are none."""
-        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
-
-    def read(self, path: Path) -> KernelRecord:
-        """One verified record; :class:`~companion.records.store.RecordError` names the file and what is wrong."""
-        try:
-            record = KernelRecord(documents.read(path))
-            record.verify()
-            if path.stem != record.content["key"]:
-                raise RecordError(f"it holds the kernels of {record.content['key']}")
-        except Exception as error:  # whatever a file that somebody made provokes
-            raise RecordError(f"{FOLDER}/{one_line(path.name)} is damaged: {why(error)}") from None
+    def sound(self, content: Mapping[str, Any], stem: str) -> KernelRecord:
+        """The record that a file of this name holds."""
+        record = KernelRecord(content)
+        record.verify()
+        if stem != content["key"]:
+            raise RecordError(f"it holds the kernels of {content['key']}")
         return record
+
+    def facts(self, found: KernelRecord) -> bool:
+        """Whether today's mathematics made it."""
+        return found.current
 
     def get(self, spec: RunSpec) -> KernelRecord | None:
         """What today's mathematics has measured of a run's gates; ``None`` if nothing.
@@ -180,30 +169,4 @@ class KernelStore:
         path = self.path(record.spec)
         if self.get(record.spec) is not None:
             raise FileExistsError(f"{FOLDER}/{path.name} is there already")
-        text = "{\n" + ",\n".join(f" {json.dumps(k)}: {canonical(v)}" for k, v in record.content.items()) + "\n}\n"
-        write(path, text)
-        return path
-
-    def survey(self, index: Index | None = None) -> Iterator[Seen]:
-        """Every file; the facts of a sound one are whether today's mathematics made it.
-
-        Args:
-            index: what is remembered of them; that of the store beside which they lie.
-        """
-        remedy = "its mathematics has changed since; `companion kernels` measures it anew"
-        sort = Sort(
-            shelf=FOLDER,
-            look=self.read,
-            facts=lambda record: record.current,
-            parse=lambda path, facts: schema.yes_or_no(facts),
-            stale=lambda path, current: None if current else f"{FOLDER}/{path.name} is stale: {remedy}",
-        )
-        return survey(sort, self.files(), index)
-
-    def verify(self) -> list[tuple[Path, str | None]]:
-        """Every file with ``None`` if it verifies, else the reason why not."""
-        return [(seen.path, seen.reason) for seen in self.survey()]
-
-    def stale(self) -> dict[Path, str]:
-        """Every file that verifies and was made by older mathematics, with a sentence that says so."""
-        return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}
+        return self.put(path, record.content)

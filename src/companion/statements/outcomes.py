@@ -10,21 +10,19 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from companion.files import documents
 from companion.files.digests import closure, digest_of
-from companion.files.quoting import brief, one_line
+from companion.files.quoting import brief
 from companion.files.whole import write
 from companion.records import schema
+from companion.records.beside import Beside
 from companion.records.errors import RecordError
-from companion.records.index import Index
-from companion.records.record import canonical, content_digest, why
-from companion.records.survey import Seen, Sort, survey
+from companion.records.record import canonical, content_digest
 from companion.statements import module_of, statements
 
 if TYPE_CHECKING:
@@ -158,38 +156,35 @@ def _verify_row(row: Mapping[str, Any], id: str) -> None:
         raise RecordError(f"{where} says passed = {row['passed']} of a {row['form']} form with holds = {row['holds']}")
 
 
-class CheckStore:
-    """A folder of outcomes.
+class CheckStore(Beside[Outcome]):
+    """A folder of outcomes: ``checks`` in the folder of a store of records."""
 
-    Args:
-        folder: created with the first outcome; ``checks`` in the folder of a store of records.
-    """
-
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    name = FOLDER
+    remedy = "the code of its check has changed since; `companion check --save` repeats it"
 
     def path(self, id: str) -> Path:
         """Where the outcome of a statement stands, whether or not it exists."""
         return self.folder / f"{id}.json"
 
-    def files(self) -> list[Path]:
-        """All files of outcomes, by name; temporary files are none."""
-        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
-
-    def read(self, path: Path) -> Outcome:
-        """One verified outcome.
-
-        Raises:
-            RecordError: the file is damaged; the message names it and says what is wrong.
-        """
-        try:
-            outcome = Outcome(documents.read(path))
-            outcome.verify()
-            if path.name != f"{outcome.id}.json":
-                raise RecordError(f"it holds the outcome of {outcome.id}")
-        except Exception as error:  # whatever a file that somebody made provokes
-            raise RecordError(f"{FOLDER}/{one_line(path.name)} is damaged: {why(error)}") from None
+    def sound(self, content: Mapping[str, Any], stem: str) -> Outcome:
+        """The outcome that a file of this name holds."""
+        outcome = Outcome(content)
+        outcome.verify()
+        if stem != outcome.id:
+            raise RecordError(f"it holds the outcome of {outcome.id}")
         return outcome
+
+    def facts(self, found: Outcome) -> State:
+        """What it says today."""
+        return found.state
+
+    def known(self, path: Path, facts: Any) -> State:
+        """The same from memory."""
+        return _state(path, facts)
+
+    def old(self, facts: State) -> bool:
+        """Whether the code of the check has changed since."""
+        return facts == "stale"
 
     def outcomes(self) -> dict[str, Outcome]:
         """Every outcome by statement.
@@ -199,33 +194,9 @@ class CheckStore:
         """
         return {outcome.id: outcome for outcome in map(self.read, self.files())}
 
-    def survey(self, index: Index | None = None) -> Iterator[Seen]:
-        """Every file; the facts of a sound one are its state today.
-
-        Args:
-            index: what is remembered of them; that of the store beside which they lie.
-        """
-        remedy = "the code of its check has changed since; `companion check --save` repeats it"
-        sort = Sort(
-            shelf=FOLDER,
-            look=self.read,
-            facts=lambda outcome: outcome.state,
-            parse=_state,
-            stale=lambda path, state: f"{FOLDER}/{path.name} is stale: {remedy}" if state == "stale" else None,
-        )
-        return survey(sort, self.files(), index)
-
     def damaged(self) -> list[str]:
         """A sentence for each file that does not verify."""
         return [reason for _, reason in self.verify() if reason is not None]
-
-    def verify(self) -> list[tuple[Path, str | None]]:
-        """Every file with ``None`` if it verifies, else the reason why not."""
-        return [(seen.path, seen.reason) for seen in self.survey()]
-
-    def stale(self) -> dict[Path, str]:
-        """Every file that verifies and was made by older sources, with a sentence that says so."""
-        return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}
 
     def state(self, id: str) -> State | Literal["damaged"] | None:
         """What the stored outcome of one statement says today; ``None`` where there is none."""
