@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from companion.notation import Regime
 from companion.project import workspace_folder
 from companion.records.store import Store
 from companion.runs.spec import RunSpec
+from companion.training import queue as queues
 from companion.training.queue import run_missing, with_sources
 from companion.training.workspace import Workspace
 from support.laboratory import Laboratory, all_regimes, tiny
@@ -144,7 +149,7 @@ def test_the_front_door_trains_what_several_exhibits_share_once(tmp_path, capsys
 
 def test_all_exhibits_are_one_grid(tmp_path, monkeypatch):
     asked: list[RunSpec] = []
-    monkeypatch.setattr(experiments, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
+    monkeypatch.setattr(queues, "run_missing", lambda specs, *rest, **options: asked.extend(specs))
     assert experiments.main(["all", "--profile", "cpu", "--out", str(tmp_path)]) == 0
     assert set(asked) == {
         cell.spec for name, exhibit in EXHIBITS.items() if "cpu" in exhibit.profiles for cell in cells(name, "cpu")
@@ -177,9 +182,22 @@ def test_a_part_that_another_process_trains_is_not_said_to_be_done(tmp_path, cap
 def test_records_without_a_folder_of_their_own_have_the_workspace_of_their_store(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / "cache"))
     asked: list[Workspace] = []
-    monkeypatch.setattr(experiments, "run_missing", lambda specs, store, workspace, **options: asked.append(workspace))
+    monkeypatch.setattr(queues, "run_missing", lambda specs, store, workspace, **options: asked.append(workspace))
     assert experiments.main(["A-T2", "--profile", "quick", "--store", str(tmp_path / "mine")]) == 0
     assert [one.folder for one in asked] == [workspace_folder(tmp_path / "mine")]
+
+
+@pytest.mark.parametrize("name", ["torch", "numpy"])
+def test_ctrl_c_while_libraries_are_loaded_is_one_sentence(tmp_path, name):
+    (tmp_path / f"{name}.py").write_text("raise KeyboardInterrupt\n")
+    search = os.pathsep.join([str(tmp_path), str(Path(experiments.__file__).parents[1])])
+    command = [sys.executable, "-m", "companion.experiments", "A-T2", "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+    assert done.stderr.startswith("Stopped. Every finished run is kept")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_front_door_must_know_where_records_go(capsys):

@@ -11,20 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from companion.data import DataError
-from companion.exhibits import EXHIBITS, PROFILES
-from companion.exhibits.request import request
 from companion.files.console import answer, silence, tell
-from companion.files.quoting import brief
-from companion.project import workspace_folder
-from companion.records.store import Record, RecordError, Store
-from companion.runs.machine import threads_of
-from companion.runs.spec import RunSpec
-from companion.training.queue import barren, run_missing, sound, with_sources
-from companion.training.workspace import Workspace
+
+if TYPE_CHECKING:
+    from companion.records.store import Record
+    from companion.runs.spec import RunSpec
 
 __all__ = ["main"]
 
@@ -46,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
+    from companion.exhibits import EXHIBITS, PROFILES
+    from companion.files.limits import open_files
+    from companion.files.whole import foreseen
+    from companion.project import workspace_folder
+
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("exhibit", nargs="+", choices=[*EXHIBITS, ALL], help="one or more, or all of them")
     parser.add_argument("--profile", choices=PROFILES, default="paper")
@@ -54,14 +52,32 @@ def _answer(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--keys", nargs="+", metavar="KEY", help="only these runs; the others are trained elsewhere")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, help="CPU threads; by default all cores")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--rows", nargs="*")
     options = parser.parse_args(arguments)
     if not (options.out or options.store):
         parser.error("--out DIR, a folder for records and checkpoints, or --store DIR is needed")
-    store = Store(options.store or options.out / "results")
-    workspace = Workspace(options.out / "workspace" if options.out else workspace_folder(store.folder), store)
+    records = options.store or options.out / "results"
+    place = options.out / "workspace" if options.out else workspace_folder(records)
+    foreseen(records, "--store DIR" if options.store else "--out DIR")
+    foreseen(place, "--out DIR, or the variable COMPANION_CACHE,")
+    open_files()
+    return _train(parser, options, records, place)
+
+
+def _train(parser: argparse.ArgumentParser, options: argparse.Namespace, records: Path, place: Path) -> int:
+    """Load what trains, which takes seconds, and train."""
+    from companion.data import DataError
+    from companion.exhibits import EXHIBITS
+    from companion.exhibits.request import request
+    from companion.records.store import RecordError, Store
+    from companion.runs.machine import threads_of
+    from companion.training.queue import barren, run_missing, sound
+    from companion.training.workspace import Workspace
+
+    store = Store(records)
+    workspace = Workspace(place, store)
     start = time.monotonic()
 
     def say(record: Record) -> None:
@@ -79,7 +95,8 @@ def _answer(arguments: Sequence[str] | None) -> int:
         asked = [request(name, train=True, **words) for name in chosen]
         for one in asked:
             one.into(store.folder)
-        specs, others = list(dict.fromkeys(cell.spec for one in asked for cell in one.cells)), list[RunSpec]()
+        specs = list(dict.fromkeys(cell.spec for one in asked for cell in one.cells))
+        others: list[RunSpec] = []
         if options.keys:
             specs, others = _parted(specs, options.keys)
         whole, damaged = sound(specs, store)
@@ -110,6 +127,9 @@ def _answer(arguments: Sequence[str] | None) -> int:
 
 def _parted(specs: Sequence[RunSpec], keys: Sequence[str]) -> tuple[list[RunSpec], list[RunSpec]]:
     """The runs of these keys, sources among them, and all others; ``ValueError`` names a key that is none of them."""
+    from companion.files.quoting import brief
+    from companion.training.queue import with_sources
+
     known = {spec.key: spec for spec in with_sources(specs)}
     for key in keys:
         if key not in known:

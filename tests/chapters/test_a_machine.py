@@ -26,7 +26,7 @@ def measured(seeds: int = 5) -> pd.DataFrame:
         for variant, epochs in (("", (0, 10, 20, 30)), (EARLY, (0, 1, 2, 3))):
             for stage, epoch in enumerate(epochs):
                 line = {"row": row, "variant": variant, "seed": seed, "epoch": epoch}
-                line |= {"images": N, "learnt_from": design, "column": "ReLU"}
+                line |= {"images": N, "learnt_from": design, "column": "ReLU", "dataset": "mnist"}
                 line |= {f"npk_{N}": 90 + RISE[design] * stage + seed / 100, f"ones_{N}": 80 + 5 * stage}
                 line |= {f"layer{l}_{N}": 50 + l + stage for l in range(1, 5)}
                 line |= {
@@ -142,6 +142,15 @@ def test_rules_are_put_to_the_ends_of_training(name, them, others):
     assert [str(one.verdict) for one in results] == [them, others]
     waiting = evaluate_trend(trend, list(ROWS.values()), measured(4), 5)
     assert {str(one.verdict) for one in waiting} == {"pending"}
+
+
+def test_the_margin_is_that_of_the_data():
+    trend = next(one for one in TRENDS if one.id == "A-machine:network")
+    near = measured().assign(network=lambda frame: frame[f"npk_{N}"] + 0.5)
+    for dataset, expected in (("mnist", "not reproduced"), ("cifar10", "reproduced")):
+        found = evaluate_trend(trend, list(ROWS.values()), near.assign(dataset=dataset), 5)
+        assert {str(one.verdict) for one in found} == {expected}
+    assert (trend.limit("mnist"), trend.limit("cifar10")) == (0.25, 1.0)
 
 
 def test_a_machine_that_falls_on_the_way_has_fallen():

@@ -36,6 +36,8 @@ def test_by_default_all_exhibits_of_the_profile_for_a_device_that_need_not_be_he
     ("line", "words"),
     [
         ("plan --profile huge", "valid are quick, cpu, paper"),
+        ("plan --hours 1e400", "inf is not a finite number"),
+        ("plan --hours nan", "should be greater than or equal to 0"),
         ("plan A-T9", "unknown exhibit 'A-T9'"),
         ("plan A-F2-K --profile cpu", "unknown profile 'cpu' for A-F2-K"),
         ("plan --device gpu", "valid are auto, cpu, cuda and cuda:N"),

@@ -171,7 +171,7 @@ class TestTheFrontDoor:
         def refuse(*arguments: object, **options: object) -> None:
             raise error
 
-        monkeypatch.setattr(experiments, "run_missing", refuse)
+        monkeypatch.setattr("companion.training.queue.run_missing", refuse)
         code, err = ended(lambda: experiments.main([*TRAINING, str(tmp_path)]), os.open(os.devnull, os.O_WRONLY))
         assert (code, len(err.splitlines())) == (2, 1)
         assert re.search(words, err)

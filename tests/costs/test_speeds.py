@@ -206,6 +206,15 @@ def test_a_calibration_is_short_plausible_and_kept(tmp_path: Path, monkeypatch: 
     assert Speeds(cache=cache)[TINY.replace(seed=3, regime="DL")] == first
 
 
+def test_a_cache_that_cannot_be_written_costs_one_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    asked = []
+    monkeypatch.setattr(speeds, "_calibrate", lambda *arguments: asked.append(arguments) or 1e9)
+    known = Speeds(cache=tmp_path / "file" / "speeds.json")
+    assert [known[TINY.replace(seed=seed)] for seed in range(3)] == [1e9] * 3
+    assert len(asked) == 1
+
+
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "speeds.json"
     cache.write_text("{")

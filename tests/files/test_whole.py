@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from companion.files import whole
-from companion.files.whole import abandoned, write, writing
+from companion.files.quoting import one_line
+from companion.files.whole import FolderError, abandoned, foreseen, write, writing
 
 OLD, NEW = b"old and whole", b"new " * 1000
 
@@ -164,6 +165,33 @@ def test_a_file_has_the_rights_that_the_user_gives_new_files(folder: Path) -> No
     finally:
         os.umask(before)
     assert (folder / "f").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_takes_no_files_is_foreseen_and_nothing_is_made(folder: Path) -> None:
+    folder.mkdir()
+    foreseen(folder, "--there DIR")
+    foreseen(folder / "new" / "newer", "--there DIR")
+    assert names(folder) == []
+    (folder / "file").touch()
+    for place in (folder / "file", folder / "file" / "below"):
+        said = re.escape(f"{one_line(str(place))} takes no files (a file stands in its place): --there DIR names")
+        with pytest.raises(FolderError, match=f"^{said} a folder elsewhere$"):
+            foreseen(place, "--there DIR")
+    assert names(folder) == ["file"]
+    if Path("/proc/self").is_dir():  # where nobody makes anything
+        with pytest.raises(FolderError, match=r"^/proc/nowhere/at_all takes no files \(.+\): --there DIR names"):
+            foreseen(Path("/proc/nowhere/at_all"), "--there DIR")
+
+
+def test_a_folder_that_is_there_must_take_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder.mkdir()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FolderError, match=r"takes no files \(No space left on device\)"):
+        foreseen(folder, "--there DIR")
+    assert names(folder) == []
 
 
 def test_two_writers_of_one_file_do_not_meet(folder: Path) -> None:

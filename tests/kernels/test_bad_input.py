@@ -49,6 +49,7 @@ BAD = {
     "whole numbers": (torch.ones(3, 4, dtype=torch.long), TypeError, "must be of floating type, not int64"),
     "bools": (torch.ones(3, 4, dtype=torch.bool), TypeError, "must be of floating type, not bool"),
     "complex numbers": (torch.ones(3, 4, dtype=torch.complex64), TypeError, "must be of floating type, not complex64"),
+    "a sparse tensor": (X.to_sparse(), TypeError, "must be a dense tensor, not a sparse_coo one"),
     "no examples": (X[:0], ValueError, "at least one example on each side"),
     "one number": (torch.tensor(1.0), ValueError, "at least one example on each side"),
 }

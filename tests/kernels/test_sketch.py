@@ -45,6 +45,22 @@ def test_tiling_makes_the_same_draws_better():
     assert tiled < 0.8 * plain
 
 
+@pytest.mark.parametrize("name", LINEAR)
+def test_units_are_the_mean_over_output_weights(name):
+    """As features of the last hidden layer their inner products are the kernel too, and nearer to it."""
+    dgn = networks_of(name)["fixed"]
+    x = examples(dgn.architecture, 3, 1)
+    K = npk(dgn, normalise=True)(x)
+    by_units = [path_sketch(dgn, 60, units=True, seed=seed)(x) for seed in range(40)]
+    found = torch.stack([Z @ Z.T - K for Z in by_units])
+    error = found.std(0) / len(found) ** 0.5
+    assert (found.mean(0).abs() <= 5 * error + 1e-12).all(), (found.mean(0) / error).abs().max()
+    assert found.square().mean() < gaps(dgn, x, 60, 1, 40).square().mean()
+    units = by_units[0].shape[1] // 60
+    assert units > 1
+    close(path_sketch(dgn, 20, units=True)(x) * 20**0.5, by_units[0][:, : 20 * units] * 60**0.5)
+
+
 def test_it_is_the_same_whenever_it_is_made(monkeypatch):
     dgn = networks_of("conv-average")["decoupled"]
     x = examples(dgn.architecture, 7, 1)

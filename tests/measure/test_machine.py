@@ -8,7 +8,8 @@ import torch
 from companion.data import load
 from companion.exhibits import cells
 from companion.exhibits.a_machine import NUMBERS, SEEN, UNSEEN, WITH_ONES
-from companion.kernels import relu_network
+from companion.kernels import DeepGatedNetwork, relu_network
+from companion.kernels.sketch import path_sketch
 from companion.measure import MACHINES, machine, measure
 from companion.measure.machine import OTHERS, OWN, SIZES, fitted_images, fitted_to, kernel_machine, sizes, work
 from companion.runs.examples import split
@@ -65,6 +66,30 @@ def test_every_kernel_is_told(spec):
         assert found[f"{name}_100"] == pytest.approx(by_hand(K, images, choosing, data.test), abs=1e-3), name
 
 
+@pytest.mark.parametrize("probe", sorted(MACHINES))
+def test_with_convolutions_the_machine_has_draws_of_the_kernel(monkeypatch, probe):
+    monkeypatch.setattr(machine, "DRAWS", 8)
+    monkeypatch.setattr(machine, "HALVED_ON", 30)
+    fields = {**FIELDS, "architecture": "C4GAP", "depth": None, "width": 4, "probe": probe}
+    size = {"train_size": 160, "holdout": 60} if probe == OWN else {"train_size": 300, "holdout": 150}
+    spec = RunSpec.from_dict({**fields, **size})
+    model, data = seen(spec)
+    found = measure(spec, model, data)
+    named = {f"{name}_100" for name in ("npk", "ones", "quarter", "gaussian", "limit")}
+    assert set(found) == {"network", "spread"} | named
+    images, choosing = fitted_to(spec, data)
+    every = torch.cat([images.inputs[:100], choosing.inputs, data.test.inputs])
+    plain = relu_network(spec.network, model.value)
+    blind = DeepGatedNetwork(spec.network, model.value, model.value, value_input=torch.ones_like)
+    for name, network, draws in (("npk", plain, 8), ("quarter", plain, 2), ("ones", blind, 8)):
+        Z = path_sketch(network, draws, units=True)(every)
+        assert Z.shape[1] == 4 * draws
+        assert found[f"{name}_100"] == pytest.approx(by_hand(Z @ Z.T, images, choosing, data.test), abs=1e-3), name
+    one, other = (half @ half.T for half in path_sketch(plain, 8, units=True)(images.inputs[:30]).chunk(2, dim=1))
+    apart = (one / one.trace() - other / other.trace()).norm() / (one / one.trace() + other / other.trace()).norm()
+    assert found["spread"] == pytest.approx(100 * float(apart), rel=1e-3)
+
+
 def by_hand(K, images, choosing, test) -> float:
     """Ridge regression on the first 100 of these examples, its ridge by those that choose, its accuracy on the rest."""
     n, m = 100, len(choosing)
@@ -95,6 +120,18 @@ def test_untrained_kernels_are_those_of_the_images_that_are_there(monkeypatch):
 def test_work_grows_with_the_images():
     found = [work(SPEC.replace(train_size=n + 60), n, 80) for n in (100, 200, 400)]
     assert found[0] < found[1] < found[2] < 64 * found[0]
+
+
+def test_the_grid_on_two_cores_has_its_numbers_in_both_designs():
+    grid = cells("A-machine", "cpu", seeds=1)
+    assert {(cell.axes["images"], cell.axes[SEEN.name]) for cell in grid} == {
+        *((n, UNSEEN) for n in (1000, 5000, 10_000)),
+        (5000, "them"),
+    }
+    for cell in grid:
+        assert cell.spec.test_size == 5000
+        if cell.spec.probe:
+            assert cell.axes["images"] in sizes(cell.spec, fitted_images(cell.spec))
 
 
 @pytest.mark.parametrize("probe", sorted(MACHINES))

@@ -10,7 +10,9 @@ NU, SCALE = (next(one for one in TRENDS if one.exhibit == name) for name in ("A-
 def probes(quantities, seeds=5):
     """Frames of made-up measurements: ``quantities(seed)`` gives the columns."""
     parts = [
-        pd.DataFrame({"row": "r", "variant": "", "seed": seed, "epoch": [0, 10, 20], **quantities(seed)})
+        pd.DataFrame(
+            {"row": "r", "variant": "", "dataset": "mnist", "seed": seed, "epoch": [0, 10, 20], **quantities(seed)}
+        )
         for seed in range(seeds)
     ]
     return pd.concat(parts)

@@ -31,11 +31,13 @@ def bench(
 ) -> int:
     """Measure variants of one task side by side; the ratio is to the first of them."""
     from companion.costs.bench import RESULTS, Options, keep, load, machine, measure
-    from companion.files.whole import writable
+    from companion.files.whole import foreseen
     from companion.project import find
     from companion.runs.machine import threads_of
 
     project = find()
+    if save:
+        foreseen(project.root / RESULTS, "a checkout elsewhere")
     known = load(project.root)
     if name == "list":
         lines = [{"benchmark": one.name, "title": one.title} for one in known.values()]
@@ -44,8 +46,6 @@ def bench(
     if name not in known:
         raise UsageError(f"unknown benchmark {name!r}: valid are {', '.join(known)}")
     options = Options(threads_of(threads), rounds, tiny, keras_python, neural_tangents_python)
-    if save:
-        writable(project.root / RESULTS, "a checkout elsewhere")
     with json_only(json):
         where = machine(options.threads)
         rows = measure(known[name], options, tell=say)

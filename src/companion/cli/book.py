@@ -26,10 +26,9 @@ def book(
     With ``--committed``, the chapters have the outputs of the repository; what they offer for download is what their
     last execution here has left.  With ``--store``, chapters and generated pages show the records of that folder.
     """
-    from companion.files.whole import writable
+    from companion.files.limits import open_files
+    from companion.files.whole import foreseen
     from companion.project import find
-    from companion.site.build import build, refresh_chapters
-    from companion.site.pdf import write_pdf
 
     if refresh and (committed or force or pdf or store):
         raise UsageError("--refresh rewrites the committed outputs and builds nothing: it goes alone")
@@ -37,7 +36,11 @@ def book(
         raise UsageError("--committed renders outputs that show the project's own records: it takes no --store")
     records = store_of(store).folder.absolute() if store else None
     project = find()
-    writable(project.notebooks if refresh else project.build, "a checkout of the book elsewhere")
+    foreseen(project.notebooks if refresh else project.build, "a checkout of the book elsewhere")
+    open_files()
+    from companion.site.build import build, refresh_chapters
+    from companion.site.pdf import write_pdf
+
     if refresh:
         for path in refresh_chapters(project, tell=say):
             print(path)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.options import Json
+from companion.cli.options import Json, finite
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 __all__ = ["app"]
@@ -28,12 +28,22 @@ def _valid(names: list[str] | None) -> list[str]:
     return list(dict.fromkeys(names or DATASETS))
 
 
+def _room() -> None:
+    """Refuse a cache that takes no files before anything is fetched or read."""
+    from companion.data.cache import cache_folder
+    from companion.files.whole import foreseen
+
+    foreseen(cache_folder(), "the variable COMPANION_DATA")
+
+
 @app.command()
 def fetch(names: Names = None) -> None:
     """Bring datasets into the cache, verified."""
     from companion.data import fetch as fetch_one
 
-    for name in _valid(names):
+    wanted = _valid(names)
+    _room()
+    for name in wanted:
         found = fetch_one(name, progress=say)
         if found.source is None:
             say(f"{name}: in {found.path} already, verified")
@@ -42,13 +52,16 @@ def fetch(names: Names = None) -> None:
 @app.command()
 def pack(
     arguments: Annotated[list[str], typer.Argument(metavar="[NAME]... DIR", help="By default all sets in the cache.")],
-    max_mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.")] = 55,
+    max_mib: Annotated[float, typer.Option(callback=finite, help="Largest size of a shard in MiB.")] = 55,
 ) -> None:
     """Write datasets as shards, for a machine without a network."""
+    from companion.files.whole import foreseen
+
+    *names, folder = arguments
+    foreseen(Path(folder).expanduser(), "DIR")
     from companion.data import describe
     from companion.data import pack as pack_all
 
-    *names, folder = arguments
     chosen = _valid(names) if names else [s.name for s in describe(verify=False) if s.present and not s.embedded]
     if not chosen:
         raise UsageError("no dataset is in the cache; run: companion data fetch mnist cifar10")
@@ -63,6 +76,7 @@ def pack(
 @app.command()
 def unpack(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where `pack` wrote.")]) -> None:
     """Install datasets from shards."""
+    _room()
     from companion.data import unpack as unpack_all
 
     for path in unpack_all(folder.expanduser(), progress=say):

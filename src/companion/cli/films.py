@@ -12,10 +12,13 @@ def film(store: StoreOption = None) -> None:
     """Train the filmed runs of A-F2-nu again and keep their path kernels, where a film is missing (minutes)."""
     from companion.exhibits import cells
     from companion.exhibits.a_f2_probes import F2_NU, FILMED, STAGES
+    from companion.files.whole import foreseen
     from companion.records.films import FilmStore
-    from companion.training.films import make_film
 
     kept = FilmStore(store_of(store))
+    foreseen(kept.folder, "--store DIR")
+    from companion.training.films import make_film
+
     grid = cells(F2_NU.id, "paper", rows=[FILMED])
     for spec in (cell.spec for cell in grid if cell.spec.seed == 0):
         if kept.get(spec) is None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.options import Json
+from companion.cli.options import Json, finite
 from companion.cli.output import UsageError, duration, facts, json_only, jsonable, say, watching
 from companion.cli.run import FLAGS, parse
+from companion.files.whole import foreseen, writable
 
 if TYPE_CHECKING:
     from companion.decoupling.information import Optimiser
@@ -62,8 +63,8 @@ def gates(
         int, typer.Option(min=0, help="Stop a network after so many epochs in a row with 99.9% right; 0: never.")
     ] = 0,
     optimiser: Annotated[str, typer.Option(help="adam or sgd.")] = "adam",
-    lr: Annotated[float, typer.Option(help="Step size.")] = 1e-3,
-    momentum: Annotated[float, typer.Option(min=0, help="Of sgd.")] = 0.0,
+    lr: Annotated[float, typer.Option(callback=finite, help="Step size.")] = 1e-3,
+    momentum: Annotated[float, typer.Option(min=0, callback=finite, help="Of sgd.")] = 0.0,
     size: Annotated[
         int | None, typer.Option(min=1, help="Rows and columns of a folder's images.", show_default="as they are")
     ] = None,
@@ -77,18 +78,18 @@ def gates(
     What was trained is kept in DIR, and the same command goes on from there after Ctrl-C.  The model, the data and the
     settings must then be the same; more seeds and more regimes may be asked for.
     """
-    step = _optimiser(optimiser, lr, momentum)
     arguments = parse(parameter or [])
     folder = (out or Path(FOLDER.format(model.rpartition(":")[2]))).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out must be a folder, and {folder} is a file")
+    foreseen(folder, "--out DIR")
+    step = _optimiser(optimiser, lr, momentum)
     import torch
 
     from companion.data.own import own_data
     from companion.decoupling.kept import DamagedError
     from companion.decoupling.named import load_weights, model_named
     from companion.decoupling.rows import rows_of
-    from companion.files.whole import writable
     from companion.runs.machine import device_of, threads_of
     from companion.verdicts.information import gate_information
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from companion.cli.output import UsageError, say
 
-__all__ = ["Json", "StoreOption", "store_of", "went_past"]
+__all__ = ["Json", "StoreOption", "finite", "store_of", "went_past"]
 
 NAMED = 20
 """Damaged files that a command names, of more it says how many there are."""
@@ -21,6 +22,13 @@ StoreOption = Annotated[
         "--store", metavar="DIR", help="Folder of records; by default the project's results.", show_default=False
     ),
 ]
+
+
+def finite(value: float) -> float:
+    """A number that an option takes; infinity and NaN are none, though they are read as numbers."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
 
 
 def store_of(folder: Path | None, *, indexed: bool = False) -> Any:

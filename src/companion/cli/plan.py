@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from companion.cli.options import Json, StoreOption
+from companion.cli.options import Json, StoreOption, finite
 from companion.cli.output import UsageError, duration, facts, json_only, table
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def plan(
     ] = "auto",
     backend: Annotated[str, typer.Option(help="auto, or one for all runs.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
-    hours: Annotated[float, typer.Option(min=0.0, help="How long a chunk takes at most; a run is never cut.")] = 1.0,
+    hours: Annotated[
+        float, typer.Option(min=0.0, callback=finite, help="How long a chunk takes at most; a run is never cut.")
+    ] = 1.0,
     workspace: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Checkpoints and weights; by default the store's own.", show_default=False),

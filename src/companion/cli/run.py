@@ -101,13 +101,16 @@ def run(
 ) -> int:
     """Train what is missing and execute the chapter.  What is recorded already is skipped."""
     given = {"profile": profile, "device": device, **parse(parameter or [])}
+    from companion.project import find
+
+    project = find()
+    if not dry_run:
+        _room((store or project.results).expanduser().absolute(), output or project.build / "runs" / "notebook")
     from companion.exhibits import EXHIBITS
     from companion.files.whole import writable
-    from companion.project import find
     from companion.runs.machine import threads_of
     from companion.site.run import execute_chapter, joint, plan
 
-    project = find()
     if exhibit == ALL and (output or parameter):
         raise UsageError("all runs every exhibit as it is: --output and -p are for one exhibit alone")
     names = [n for n, e in EXHIBITS.items() if profile in e.profiles] if exhibit == ALL else []
@@ -135,6 +138,18 @@ def run(
         )
         return 130
     return 0
+
+
+def _room(store: Path, output: Path) -> None:
+    """Refuse what cannot be written, and too few open files, before what takes seconds is loaded and measured."""
+    from companion.files.limits import open_files
+    from companion.files.whole import foreseen
+    from companion.project import workspace_folder
+
+    open_files()
+    foreseen(store, "--store DIR")
+    foreseen(output.expanduser().absolute().parent, "--output FILE")
+    foreseen(workspace_folder(store), "the variable COMPANION_CACHE")
 
 
 def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> None:
@@ -223,12 +238,15 @@ def keep_weights(
     store: StoreOption = None,
 ) -> None:
     """Keep the best weights of a run beside its record, so that FL runs need not train it again: of DL its gates."""
+    from companion.files.whole import foreseen
+
+    records = store_of(store)
+    foreseen(records.weights_path("").parent, "--store DIR")
     from companion.notation import Regime
     from companion.project import workspace_folder
     from companion.runs.sources import FEATURE
     from companion.training.workspace import Workspace
 
-    records = store_of(store)
     trained = Workspace(workspace or workspace_folder(records.folder), records)
     for key in keys:
         made = records.path(key, 1)
@@ -249,13 +267,17 @@ def kernels(
 ) -> None:
     """Measure how the path kernels of C-E1's fixed gates change with the order of their layers, where it is missing."""
     from companion.exhibits import cells
+    from companion.files.whole import foreseen
     from companion.project import workspace_folder
+    from companion.records.kernels import FOLDER
     from companion.runs.fields import SpecError
+
+    records = store_of(store)
+    foreseen(records.folder / FOLDER, "--store DIR")
     from companion.runs.machine import device_of
     from companion.training.kernels import measure_missing
     from companion.training.workspace import Workspace
 
-    records = store_of(store)
     try:
         grid = [cell for cell in cells("C-E1-kernel", "paper", rows=rows or None) if cell.column != "ReLU"]
     except SpecError as error:

@@ -31,6 +31,8 @@ def scorecard(
 
     records = store_of(store, indexed=True)
     with json_only(json):
+        for _ in records.summaries():  # so that what is damaged is named, whether or not a number hangs on it
+            pass
         entries = entries_of(records)
         grown = trees(entries, records) if tree else {}
     lines = [entry.to_dict() for entry in entries]
@@ -73,6 +75,7 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
+    from companion.files.whole import foreseen
     from companion.project import ProjectError
     from companion.statements import run_checks
     from companion.statements.outcomes import FOLDER, CheckStore
@@ -85,6 +88,8 @@ def check(
         if record:
             raise
         kept = None
+    if kept is not None and record:
+        foreseen(kept.folder, "--store DIR")
     with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Checking", total=None)
         try:

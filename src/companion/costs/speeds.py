@@ -69,6 +69,7 @@ class Speeds:
         self.device, self.threads, self.backend = device, threads, backend
         self.cache = cache or user_cache() / "speeds.json"
         self.measured: dict[str, list[float]] = {}
+        self.calibrated: dict[str, float] = {}
         known: dict[tuple[str, int], float] = {}
         for record in records:
             made = record if isinstance(record, Summary) else Summary.of(record.content)
@@ -115,7 +116,7 @@ class Speeds:
         for name, (spec, backend) in kinds.items():
             self.measured.pop(name, None)
             speed = _calibrate(spec, backend, self.device, self.threads, seconds / len(kinds))
-            _write(self.cache, {**_read(self.cache), name: speed})
+            self._keep(name, speed)
 
     def _probe_seconds(self, spec: RunSpec) -> float:
         """How long the probe of a run takes once, by calibration: the seconds of a record leave it out."""
@@ -123,11 +124,17 @@ class Speeds:
         return self._known(name, lambda: _calibrate_probe(spec, self.threads))
 
     def _known(self, name: str, calibrate: Callable[[], float]) -> float:
-        known = _read(self.cache)
-        if name not in known:
-            known = {**known, name: calibrate()}
-            _write(self.cache, known)
-        return known[name]
+        if name not in self.calibrated:  # once, also where the cache cannot be written
+            earlier = _read(self.cache)
+            if name in earlier:
+                self.calibrated[name] = earlier[name]
+            else:
+                self._keep(name, calibrate())
+        return self.calibrated[name]
+
+    def _keep(self, name: str, speed: float) -> None:
+        self.calibrated[name] = speed
+        _write(self.cache, {**_read(self.cache), name: speed})
 
     def _name(self, spec: RunSpec, backend: str, threads: int) -> str:
         shape = "x".join(map(str, spec.input_shape))

@@ -17,12 +17,13 @@ from typing import BinaryIO
 
 from companion.files.quoting import one_line
 
-__all__ = ["FolderError", "abandoned", "writable", "write", "writing"]
+__all__ = ["FolderError", "abandoned", "foreseen", "writable", "write", "writing"]
 
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """What file systems say that have no second names for a file."""
 PROBE = 1 << 16
 """Bytes that a folder must take: as many as a record of the larger sort."""
+IN_ITS_PLACE = "a file stands in its place"
 
 
 class FolderError(OSError):
@@ -47,10 +48,37 @@ def writable(folder: Path, instead: str) -> None:
         probe.unlink()
     except OSError as error:
         probe.unlink(missing_ok=True) if folder.is_dir() else None
-        reason = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror or error
-        raise FolderError(
-            f"{one_line(str(folder))} takes no files ({reason}): {instead} names a folder elsewhere"
-        ) from None
+        reason = IN_ITS_PLACE if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror or error
+        raise FolderError(_refusal(folder, reason, instead)) from None
+
+
+def foreseen(folder: Path, instead: str) -> None:
+    """The same as far as it shows before anything is made: a folder that is missing must have a place to be made in.
+
+    Commands begin with this, before they load what takes seconds.
+
+    Args:
+        folder: which.
+        instead: as in :func:`writable`.
+
+    Raises:
+        FolderError: in one sentence, why not.
+    """
+    if folder.is_dir():
+        return writable(folder, instead)
+    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise FolderError(_refusal(folder, IN_ITS_PLACE, instead))
+    probe = nearest / f".{secrets.token_hex(6)}.probe"  # of a name that no other process waits for
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise FolderError(_refusal(folder, error.strerror or error, instead)) from None
+
+
+def _refusal(folder: Path, reason: object, instead: str) -> str:
+    return f"{one_line(str(folder))} takes no files ({reason}): {instead} names a folder elsewhere"
 
 
 def write(path: Path, content: bytes | str, *, replace: bool = True) -> None:

@@ -29,6 +29,8 @@ def require_floating(name: str, x: object) -> None:
     if not isinstance(x, Tensor):
         kind = f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
         raise TypeError(f"{name} must be a torch tensor, not {brief(kind)[1:-1]}; torch.as_tensor makes one")
+    if x.layout != torch.strided:
+        raise TypeError(f"{name} must be a dense tensor, not a {_dtype(x.layout)} one; {name}.to_dense() is")
     if not x.is_floating_point():
         raise TypeError(f"{name} must be of floating type, not {_dtype(x.dtype)}; {name}.double() is")
 
@@ -110,7 +112,7 @@ def require_precision(x: Tensor, dtype: torch.dtype) -> None:
         )
 
 
-def _dtype(dtype: torch.dtype) -> str:
+def _dtype(dtype: torch.dtype | torch.layout) -> str:
     return str(dtype).removeprefix("torch.")
 
 

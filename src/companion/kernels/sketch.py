@@ -42,8 +42,8 @@ FLOATS = 2**26
 
 
 def path_sketch(
-    dgn: DeepGatedNetwork, draws: int, *, tiles: int = 1, seed: int = 0
-) -> Callable[[Float[Tensor, "N ..."]], Float[Tensor, "N draws"]]:
+    dgn: DeepGatedNetwork, draws: int, *, tiles: int = 1, units: bool = False, seed: int = 0
+) -> Callable[[Float[Tensor, "N ..."]], Float[Tensor, "N features"]]:
     """Features ``Z`` with ``E[Z Z^T]`` the normalised path kernel, ``npk(dgn, normalise=True)``.
 
     The error of an entry falls as ``draws^(-1/2)``.  How large it is depends on the widths, and gates that are *tiled*
@@ -52,8 +52,10 @@ def path_sketch(
 
     Args:
         dgn: the network; its gates and its value input make the path features.
-        draws: ``M``, the number of features.
+        draws: ``M``, the number of networks.
         tiles: how often the gates of each layer are repeated.
+        units: whether the units of the last hidden layer are features, in place of the output: as many for each draw as
+            that layer has units.  The mean over output weights is exact then, which no more passes have to pay for.
         seed: of the weights; the features of a seed begin with those of fewer draws.
 
     Returns:
@@ -69,8 +71,11 @@ def path_sketch(
         >>> from companion.networks.initialise import initialise
         >>> network = fully_connected((3,), width=8, depth=3, bias=False)
         >>> theta = initialise(network, torch.Generator().manual_seed(0))
-        >>> path_sketch(DeepGatedNetwork(network, theta, theta), draws=100)(torch.eye(3)).shape
+        >>> dgn = DeepGatedNetwork(network, theta, theta)
+        >>> path_sketch(dgn, draws=100)(torch.eye(3)).shape
         torch.Size([3, 100])
+        >>> path_sketch(dgn, draws=100, units=True)(torch.eye(3)).shape
+        torch.Size([3, 800])
     """
     require_count("draws", draws, most=MOST_DRAWS)
     require_count("tiles", tiles, most=MOST_TILES)
@@ -79,6 +84,8 @@ def path_sketch(
     if _has_maximum(plain.layers):
         raise ValueError("a network with a maximum pool is not linear under given gates: no draws make its path kernel")
     wide = Architecture(plain.input_shape, _widened(plain.layers, tiles), 1, bias=False)
+    if units:
+        wide = replace(wide, classes=wide.weight_shapes()[-1].weight[0])
     scales = _scales(wide)
     size = max(math.prod(shape) for shape in (wide.input_shape, *wide.gate_shapes()))
     together = max(1, min(draws, FLOATS // (EXAMPLES * size)))
@@ -87,16 +94,18 @@ def path_sketch(
     def features(x: Tensor) -> Tensor:
         require_batch("x", (x,), [dgn.input_shape])
         require_precision(x, dgn.dtype)
-        Z = x.new_empty(len(x), draws)
+        Z = x.new_empty(len(x), draws, wide.classes)
         for first in range(0, draws, together):
             numbers = range(first, min(first + together, draws))
             params = _draw(wide, scales, numbers, seed, x)
+            if units:
+                params[f"weight.{len(scales) - 1}"] = torch.eye(wide.classes).to(x).expand(len(numbers), -1, -1)
             for at in range(0, len(x), EXAMPLES):
                 part = x[at : at + EXAMPLES]
                 gates = tile([G.to(x.dtype) for G in dgn.gates(part)], tiles)
                 outputs = forward(wide, params, dgn.value_input(part), gates=gates)
-                Z[at : at + EXAMPLES, first : numbers.stop] = outputs[..., 0].T
-        return Z.mul_(_positions(wide) / math.sqrt(draws))
+                Z[at : at + EXAMPLES, first : numbers.stop] = outputs.transpose(0, 1)
+        return Z.flatten(1).mul_(_positions(wide) / math.sqrt(draws))
 
     return features
 

@@ -4,6 +4,10 @@ A machine (:mod:`companion.kernels.machine`) is fitted to the first ``n`` of the
 or of images that it has never seen: gates that were learnt from the very labels that a machine is fitted to have been
 told the answers, and only the second design says what they have learnt for other images.  The ridge is chosen on
 images that neither has seen, and accuracy is that on all test images.
+
+The path kernel of a network with convolutions compares all pairs of positions for each pair of images, which for ten
+thousand images is too much.  There the machine has draws of it in place of the kernel
+(:func:`companion.kernels.sketch.path_sketch`), and what a quarter of them would have given is told beside.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from math import prod
 import torch
 
 from companion.data import DATASETS
-from companion.kernels import DeepGatedNetwork, npk, ntk, relu_network, relu_ntk_limit
+from companion.kernels import DeepGatedNetwork, gram, npk, ntk, relu_network, relu_ntk_limit
 from companion.kernels.machine import (
     CHOSEN_ON,
     RIDGES,
@@ -25,6 +29,7 @@ from companion.kernels.machine import (
     gaussian_kernel,
     median_distance,
 )
+from companion.kernels.sketch import path_sketch
 from companion.networks.architectures import Architecture
 from companion.networks.forward import Params, forward, trace
 from companion.notation import Tensor
@@ -50,6 +55,13 @@ BLOCK = 500
 """Examples whose angles to all others are held at a time."""
 UNIT = 2**0.5
 """Standard deviation of weights, times the root of the width, that keeps the infinite network's outputs in size."""
+
+BY_DRAWS = ("npk", "ones", "quarter", "gaussian", "limit")
+"""Machines that are tried where there are convolutions."""
+DRAWS, QUARTER = 256, 4
+"""Networks that are drawn where there are convolutions; and a part of them, to see what more of them bring."""
+HALVED_ON = 500
+"""Images whose kernels by either half of the draws are compared."""
 
 PER_PAIR = 100
 """Operations on each entry of a kernel besides its products, by and large; for what a measurement may cost alone."""
@@ -103,13 +115,15 @@ def work(spec: RunSpec, images: int, test: int) -> float:
         test: images that they are tested on.
     """
     shapes = [spec.input_shape, *spec.network.gate_shapes()]
-    positions = prod(spec.input_shape[1:]) if spec.network.convolutional else 1
-    entry = PER_PAIR + 2 * positions * sum(prod(shape) for shape in shapes)
-    total = 0.0
+    features, total, tried = sum(prod(shape) for shape in shapes), 0.0, MOST
+    if spec.network.convolutional:
+        features, tried = DRAWS * spec.network.gate_shapes()[-1][0], dict.fromkeys(BY_DRAWS, images)
+        total = 2 * 2 * DRAWS * spec.network.macs() * (max(sizes(spec, images)) + test)
+    entry = PER_PAIR + 2 * features
     for n in sizes(spec, images):
         few = min(n, CHOSEN_ON)
         kernels = sum(
-            (spec.network.gated_layers if name == "layers" else 1) * (n <= most) for name, most in MOST.items()
+            (spec.network.gated_layers if name == "layers" else 1) * (n <= most) for name, most in tried.items()
         )
         total += kernels * (entry * (n**2 / 2 + n * test) + len(RIDGES) * few**3 / 3 + (n > few) * n**3 / 3)
     return total
@@ -126,13 +140,20 @@ def kernel_machine(spec: RunSpec, model: Model, data: Split) -> dict[str, float]
         kernel; ``ones_n``, the same with ones in place of the images; ``layer1_n ...``, that of one layer's gates
         alone; ``ntk_n``, the tangent kernel of the network as it is, summed over classes; ``gaussian_n``, the Gaussian
         kernel of the images, its width chosen too; ``limit_n``, the tangent kernel of the network of infinite width.
+        With convolutions, :data:`BY_DRAWS`: ``npk`` and ``ones`` are :data:`DRAWS` draws, ``quarter_n`` a quarter of
+        those of ``npk``; and ``spread`` is how far the kernels by either half of them, brought to one trace, are
+        apart, over their sum, in percent: about the relative error of all together.
     """
     images, held_out = fitted_to(spec, data)
     guesses = torch.cat([forward(spec.network, model.value, x).argmax(1) for x in data.test.inputs.split(1000)])
     values = {"network": 100 * float((guesses == data.test.labels).double().mean())}
+    convolutional = spec.network.convolutional
+    if convolutional:
+        values |= _by_draws(spec, model.value, images, held_out, data.test)
     for n in sizes(spec, len(images)):
-        trained = {name: (k,) for name, k in _of_gates(spec.network, model.value, n)}
-        values |= _accuracies(spec, trained, images[:n], held_out, data.test)
+        if not convolutional:
+            trained = {name: (k,) for name, k in _of_gates(spec.network, model.value, n)}
+            values |= _accuracies(spec, trained, images[:n], held_out, data.test)
         known = _digest(spec.network.depth, images[:n], held_out, data.test)
         if known not in _untrained:
             _untrained[known] = _accuracies(spec, _of_images(spec, images[:n]), images[:n], held_out, data.test)
@@ -167,19 +188,43 @@ def _accuracies(
     return found
 
 
+def _by_draws(spec: RunSpec, params: Params, images: Examples, held_out: Examples, test: Examples) -> dict[str, float]:
+    """What machines with draws of the path kernel reach, whose features are made once for all ``n``."""
+    numbers, found = sizes(spec, len(images)), dict[str, float]()
+    parts = [images[: max(numbers)], held_out, test]
+    units = spec.network.gate_shapes()[-1][0]
+    for name, network in _networks(spec.network, params).items():
+        draw = path_sketch(network, DRAWS, units=True)
+        features = [draw(part.inputs)[..., None, None] for part in parts]
+        counts = {name: DRAWS} | ({"quarter": DRAWS // QUARTER} if name == "npk" else {})
+        for kind, count in counts.items():
+            some = [Examples(Z[:, : count * units], part.labels) for Z, part in zip(features, parts, strict=True)]
+            for n in numbers:
+                found |= _accuracies(spec, {kind: (gram,)}, some[0][:n], *some[1:])
+        if name == "npk":
+            halves = (gram(half) for half in features[0][:HALVED_ON].chunk(2, dim=1))
+            one, other = (K / K.trace() for K in halves)
+            found["spread"] = 100 * float((one - other).norm() / (one + other).norm())
+    return found
+
+
 def _of_gates(architecture: Architecture, params: Params, n: int) -> Iterator[tuple[str, KernelFunction]]:
     """The kernels of a network's gates that are tried on so many images."""
-    network = relu_network(architecture, params)
-    if n <= MOST["npk"]:
-        yield "npk", npk(network, normalise=True)
-    if n <= MOST["ones"]:
-        blind = DeepGatedNetwork(architecture, params, params, value_input=torch.ones_like)
-        yield "ones", npk(blind, normalise=True)
+    networks = _networks(architecture, params)
+    for name, network in networks.items():
+        if n <= MOST[name]:
+            yield name, npk(network, normalise=True)
     if n <= MOST["layers"]:
         for l in range(architecture.gated_layers):
             yield f"layer{l + 1}", partial(_layer, architecture, params, l)
     if n <= MOST["ntk"]:
-        yield "ntk", ntk(network)
+        yield "ntk", ntk(networks["npk"])
+
+
+def _networks(architecture: Architecture, params: Params) -> dict[str, DeepGatedNetwork]:
+    """The network, and the same with ones in place of the images, by the name of its kernel."""
+    blind = DeepGatedNetwork(architecture, params, params, value_input=torch.ones_like)
+    return {"npk": relu_network(architecture, params), "ones": blind}
 
 
 def _layer(architecture: Architecture, params: Params, layer: int, x1: Tensor, x2: Tensor | None = None) -> Tensor:

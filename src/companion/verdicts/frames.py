@@ -99,16 +99,18 @@ def curves(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
 def probes(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
     """One row per measurement of every finished run that has a probe.
 
-    Columns: ``exhibit, profile, row, column, variant, seed, epoch`` (epochs done, from 0) and one per quantity, see
-    :mod:`companion.measure.label_alignment`.
+    Columns: ``exhibit, profile, row, column, variant``, the axes, ``dataset, seed, epoch`` (epochs done, from 0), and
+    one per quantity, see :mod:`companion.measure`.
     """
     parts = []
     for cell, record in _records(cells, store):
         if record is None or not record.finished or "probes" not in record.content:
             continue
-        place = pd.DataFrame([_place(cell) | {"seed": cell.spec.seed}])
+        place = pd.DataFrame([_place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed}])
         parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_columns(cells), "seed", "epoch"])
+    if parts:
+        return pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(columns=[*_columns(cells), "dataset", "seed", "epoch"])
 
 
 def kernels(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
