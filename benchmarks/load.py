@@ -18,6 +18,17 @@ from companion.records.store import Store
 
 COUNT, TINY = 20_000, 20
 
+PEAK = "COMPANION_BENCH_PEAK"
+AT_THE_END = f"""
+import atexit, os, shutil
+atexit.register(shutil.copyfile, "/proc/self/status", os.environ["{PEAK}"])
+"""
+"""What a process does at its end where its memory counts.
+
+The system's own account of a child that has ended begins with what its parent held when it was started, so the process
+is asked itself.
+"""
+
 MAIN = "import sys; from companion.cli import main; sys.exit(main(sys.argv[1:]))"
 CHAPTER = """
 from companion.chapters import open_chapter
@@ -49,16 +60,26 @@ def filled(folder: Path, count: int) -> Path:
 
 
 def needed(words: Sequence[str], store: Path, cache: Path) -> tuple[float, float]:
-    """Seconds of processor time, of user and system, and MiB at the most of a process of its own."""
-    named = {project.STORE: store, project.CACHE: cache, project.DOWNLOADS: cache / "downloads"}
+    """Seconds of processor time, of user and system, and MiB at the most of a process of its own.
+
+    Raises:
+        Unavailable: it failed, or the system does not tell a process how much memory it has held.
+    """
+    if not Path("/proc/self/status").exists():
+        raise Unavailable("only Linux tells a process how much memory it has held")
+    program, *rest = words
+    peak = cache / "peak"
+    cache.mkdir(parents=True, exist_ok=True)
+    named = {project.STORE: store, project.CACHE: cache, project.DOWNLOADS: cache / "downloads", PEAK: peak}
     environment = {**os.environ, **{name: str(value) for name, value in named.items()}, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-c", *words], env=environment, **quiet)
+    process = subprocess.Popen([sys.executable, "-c", AT_THE_END + program, *rest], env=environment, **quiet)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):  # 1 is said of outcomes that are stale
         raise Unavailable(f"it ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1 << 10)
+    held = next(line.split()[1] for line in peak.read_text().splitlines() if line.startswith("VmHWM:"))
+    return usage.ru_utime + usage.ru_stime, int(held) / (1 << 10)
 
 
 def variants(usage: Usage, options: Options) -> list[Variant]:

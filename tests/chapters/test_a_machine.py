@@ -174,3 +174,47 @@ def test_ones_are_claimed_where_they_are_tried():
     trend = next(one for one in TRENDS if one.id == "A-machine:ones")
     assert trend.speaks_of({"images": 10_000})
     assert not trend.speaks_of({"images": 20_000})
+
+
+SMALL = {"others": "n = 5,000, gates learnt from others", "them": "n = 5,000, gates learnt from them"}
+
+
+def drawn(seeds: int = 3) -> pd.DataFrame:
+    """What 5,000 small images of CIFAR-10 would give."""
+    lines = [
+        {"row": row, "variant": "", "seed": seed, "epoch": epoch, "images": 5000, "learnt_from": design}
+        | {"column": "ReLU", "dataset": "cifar10", "npk_5000": 50.0 + epoch / 4 + seed, "ones_5000": 45.0}
+        | {"quarter_5000": 48.0, "gaussian_5000": 47.0, "limit_5000": 46.0, "network": 60.0, "spread": 2.0 + seed}
+        for (design, row), seed, epoch in product(SMALL.items(), range(seeds), (0, 32))
+    ]
+    return pd.DataFrame(lines)
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MachineChapter:
+    monkeypatch.setenv("COMPANION_DOWNLOADS", str(tmp_path / "downloads"))
+    monkeypatch.setattr("companion.chapters.store_folder", lambda: tmp_path / "nothing")
+    return MachineChapter(open_chapter("A-machine", profile="cpu"))
+
+
+def test_of_a_network_with_convolutions_the_draws_are_told(small):
+    small.chapter.__dict__["probes"] = drawn()
+    own, others = small.answer().lines
+    assert own.startswith("CIFAR-10, images and networks made smaller. Gates learnt from the very images")
+    assert "51.00 → 59.00%" in own
+    assert others.startswith("CIFAR-10, images and networks made smaller. Gates learnt from 38,000 other images")
+    assert "Pending with 1,000 and 10,000." in others
+    parts = small.parts().frame
+    assert parts["kernel"].to_list() == ["256 draws", "64 draws"] * 4
+    assert (
+        parts[(parts["n"] == "5,000") & (parts["kernel"] == "64 draws")]["at the end"].to_list() == ["48.00 ± 0.00"] * 2
+    )
+    assert sum("are 2.0 to 4.0% apart at the end of training" in line for line in small.findings().lines) == 2
+    assert small.table().frame.columns.to_list()[2:4] == ["before", "epoch 32"]
+
+
+def test_draws_without_records_are_pending(small):
+    assert all("pending, no number" in line for line in small.answer().lines)
+    assert set(small.parts().frame["before"]) == {"pending: 0 of 3"}
+    assert small.findings().lines == ("Pending: no row has all its seeds yet.",)
+    assert {str(word) for word in small.claims().frame["verdict"]} == {"pending"}

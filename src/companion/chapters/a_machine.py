@@ -14,9 +14,10 @@ from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import chosen, rows_of, score_text
 from companion.data import DATASETS
 from companion.exhibits.a_machine import IMAGES, SEEN, THEM
-from companion.measure.machine import MOST
+from companion.measure.machine import DRAWS, MOST, QUARTER
 from companion.render.machines import machine_figure
 from companion.render.tables import Table, plus_minus
+from companion.runs.spec import RunSpec
 from companion.verdicts.cells import Completeness
 from companion.verdicts.stats import summarise
 from companion.verdicts.trends import UNTRAINED
@@ -60,6 +61,8 @@ class MachineChapter:
     def _said(self, design: str) -> str:
         found = {n: self._ends(row) for row, n in self._rows(design)}
         head = f"Gates learnt from {self._learnt_from(design)}: "
+        if self._drawn:
+            head = f"{DATASETS[self._spec.dataset].title}, images and networks made smaller. {head}"
         known = {n: ends for n, ends in found.items() if ends is not None}
         waits = [f"{n:,}" for n in found if n not in known]
         if not known:
@@ -103,10 +106,15 @@ class MachineChapter:
         return self.chapter.downloads.table("machines", Table(pd.DataFrame(lines, dtype=object), title), self.machines)
 
     def parts(self) -> Table:
-        """Where they are tried, the gates of each layer alone, and the tangent kernel, before training and after."""
+        """Where they are tried, the gates of each layer alone, and the tangent kernel, before training and after.
+
+        Of networks with convolutions, whose path kernel is drawn, what fewer draws give.
+        """
         lines = []
         last = self._stages()[-1]
         names = {"npk": "all gates", "ntk": "tangent kernel"}
+        if self._drawn:
+            names = {"npk": f"{DRAWS} draws", "quarter": f"{DRAWS // QUARTER} draws"}
         for design in self._designs():
             for row, n in self._rows(design):
                 mine = self._of(row)
@@ -148,7 +156,30 @@ class MachineChapter:
                     f"{ends['last'] - ends['untrained']:+.2f} from the better untrained kernel."
                 )
                 sentences.append(text)
+        if self._drawn:
+            sentences += self._precision()
         return Findings(tuple(sentences) or ("Pending: no row has all its seeds yet.",))
+
+    def _precision(self) -> Iterator[str]:
+        """How near draws are to the path kernel, at the end of training."""
+        found = self.chapter.probes
+        ended = found[found["epoch"] == self._stages()[-1]] if len(found) else found
+        for design, mine in ended.groupby(SEEN.name, sort=False):
+            apart = mine.drop_duplicates("seed")["spread"]
+            yield (
+                f"Learnt from {design}: the kernels by either half of the {DRAWS} draws, brought to one scale, are "
+                f"{apart.min():.1f} to {apart.max():.1f}% apart at the end of training."
+            )
+
+    @property
+    def _spec(self) -> RunSpec:
+        """The network whose gates they are, one of all."""
+        return next(cell.spec for cell in self.chapter.cells if cell.spec.probe)
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether the path kernel is drawn, as that of a network with convolutions."""
+        return self._spec.network.convolutional
 
     def _designs(self) -> Iterator[str]:
         return iter(dict.fromkeys(cell.axes[SEEN.name] for cell in self.chapter.cells))
@@ -194,6 +225,8 @@ class MachineChapter:
 
     def _parts(self, n: int) -> list[str]:
         """The kernels of parts that are tried on so many images, behind that of all gates; perhaps none."""
+        if self._drawn:
+            return ["npk", "quarter"]
         layers = range(1, 1 + self.chapter.cells[0].spec.network.gated_layers)
         parts = [f"layer{l}" for l in layers if n <= MOST["layers"]] + ["ntk"] * (n <= MOST["ntk"])
         return ["npk", *parts] if parts else []
