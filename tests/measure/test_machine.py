@@ -68,13 +68,12 @@ def test_every_kernel_is_told(spec):
 
 @pytest.mark.parametrize("probe", sorted(MACHINES))
 def test_with_convolutions_the_machine_has_draws_of_the_kernel(monkeypatch, probe):
-    monkeypatch.setattr(machine, "DRAWS", 8)
     monkeypatch.setattr(machine, "HALVED_ON", 30)
     fields = {**FIELDS, "architecture": "C4GAP", "depth": None, "width": 4, "probe": probe}
     size = {"train_size": 160, "holdout": 60} if probe == OWN else {"train_size": 300, "holdout": 150}
     spec = RunSpec.from_dict({**fields, **size})
     model, data = seen(spec)
-    found = measure(spec, model, data)
+    found = kernel_machine(spec, model, data, draws=8)
     named = {f"{name}_100" for name in ("npk", "ones", "quarter", "gaussian", "limit")}
     assert set(found) == {"network", "spread"} | named
     images, choosing = fitted_to(spec, data)

@@ -10,6 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,9 +20,9 @@ from companion.data import DATASETS
 from companion.files import documents
 from companion.files.documents import DocumentError
 from companion.files.whole import write
-from companion.measure import HIDDEN, MACHINES, ON_TEST, measure
+from companion.measure import HIDDEN, MACHINES, ON_TEST, Probe, measure
 from companion.measure.hidden_layers import EXAMPLES
-from companion.measure.machine import KEPT, fitted_images, work
+from companion.measure.machine import KEPT, QUARTER, fitted_images, kernel_machine, work
 from companion.project import user_cache
 from companion.records import schema
 from companion.records.provenance import device_name
@@ -42,6 +43,9 @@ WORK = {"cpu": 1.5e10, "cuda": 2e12}
 
 SPEED = schema.number(1e-9, 1e24)
 """Operations in a second, or seconds of a probe."""
+
+FEW = 2 * QUARTER
+"""Draws of the path kernel in the calibration of a probe that takes hundreds."""
 
 PROBED = 20
 """Examples in the calibration of a probe that takes them one after the other."""
@@ -172,13 +176,15 @@ def _calibrate(spec: RunSpec, backend: Backend, device: str, threads: int, secon
 def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     """Seconds of one measurement by the probe of a run, of an untrained network on random numbers."""
     classes = len(spec.class_names)
+    take: Probe = measure
     size, times = 100 * classes, 1.0
     tested = spec.test_size or DATASETS[spec.dataset].test_size
     if spec.probe in ON_TEST:  # examples one after the other, so that a few tell what all of them take
         size = PROBED
         times = (EXAMPLES if spec.probe == HIDDEN else tested) / size
-    elif spec.probe in MACHINES:  # by what it costs with all its images
-        times = work(spec, fitted_images(spec), tested) / work(spec, size, size)
+    elif spec.probe in MACHINES:  # by what it costs with all its images and draws
+        take = partial(kernel_machine, draws=FEW)
+        times = work(spec, fitted_images(spec), tested) / work(spec, size, size, FEW)
     generator = torch.Generator().manual_seed(0)
     examples = Examples(torch.rand((size, *spec.input_shape), generator=generator), torch.arange(size) % classes)
     kept = Examples(*(torch.cat([part] * 2)[: size + size // KEPT + 1] for part in (examples.inputs, examples.labels)))
@@ -186,9 +192,9 @@ def _calibrate_probe(spec: RunSpec, threads: int) -> float:
     model = initial_model(spec.replace(start_from=None, start_checkpoint=spec.default("start_checkpoint")), teacher)
     torch.set_num_threads(threads)
     data = Split(examples, kept if spec.probe in MACHINES else None, examples)
-    measure(spec, model, data)  # the first time also pays for allocation and set-up
+    take(spec, model, data)  # the first time also pays for allocation and set-up
     start = time.perf_counter()
-    measure(spec, model, data)
+    take(spec, model, data)
     return max(times * (time.perf_counter() - start), 1e-9)
 
 

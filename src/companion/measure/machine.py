@@ -106,19 +106,20 @@ def fitted_images(spec: RunSpec) -> int:
     return (spec.train_size or DATASETS[spec.dataset].train_size) - spec.holdout
 
 
-def work(spec: RunSpec, images: int, test: int) -> float:
+def work(spec: RunSpec, images: int, test: int, draws: int = DRAWS) -> float:
     """By and large the floating-point operations of one measurement of a ReLU network's gates.
 
     Args:
         spec: the run.
         images: that machines can be fitted to.
         test: images that they are tested on.
+        draws: of the path kernel, with convolutions.
     """
     shapes = [spec.input_shape, *spec.network.gate_shapes()]
     features, total, tried = sum(prod(shape) for shape in shapes), 0.0, MOST
     if spec.network.convolutional:
-        features, tried = DRAWS * spec.network.gate_shapes()[-1][0], dict.fromkeys(BY_DRAWS, images)
-        total = 2 * 2 * DRAWS * spec.network.macs() * (max(sizes(spec, images)) + test)
+        features, tried = draws * spec.network.gate_shapes()[-1][0], dict.fromkeys(BY_DRAWS, images)
+        total = 2 * 2 * draws * spec.network.macs() * (max(sizes(spec, images)) + test)
     entry = PER_PAIR + 2 * features
     for n in sizes(spec, images):
         few = min(n, CHOSEN_ON)
@@ -130,17 +131,23 @@ def work(spec: RunSpec, images: int, test: int) -> float:
 
 
 @torch.no_grad()
-def kernel_machine(spec: RunSpec, model: Model, data: Split) -> dict[str, float]:
+def kernel_machine(spec: RunSpec, model: Model, data: Split, draws: int = DRAWS) -> dict[str, float]:
     """Test accuracy in percent of machines with the kernels of a ReLU network's gates, and of untrained ones.
 
     Kernels are those of the network's own parameters, in single precision; each layer's factor is divided by its width.
+
+    Args:
+        spec: the run.
+        model: its network.
+        data: what it sees.
+        draws: of the path kernel, with convolutions.
 
     Returns:
         ``network``, the network's own accuracy; and for each ``n``, up to what :data:`MOST` says: ``npk_n``, the path
         kernel; ``ones_n``, the same with ones in place of the images; ``layer1_n ...``, that of one layer's gates
         alone; ``ntk_n``, the tangent kernel of the network as it is, summed over classes; ``gaussian_n``, the Gaussian
         kernel of the images, its width chosen too; ``limit_n``, the tangent kernel of the network of infinite width.
-        With convolutions, :data:`BY_DRAWS`: ``npk`` and ``ones`` are :data:`DRAWS` draws, ``quarter_n`` a quarter of
+        With convolutions, :data:`BY_DRAWS`: ``npk`` and ``ones`` are draws of the kernel, ``quarter_n`` a quarter of
         those of ``npk``; and ``spread`` is how far the kernels by either half of them, brought to one trace, are
         apart, over their sum, in percent: about the relative error of all together.
     """
@@ -149,7 +156,7 @@ def kernel_machine(spec: RunSpec, model: Model, data: Split) -> dict[str, float]
     values = {"network": 100 * float((guesses == data.test.labels).double().mean())}
     convolutional = spec.network.convolutional
     if convolutional:
-        values |= _by_draws(spec, model.value, images, held_out, data.test)
+        values |= _by_draws(spec, model.value, images, held_out, data.test, draws)
     for n in sizes(spec, len(images)):
         if not convolutional:
             trained = {name: (k,) for name, k in _of_gates(spec.network, model.value, n)}
@@ -188,15 +195,17 @@ def _accuracies(
     return found
 
 
-def _by_draws(spec: RunSpec, params: Params, images: Examples, held_out: Examples, test: Examples) -> dict[str, float]:
+def _by_draws(
+    spec: RunSpec, params: Params, images: Examples, held_out: Examples, test: Examples, draws: int
+) -> dict[str, float]:
     """What machines with draws of the path kernel reach, whose features are made once for all ``n``."""
     numbers, found = sizes(spec, len(images)), dict[str, float]()
     parts = [images[: max(numbers)], held_out, test]
     units = spec.network.gate_shapes()[-1][0]
     for name, network in _networks(spec.network, params).items():
-        draw = path_sketch(network, DRAWS, units=True)
+        draw = path_sketch(network, draws, units=True)
         features = [draw(part.inputs)[..., None, None] for part in parts]
-        counts = {name: DRAWS} | ({"quarter": DRAWS // QUARTER} if name == "npk" else {})
+        counts = {name: draws} | ({"quarter": draws // QUARTER} if name == "npk" else {})
         for kind, count in counts.items():
             some = [Examples(Z[:, : count * units], part.labels) for Z, part in zip(features, parts, strict=True)]
             for n in numbers:
