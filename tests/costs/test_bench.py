@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 import time
@@ -217,24 +218,48 @@ def document(name: str = "task", **values: float | None) -> dict:
 def test_a_target_is_met_missed_or_not_measured() -> None:
     found = {"task": document(slow=10.0, fast=45.0, absent=None)}
 
-    def met(**fields) -> bool | None:
-        return performance.Target(text="", benchmark="task", **fields).met(found)
+    def said(**fields) -> str:
+        return performance.Target(text="", benchmark="task", **fields).outcome(found)
 
-    assert met(variant="fast", against="slow", at_least=4.5) is True
-    assert met(variant="fast", against="slow", at_least=4.6) is False
-    assert met(variant="fast", measure="seconds", at_most=0.25) is True
-    assert met(variant="fast", measure="seconds", at_most=0.2) is False
-    assert met(variant="largest", at_most=45) is True
-    assert met(variant="largest", at_most=44) is False
-    assert met(variant="smallest", at_least=10) is True
-    assert met(variant="smallest", at_least=11) is False
-    assert met(variant="median", at_least=27.5, at_most=27.5) is True
-    assert met(variant="median", measure="paired", at_least=1) is None
-    assert met(variant="absent", at_least=1) is None
-    assert met(variant="fast", against="absent", at_least=1) is None
-    assert performance.Target("", "other", "fast", at_least=1).met(found) is None
+    assert said(variant="fast", against="slow", at_least=4.5) == "met"
+    assert said(variant="fast", against="slow", at_least=4.6) == "missed"
+    assert said(variant="fast", measure="seconds", at_most=0.25) == "met"
+    assert said(variant="fast", measure="seconds", at_most=0.2) == "missed"
+    assert said(variant="largest", at_most=45) == "met"
+    assert said(variant="largest", at_most=44) == "missed"
+    assert said(variant="smallest", at_least=10) == "met"
+    assert said(variant="smallest", at_least=11) == "missed"
+    assert said(variant="median", at_least=27.5, at_most=27.5) == "met"
+    assert said(variant="median", measure="paired", at_least=1) == "not measured"
+    assert said(variant="absent", at_least=1) == "not measured"
+    assert said(variant="fast", against="absent", at_least=1) == "not measured"
+    assert performance.Target("", "other", "fast", at_least=1).outcome(found) == "not measured"
     with pytest.raises(ValueError, match="it has slow, fast, absent"):
-        met(variant="faster", at_least=1)
+        said(variant="faster", at_least=1)
+
+
+def test_a_ratio_whose_interval_holds_the_bound_shows_nothing() -> None:
+    found = {"task": document(slow=10.0, fast=45.0)}
+    slow, fast = found["task"]["rows"]
+
+    def said(bound: float, **fields: str) -> tuple[str, tuple[float, float] | None]:
+        target = performance.Target("", "task", "fast", at_least=bound, **fields)
+        return target.outcome(found), target.between(found)
+
+    assert said(4.4, against="slow") == ("met", (4.5, 4.5))
+    slow["spread"], fast["spread"] = 0.2, 0.1
+    low, high = 45 * 0.95 / 11, 45 * 1.05 / 9
+    for bound, outcome in ((low - 0.01, "met"), (4.5, "not shown"), (low + 0.01, "not shown"), (high + 0.01, "missed")):
+        assert said(bound, against="slow") == (outcome, pytest.approx((low, high)))
+    slow["spread"] = 2.5  # which could be anything
+    assert said(40, against="slow") == ("not shown", (pytest.approx(45 * 0.95 / 22.5), math.inf))
+    fast |= {"against": "slow", "paired": 4.6, "low": 4.2, "high": 5.0}
+    assert said(4.1, against="slow") == ("met", (4.2, 5.0))
+    assert said(4.3, measure="paired") == ("not shown", (4.2, 5.0))
+    assert said(5.1, measure="paired") == ("missed", (4.2, 5.0))
+    assert said(46) == ("missed", None)
+    page = performance.pages(found, [performance.Target("faster", "task", "fast", "paired", at_least=4.5)])
+    assert "| faster | ≥ 4.5 | 4.6 (4.2 to 5) | not shown |" in page["benchmark-targets.md"]
 
 
 def test_the_pages_show_the_numbers_of_the_results_and_nothing_else() -> None:
@@ -244,7 +269,7 @@ def test_the_pages_show_the_numbers_of_the_results_and_nothing_else() -> None:
     assert "| fast | 45.2 | 1 | 0.25 | 0% | 45% |" in made["benchmark-task.md"]
     assert "| absent | – | 1 | 0.25 | 0% | – |" in made["benchmark-task.md"]
     assert "*absent*: no compiler." in made["benchmark-task.md"]
-    assert "| faster | ≥ 5 | 4.53 | missed | it is slow |" in made["benchmark-targets.md"]
+    assert "| faster | ≥ 5 | 4.53 (4.53 to 4.53) | missed | it is slow |" in made["benchmark-targets.md"]
 
 
 def test_figures_are_drawn_from_the_rows_and_are_the_same_each_time() -> None:
@@ -295,7 +320,7 @@ def test_the_committed_results_keep_the_targets_or_say_why_not() -> None:
     assert set(found) <= set(known)
     for one in performance.targets(ROOT / "benchmarks" / "targets.json"):
         assert one.benchmark in known
-        if one.met(found) is False:
+        if one.outcome(found) == "missed":
             assert one.note, f"{one.text}: missed, and no reason is given"
 
 

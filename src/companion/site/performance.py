@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -81,11 +82,34 @@ class Target:
         other = _row(found[self.benchmark], self.against)[self.measure]
         return mine / other if other else None
 
-    def met(self, found: Mapping[str, Document]) -> bool | None:
-        """Whether the bound is kept; ``None`` where it was not measured."""
+    def between(self, found: Mapping[str, Document]) -> tuple[float, float] | None:
+        """For a ratio, from where to where it may lie: the interval of its mean over rounds, where it has one.
+
+        Two rows that were not compared round by round have their medians, each up or down by half its spread.
+        """
+        if self.measured(found) is None or self.variant in OF_ALL:
+            return None
+        mine = _row(found[self.benchmark], self.variant)
+        if self.measure == "paired" or (self.against is not None and mine.get("against") == self.against):
+            return None if mine.get("low") is None else (mine["low"], mine["high"])
+        if self.against is None:
+            return None
+        other = _row(found[self.benchmark], self.against)
+        (low, high), (least, most) = (
+            [max(0.0, row[self.measure] * (1 + side * (row["spread"] or 0) / 2)) for side in (-1, 1)]
+            for row in (mine, other)
+        )
+        return low / most, high / least if least else math.inf
+
+    def outcome(self, found: Mapping[str, Document]) -> str:
+        """``met``, ``missed``, ``not shown`` where the bound lies within the interval of a ratio, or ``not measured``."""
         value = self.measured(found)
         if value is None:
-            return None
+            return "not measured"
+        kept = {self._keeps(one) for one in self.between(found) or (value,)}
+        return "not shown" if len(kept) > 1 else "met" if kept == {True} else "missed"
+
+    def _keeps(self, value: float) -> bool:
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
 
@@ -188,12 +212,15 @@ def _targets(found: Mapping[str, Document], bounds: Sequence[Target]) -> str:
     lines = []
     for one in bounds:
         bound = f"≥ {one.at_least:g}" if one.at_least is not None else f"≤ {one.at_most:g}"
-        met = one.met(found)
-        outcome = "not measured" if met is None else "met" if met else "missed"
-        value = one.measured(found)
-        why = "" if met or one.note is None else Markdown(one.note)  # targets are written by us, as Markdown
-        lines.append([Markdown(one.text), bound, None if value is None else f"{value:.3g}", outcome, why])
+        outcome, value, between = one.outcome(found), one.measured(found), one.between(found)
+        why = "" if outcome == "met" or one.note is None else Markdown(one.note)  # written by us, as Markdown
+        said = None if value is None else f"{value:.3g}" + (f" ({_ends(*between)})" if between else "")
+        lines.append([Markdown(one.text), bound, said, outcome, why])
     return table(["target", "bound", "measured", "", "why"], lines) + "\n"
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{low:.3g} or more" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
 
 
 def _text(column: str, value: Any) -> str | None:
