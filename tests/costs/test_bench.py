@@ -13,7 +13,7 @@ import pytest
 
 from companion.cli import main
 from companion.costs.bench import Benchmark, Options, Unavailable, Variant, keep, load, machine, measure
-from companion.site import performance
+from companion.site import performance, targets
 
 ROOT = Path(__file__).parents[2]
 QUICK = [
@@ -153,6 +153,7 @@ def test_every_script_runs_and_prints_one_document(name: str, capsys, monkeypatc
     for row in rows:
         if row["reason"] is None:
             assert row["value"] > 0
+            assert row["rounds"] == [row["value"]]
             assert row["ratio"] == pytest.approx(row["value"] / rows[0]["value"])
         else:
             assert row["value"] is None
@@ -219,7 +220,7 @@ def test_a_target_is_met_missed_or_not_measured() -> None:
     found = {"task": document(slow=10.0, fast=45.0, absent=None)}
 
     def said(**fields) -> str:
-        return performance.Target(text="", benchmark="task", **fields).outcome(found)
+        return targets.Target(text="", benchmark="task", **fields).outcome(found)
 
     assert said(variant="fast", against="slow", at_least=4.5) == "met"
     assert said(variant="fast", against="slow", at_least=4.6) == "missed"
@@ -233,7 +234,7 @@ def test_a_target_is_met_missed_or_not_measured() -> None:
     assert said(variant="median", measure="paired", at_least=1) == "not measured"
     assert said(variant="absent", at_least=1) == "not measured"
     assert said(variant="fast", against="absent", at_least=1) == "not measured"
-    assert performance.Target("", "other", "fast", at_least=1).outcome(found) == "not measured"
+    assert targets.Target("", "other", "fast", at_least=1).outcome(found) == "not measured"
     with pytest.raises(ValueError, match="it has slow, fast, absent"):
         said(variant="faster", at_least=1)
 
@@ -243,7 +244,7 @@ def test_a_ratio_whose_interval_holds_the_bound_shows_nothing() -> None:
     slow, fast = found["task"]["rows"]
 
     def said(bound: float, **fields: str) -> tuple[str, tuple[float, float] | None]:
-        target = performance.Target("", "task", "fast", at_least=bound, **fields)
+        target = targets.Target("", "task", "fast", at_least=bound, **fields)
         return target.outcome(found), target.between(found)
 
     assert said(4.4, against="slow") == ("met", (4.5, 4.5))
@@ -253,18 +254,24 @@ def test_a_ratio_whose_interval_holds_the_bound_shows_nothing() -> None:
         assert said(bound, against="slow") == (outcome, pytest.approx((low, high)))
     slow["spread"] = 2.5  # which could be anything
     assert said(40, against="slow") == ("not shown", (pytest.approx(45 * 0.95 / 22.5), math.inf))
+    slow["rounds"], fast["rounds"] = [5.0, 10.0, 20.0], [20.0, 50.0, 80.0]  # 4, 5 and 4 times as fast
+    mean, half = (4 * 5 * 4) ** (1 / 3), 4.303 * (math.log(1.25) / 3**0.5) / 3**0.5
+    ends = pytest.approx((mean * math.exp(-half), mean * math.exp(half)), rel=1e-3)
+    assert said(4.1, against="slow") == ("not shown", ends)
+    assert targets.Target("", "task", "fast", against="slow").measured(found) == pytest.approx(mean)
+    assert said(3.4, against="slow") == ("met", ends)
     fast |= {"against": "slow", "paired": 4.6, "low": 4.2, "high": 5.0}
     assert said(4.1, against="slow") == ("met", (4.2, 5.0))
     assert said(4.3, measure="paired") == ("not shown", (4.2, 5.0))
     assert said(5.1, measure="paired") == ("missed", (4.2, 5.0))
     assert said(46) == ("missed", None)
-    page = performance.pages(found, [performance.Target("faster", "task", "fast", "paired", at_least=4.5)])
+    page = performance.pages(found, [targets.Target("faster", "task", "fast", "paired", at_least=4.5)])
     assert "| faster | ≥ 4.5 | 4.6 (4.2 to 5) | not shown |" in page["benchmark-targets.md"]
 
 
 def test_the_pages_show_the_numbers_of_the_results_and_nothing_else() -> None:
     found = {"task": document(slow=10.0, fast=45.25, absent=None)}
-    bounds = [performance.Target("faster", "task", "fast", against="slow", at_least=5, note="it is slow")]
+    bounds = [targets.Target("faster", "task", "fast", against="slow", at_least=5, note="it is slow")]
     made = performance.pages(found, bounds)
     assert "| fast | 45.2 | 1 | 0.25 | 0% | 45% |" in made["benchmark-task.md"]
     assert "| absent | – | 1 | 0.25 | 0% | – |" in made["benchmark-task.md"]
@@ -318,7 +325,7 @@ def test_the_committed_results_keep_the_targets_or_say_why_not() -> None:
     found = performance.results(ROOT / "benchmarks" / "results")
     known = load(ROOT)
     assert set(found) <= set(known)
-    for one in performance.targets(ROOT / "benchmarks" / "targets.json"):
+    for one in targets.targets(ROOT / "benchmarks" / "targets.json"):
         assert one.benchmark in known
         if one.outcome(found) == "missed":
             assert one.note, f"{one.text}: missed, and no reason is given"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import math
 import os
 import platform
 import statistics
@@ -23,6 +22,7 @@ from typing import Any
 
 import torch
 
+from companion.costs.rounds import quotient
 from companion.files.whole import write
 from companion.records.provenance import device_name
 
@@ -138,6 +138,7 @@ class Row:
         against: the variant with which it was compared in each round.
         paired: the geometric mean over rounds of its speed over that one's; for memory, of that one's over its own.
         low, high: Student's 95% interval of that mean, from two rounds on.
+        rounds: ``value`` round by round.
     """
 
     variant: str
@@ -153,6 +154,7 @@ class Row:
     paired: float | None = None
     low: float | None = None
     high: float | None = None
+    rounds: list[float] | None = None
 
 
 @dataclass
@@ -239,6 +241,7 @@ def _rows(benchmark: Benchmark, runners: Sequence[_Runner]) -> list[Row]:
                 spread=(max(runner.times) - min(runner.times)) / seconds,
                 gflops=speed,
                 of_peak=speed / roof if speed and roof else None,
+                rounds=[_value(benchmark.unit, variant, t) for t in runner.times],
                 **(_paired(runner, known[variant.against]) if variant.against else {}),
             )
         )
@@ -246,19 +249,12 @@ def _rows(benchmark: Benchmark, runners: Sequence[_Runner]) -> list[Row]:
 
 
 def _paired(mine: _Runner, other: _Runner) -> dict[str, Any]:
-    """Speed over another's, round by round, so that what slows down both in a round does not count."""
-    from scipy import stats
-
+    """Speed over another's, round by round."""
     if not other.times:
         return {"against": other.variant.name}
-    work = math.log(mine.variant.work / other.variant.work)
-    logs = [work + math.log(b / a) for a, b in zip(mine.times, other.times, strict=True)]
-    mean = statistics.fmean(logs)
-    found = {"against": other.variant.name, "paired": math.exp(mean)}
-    if len(logs) > 1:
-        half = float(stats.t.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / len(logs) ** 0.5
-        found |= {"low": math.exp(mean - half), "high": math.exp(mean + half)}
-    return found
+    speeds = ([one.variant.work / t for t in one.times] for one in (mine, other))
+    paired, low, high = quotient(*speeds)
+    return {"against": other.variant.name, "paired": paired, "low": low, "high": high}
 
 
 def _value(unit: str, variant: Variant, seconds: float) -> float:

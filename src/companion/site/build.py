@@ -124,6 +124,7 @@ def generated_pages(project: Project, records: Path | None = None) -> dict[str, 
     from companion.exhibits import EXHIBITS
     from companion.records.store import RecordError, Store
     from companion.site import about, faults, pages, performance, playground, times
+    from companion.site.targets import targets
     from companion.statements.outcomes import FOLDER, CheckStore
     from companion.verdicts.scorecard import headline, scorecard, uncounted
     from companion.verdicts.tree import trees
@@ -155,7 +156,7 @@ def generated_pages(project: Project, records: Path | None = None) -> dict[str, 
         **times.pages(measured, [e for e in EXHIBITS.values() if e.chapter in here]),
         **performance.pages(
             measured,
-            performance.targets(project.root / BENCHMARKS / "targets.json"),
+            targets(project.root / BENCHMARKS / "targets.json"),
             performance.included(page.read_text(encoding="utf-8")) if page.is_file() else (),
         ),
     }

@@ -1,18 +1,14 @@
 """The *Performance* page's tables and figures, from the results of benchmarks and from nothing else.
 
-A result is the document that ``companion bench NAME --json`` prints.  A target names a variant of one, what it is
-compared with, and a bound; whether it is met is computed here.
+A result is the document that ``companion bench NAME --json`` prints.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import math
 import re
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,96 +17,14 @@ from companion.files.quoting import brief
 from companion.render.markdown import Markdown, plain, table
 from companion.render.style import STYLE
 from companion.site import reports
+from companion.site.targets import Document, Target
 
-__all__ = ["Target", "figures", "growth", "included", "pages", "results", "targets"]
-
-Document = Mapping[str, Any]
-"""One result: ``benchmark, title, machine, rows``."""
-
-
-def _median(values: Sequence[float], default: None) -> float | None:
-    return statistics.median(values) if values else default
-
-
-OF_ALL: Mapping[str, Callable[..., float | None]] = {"largest": max, "smallest": min, "median": _median}
+__all__ = ["figures", "growth", "included", "pages", "results"]
 
 LIMIT = 15 * 60
 """Seconds that ``make book`` and ``make test`` may take with three papers in the book."""
 
 COLOUR, ROOF = "#0173b2", "#d55e00"
-
-
-@dataclass(frozen=True)
-class Target:
-    """A bound that a measurement should keep.
-
-    Args:
-        text: what is asked, in words.
-        benchmark: the result's name.
-        variant: the row, or ``largest``, ``smallest`` or ``median``: that value of all rows that have one.
-        measure: a column of the row: ``value``, ``seconds``, ``of_peak`` or ``paired``.
-        against: another row; then the bound is on the quotient of the two.
-        at_least: the bound from below.
-        at_most: the bound from above.
-        note: why it is missed, where it is.
-    """
-
-    text: str
-    benchmark: str
-    variant: str
-    measure: str = "value"
-    against: str | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    note: str | None = None
-
-    def measured(self, found: Mapping[str, Document]) -> float | None:
-        """The measured number; ``None`` where a row is missing or could not run.
-
-        Raises:
-            ValueError: a benchmark that has a result lacks the variant.
-        """
-        if self.benchmark not in found:
-            return None
-        if self.variant in OF_ALL:
-            rows = found[self.benchmark]["rows"]
-            values = [row[self.measure] for row in rows if row.get(self.measure) is not None]
-            return OF_ALL[self.variant](values, default=None)
-        mine = _row(found[self.benchmark], self.variant)[self.measure]
-        if self.against is None or mine is None:
-            return mine
-        other = _row(found[self.benchmark], self.against)[self.measure]
-        return mine / other if other else None
-
-    def between(self, found: Mapping[str, Document]) -> tuple[float, float] | None:
-        """For a ratio, from where to where it may lie: the interval of its mean over rounds, where it has one.
-
-        Two rows that were not compared round by round have their medians, each up or down by half its spread.
-        """
-        if self.measured(found) is None or self.variant in OF_ALL:
-            return None
-        mine = _row(found[self.benchmark], self.variant)
-        if self.measure == "paired" or (self.against is not None and mine.get("against") == self.against):
-            return None if mine.get("low") is None else (mine["low"], mine["high"])
-        if self.against is None:
-            return None
-        other = _row(found[self.benchmark], self.against)
-        (low, high), (least, most) = (
-            [max(0.0, row[self.measure] * (1 + side * (row["spread"] or 0) / 2)) for side in (-1, 1)]
-            for row in (mine, other)
-        )
-        return low / most, high / least if least else math.inf
-
-    def outcome(self, found: Mapping[str, Document]) -> str:
-        """``met``, ``missed``, ``not shown`` where the bound lies within the interval of a ratio, or ``not measured``."""
-        value = self.measured(found)
-        if value is None:
-            return "not measured"
-        kept = {self._keeps(one) for one in self.between(found) or (value,)}
-        return "not shown" if len(kept) > 1 else "met" if kept == {True} else "missed"
-
-    def _keeps(self, value: float) -> bool:
-        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
 
 def results(folder: Path) -> dict[str, Document]:
@@ -121,11 +35,6 @@ def results(folder: Path) -> dict[str, Document]:
     """
     found = (reports.benchmark(path) for path in sorted(folder.glob("*.json")))
     return {document["benchmark"]: document for document in found}
-
-
-def targets(path: Path) -> list[Target]:
-    """The targets in a file; none if there is no file."""
-    return [Target(**one) for one in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
 
 
 def included(page: str) -> list[str]:
@@ -168,14 +77,6 @@ def growth(document: Document) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
-
-
-def _row(document: Document, variant: str) -> Mapping[str, Any]:
-    for row in document["rows"]:
-        if row["variant"] == variant:
-            return row
-    known = ", ".join(row["variant"] for row in document["rows"])
-    raise ValueError(f"{document['benchmark']} has no variant {variant!r}: it has {known}")
 
 
 def _result(document: Document) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from companion.files import documents
 from companion.files.documents import DocumentError
 from companion.files.quoting import brief, one_line
-from companion.records.schema import NOTHING, YES_OR_NO, Kind, number, text, whole
+from companion.records.schema import NOTHING, YES_OR_NO, Kind, listed, number, text, whole
 
 __all__ = ["ReportError", "benchmark", "faults", "untrusted"]
 
@@ -22,6 +22,7 @@ LINE = Kind("a line of at most 500 characters", lambda v: isinstance(v, str) and
 LIST = Kind("a list with something in it", lambda value: isinstance(value, list) and len(value) > 0)
 OBJECT = Kind("an object", lambda value: isinstance(value, dict))
 AMOUNT = number(0, 1e18) | NOTHING
+ROUNDS = listed(number(1e-18, 1e18), "a list of positive numbers") | NOTHING
 COUNT = whole(0, 2**53)
 COUNTS = Kind(
     "numbers by name", lambda v: isinstance(v, dict) and all(LINE.fits(n) and COUNT.fits(one) for n, one in v.items())
@@ -40,8 +41,9 @@ ROW: Fields = {
     **dict.fromkeys(("variant", "unit"), LINE),
     **dict.fromkeys(("reason", "against"), LINE | NOTHING),
     **dict.fromkeys(("value", "ratio", "seconds", "spread", "gflops", "of_peak", "paired", "low", "high"), AMOUNT),
+    "rounds": ROUNDS,
 }
-LATER = ("against", "paired", "low", "high")
+LATER = ("against", "paired", "low", "high", "rounds")
 """Fields of a row that older results lack."""
 MADE: Fields = {"time": MOMENT, "system": LINE, "python": LINE}
 TEST: Fields = {"test": LINE, "work": LINE, "how": LINE | NOTHING, "ends": COUNTS, "passed": YES_OR_NO}
