@@ -55,7 +55,7 @@ class MachineChapter:
         return pd.DataFrame(lines, columns=columns).dropna(subset=["accuracy"])
 
     def answer(self) -> Answer:
-        """Design by design, for the fewest and the most images: gates before and after training, and what else there is."""
+        """Design by design, for the fewest and the most images: gates before and after training, and other ways."""
         return Answer.of(self.chapter, (self._said(design) for design in self._designs()))
 
     def _said(self, design: str) -> str:
