@@ -56,8 +56,7 @@ class TestBandFigure:
     def test_axes_have_their_words_and_the_legend_says_how_many_seeds(self) -> None:
         (ax,) = variants.band_figure(WIDTHS, "width [units]", TITLE).axes
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("width [units]", "test accuracy [%]")
-        legend = ax.get_legend()
-        assert legend is not None
+        (legend,) = ax.figure.legends
         assert [text.get_text() for text in legend.get_texts()] == ["ReLU (n = 5)", "FL (n = 3 to 5)"]
 
     def test_a_regime_has_its_own_colour_whoever_else_is_there(self) -> None:
@@ -77,8 +76,7 @@ class TestBandFigure:
         assert set(black["CNTK"].get_ydata()) == {77.43}
         assert set(black["ReLU, printed"].get_ydata()) == {80.3}
         assert len({line.get_linestyle() for line in black.values() if line.get_label() != "paper"}) == 2
-        legend = ax.get_legend()
-        assert legend is not None
+        (legend,) = ax.figure.legends
         assert {text.get_text() for text in legend.get_texts()} > set(black)
 
     @pytest.mark.parametrize("paper", [None, pd.DataFrame({"x": [], "mean": []})])
@@ -102,4 +100,4 @@ class TestBandFigure:
         figure.savefig(BytesIO(), format="svg")
         (ax,) = figure.axes
         assert not ax.lines
-        assert ax.get_legend() is None
+        assert figure.legends == []

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.render.style import STYLE, range_of
+from companion.render.style import STYLE, lay_out, range_of
 
 __all__ = ["phase_figure"]
 
@@ -46,10 +46,8 @@ def phase_figure(bands: pd.DataFrame, colours: Mapping[str, str], title: str) ->
                 ax.set(title=f"{place}, {phase}\n{panel}{seeds}", xlabel="epoch")
                 ax.title.set_fontsize(8)
                 ax.grid(alpha=0.3)
-                if len(mine):
-                    ax.legend(fontsize=7, frameon=False)
             line[0].set_ylabel("test accuracy [%]")
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
