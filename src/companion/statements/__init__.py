@@ -88,6 +88,10 @@ def run_checks(
 
     Raises:
         ValueError: an id that no statement has, or one that no check decides; before anything is computed.
+
+    Example:
+        >>> all(check.passed for check in run_checks(["A-P2.1"]))
+        True
     """
     checkers = _in_order()
     wanted = list(checkers) if ids is None else list(dict.fromkeys(ids))
