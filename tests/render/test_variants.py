@@ -65,6 +65,16 @@ class TestBandFigure:
             for line in ax.lines:
                 assert to_hex(line.get_color()) == style.COLOURS[str(line.get_label()).split()[0]]
 
+    def test_two_lines_of_a_regime_have_its_colour_and_what_is_none_has_another(self) -> None:
+        labels = {"ReLU": "FL, image", "FL": "FL, ones"}
+        both = WIDTHS.assign(label=WIDTHS["label"].map(labels))
+        (ax,) = variants.band_figure(pd.concat([both, WIDTHS[:1].assign(label="another")]), "width", TITLE).axes
+        image, ones, other = ax.lines
+        assert {to_hex(line.get_color()) for line in (image, ones)} == {style.COLOURS["FL"]}
+        assert to_hex(other.get_color()) not in style.COLOURS.values()
+        looks = [(line.get_linestyle(), line.get_fillstyle()) for line in (image, ones, other)]
+        assert looks == [("-", "full"), ("--", "none"), ("-", "full")]
+
     def test_what_a_paper_prints_is_black_and_so_are_lines_of_reference(self) -> None:
         paper = pd.DataFrame({"x": [32, 64], "mean": [81.0, 84.0]})
         (ax,) = variants.band_figure(

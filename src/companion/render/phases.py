@@ -33,6 +33,8 @@ def phase_figure(bands: pd.DataFrame, colours: Mapping[str, str], title: str) ->
         )
         if not lines:
             axes[0, 0].set(title="no records yet", xticks=[], yticks=[])
+        for label in [name for name in colours if name in set(bands["label"])]:  # in this order in the legend
+            axes[0, 0].plot([], [], color=colours[label], label=label, linewidth=1.5)
         for (place, phase), line in zip(lines, axes, strict=False):
             for panel, ax in zip(panels, line, strict=True):
                 mine = bands[(bands["place"] == place) & (bands["phase"] == phase) & (bands["panel"] == panel)]

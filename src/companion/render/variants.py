@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from companion.render.palette import PALETTE
 from companion.render.style import COLOURS, DOTS, STYLE, lay_out, panels_of, range_of
 
 __all__ = ["band_figure", "variant_figure"]
@@ -70,7 +72,8 @@ def band_figure(
     """Accuracy against a number: mean over seeds, with the range between the lowest and the highest.
 
     Args:
-        frame: ``label``, ``x``, ``mean``, ``low``, ``high``, ``n``, one line for each point.
+        frame: ``label``, ``x``, ``mean``, ``low``, ``high``, ``n``, one line for each point.  A label that begins with
+            a regime, such as ``FL, ones``, has its colour; the second of a colour is dashed.
         x: what ``x`` is, with its unit.
         title: of the figure; says profile and device.
         paper: ``x`` and ``mean`` of what the paper prints.
@@ -87,11 +90,14 @@ def band_figure(
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.4, 4.2))
-        for own, label in zip(COLOURS.values(), dict.fromkeys([*(ends or {}), *frame["label"]]), strict=False):
+        used = set[str]()
+        for label, colour in _colours([*(ends or {}), *frame["label"]]).items():
             mine = frame[frame["label"] == label].sort_values("x")
-            colour = COLOURS.get(label, own)
             if len(mine):
-                ax.plot(mine["x"], mine["mean"], "o-", color=colour, label=f"{label} ({range_of(mine['n'])})")
+                line, fill = ("o--", "none") if colour in used else ("o-", "full")
+                said = f"{label} ({range_of(mine['n'])})"
+                ax.plot(mine["x"], mine["mean"], line, color=colour, fillstyle=fill, label=said)
+                used.add(colour)
                 ax.fill_between(mine["x"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
             if label in (ends or {}):
                 alone = None if len(mine) else f"{label}, paper"
@@ -110,3 +116,13 @@ def band_figure(
         lay_out(figure)
     plt.close(figure)
     return figure
+
+
+def _colours(labels: Iterable[str]) -> dict[str, str]:
+    """A colour for each line: that of its regime, with which a label may begin; where regimes are, others have others.
+
+    Two lines of one regime have one colour.
+    """
+    named = {label: label.partition(",")[0] for label in labels}
+    others = cycle(PALETTE[len(COLOURS) :] if COLOURS.keys() & set(named.values()) else PALETTE)
+    return {label: COLOURS[regime] if regime in COLOURS else next(others) for label, regime in named.items()}
