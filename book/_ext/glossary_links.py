@@ -16,7 +16,7 @@ from sphinx.util.nodes import make_refnode
 
 GLOSSARY = "book/glossary"
 LEFT_ALONE = {GLOSSARY, "book/api", "book/notation", "book/references", "book/generated/changelog"}
-"""Pages that explain words themselves, or that are lists."""
+"""Pages that explain words themselves, or that are lists; and those below them."""
 EVERYDAY = {"run", "take"}
 """Terms that are common words too: nothing leads to them."""
 WITHIN = (
@@ -77,7 +77,8 @@ def term_of(match: re.Match[str], terms: Meanings) -> str | None:
 
 def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Turn first mentions into links."""
-    if GLOSSARY not in app.env.found_docs or docname in LEFT_ALONE:
+    left_alone = any(docname == name or docname.startswith(f"{name}/") for name in LEFT_ALONE)
+    if GLOSSARY not in app.env.found_docs or left_alone:
         return
     terms = meanings(app.env.get_doctree(GLOSSARY))
     words, seen = pattern(terms), set[str]()

@@ -30,6 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     What is damaged in the store is named first.  Runs that hang on it are left out, and the exit code is 1.  It is 2
     where the system refuses what can be mended, such as a folder that takes no files, and 130 after Ctrl-C.
+
+    Args:
+        arguments: of the command line; ``None`` is those of this process.
+
+    Example:
+        >>> from contextlib import redirect_stdout
+        >>> from io import StringIO
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, redirect_stdout(StringIO()) as said:
+        ...     code = main(["A-T2", "--profile", "quick", "--keys", "cfd8aabec0bba413", "--out", folder])
+        >>> code, said.getvalue().split()[2:4]
+        (0, ['cfd8aabec0bba413', 'ReLU'])
     """
     return answer(
         lambda: _answer(arguments),

@@ -41,7 +41,12 @@ def __getattr__(name: str) -> Any:
 
 
 class Regime(StrEnum):
-    """How gates come about (Papers B and C; Paper A's names in brackets)."""
+    """How gates come about (Papers B and C; Paper A's names in brackets).
+
+    Example:
+        >>> [str(regime) for regime in Regime if regime.frozen]
+        ['FR-II', 'FR-DI', 'FL']
+    """
 
     RELU = "ReLU"
     """One network, gated by its own pre-activations."""
@@ -61,7 +66,12 @@ class Regime(StrEnum):
 
 
 class ValueInput(StrEnum):
-    """What enters the value network; the feature network always sees the image."""
+    """What enters the value network; the feature network always sees the image.
+
+    Example:
+        >>> [str(entering) for entering in ValueInput]
+        ['image', 'ones', 'noise']
+    """
 
     IMAGE = "image"
     ONES = "ones"

@@ -80,9 +80,6 @@ VIEWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """How a page is looked at, and what axe-core is asked there: all its rules once, then what a theme or width changes."""
 
-LARGE = "book/api.html"
-"""A page of twenty thousand elements, on which axe takes as long as on all others: it is asked about it once."""
-
 AXE = {"resultTypes": ["violations"], "preload": False}
 
 SERIOUS = ("serious", "critical")
@@ -126,8 +123,7 @@ class TestPages:
                 faults.append(f"{page}: no title")
             if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 faults.append(f"{page}: wider than the window")
-            asked = not (options and page == LARGE)
-            for barrier in Axe().run(tab, options={**AXE, **options}).response["violations"] if asked else ():
+            for barrier in Axe().run(tab, options={**AXE, **options}).response["violations"]:
                 if barrier["impact"] in SERIOUS:
                     places = [node["target"] for node in barrier["nodes"]]
                     faults.append(f"{page}: {barrier['id']}: {len(places)} places, such as {places[0]}")

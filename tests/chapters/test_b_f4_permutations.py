@@ -156,8 +156,7 @@ def test_the_picture_has_a_dot_for_every_run_and_marks_the_identity_and_the_reve
     assert len(dots) == 3 + 18
     assert sum(line.get_marker() == "o" for line in dots) == 3 + 6
     assert sum(line.get_fillstyle() == "none" for line in dots) == 9
-    legend = ax.get_legend()
-    assert legend is not None
+    (legend,) = ax.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         *("paper, mean of its models", "identity", "reverse", "other orders"),
     ]

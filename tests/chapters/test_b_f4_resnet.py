@@ -133,8 +133,7 @@ def test_the_picture_has_a_dot_for_every_run_and_hollow_ones_for_ones(downloads:
     dots = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_marker() in "oD"]
     assert len(dots) == 45
     assert sum(line.get_fillstyle() == "none" for line in dots) == 20
-    legend = ax.get_legend()
-    assert legend is not None
+    (legend,) = ax.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["image", "ones"]
     assert (downloads / "models.svg").is_file()
 

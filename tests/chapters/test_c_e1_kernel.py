@@ -107,8 +107,7 @@ def test_tables_hold_the_numbers_and_say_so_far(downloads: Path) -> None:
 def test_the_picture_has_a_dot_for_each_order_but_the_identity(downloads: Path) -> None:
     (ax,) = made().figure().axes
     assert ax.get_title() == f"{ROW}, {23 * 4} models"
-    legend = ax.get_legend()
-    assert legend is not None
+    (legend,) = ax.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         f"{column}, {value}" for value in ("image", "ones") for column in ("FR-II", "FL")
     ]

@@ -29,8 +29,7 @@ class TestAccuracyFigure:
         }
         (diamonds,) = [l for l in first.lines if l.get_marker() == "D"]
         assert sorted(diamonds.get_xdata()) == [97.1, 97.85]
-        legend = first.get_legend()
-        assert legend is not None
+        (legend,) = first.figure.legends
         assert [text.get_text() for text in legend.get_texts()] == ["paper, mean ± std"]
 
     def test_dots_lie_on_their_regimes_line_and_apart(self) -> None:
@@ -45,15 +44,16 @@ class TestAccuracyFigure:
     def test_without_numbers_of_a_paper_there_is_no_diamond(self) -> None:
         for ax in accuracy.accuracy_figure(RUNS, PAPER.iloc[:0], TITLE).axes:
             assert {line.get_marker() for line in ax.lines} == {"o"}
-            assert ax.get_legend() is None
+            assert ax.figure.legends == []
 
     @pytest.mark.filterwarnings("error")
-    def test_a_first_panel_without_runs_leaves_the_legend_to_the_next(self) -> None:
+    def test_a_first_panel_without_runs_explains_nothing_and_the_next_does(self) -> None:
         frame = pd.concat([RUNS.iloc[-3:].assign(row="nothing yet"), RUNS])
         first, second, _ = accuracy.accuracy_figure(frame, PAPER, TITLE).axes
         assert first.get_title() == "nothing yet"
-        assert first.get_legend() is None
-        assert second.get_legend() is not None
+        assert first.get_legend_handles_labels()[1] == []
+        (legend,) = second.figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == ["paper, mean ± std"]
 
     def test_no_runs_at_all(self) -> None:
         (ax,) = accuracy.accuracy_figure(runs({}), PAPER, TITLE).axes

@@ -56,8 +56,7 @@ class TestBandFigure:
     def test_axes_have_their_words_and_the_legend_says_how_many_seeds(self) -> None:
         (ax,) = variants.band_figure(WIDTHS, "width [units]", TITLE).axes
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("width [units]", "test accuracy [%]")
-        legend = ax.get_legend()
-        assert legend is not None
+        (legend,) = ax.figure.legends
         assert [text.get_text() for text in legend.get_texts()] == ["ReLU (n = 5)", "FL (n = 3 to 5)"]
 
     def test_a_regime_has_its_own_colour_whoever_else_is_there(self) -> None:
@@ -65,6 +64,16 @@ class TestBandFigure:
             (ax,) = variants.band_figure(frame, "width", TITLE).axes
             for line in ax.lines:
                 assert to_hex(line.get_color()) == style.COLOURS[str(line.get_label()).split()[0]]
+
+    def test_two_lines_of_a_regime_have_its_colour_and_what_is_none_has_another(self) -> None:
+        labels = {"ReLU": "FL, image", "FL": "FL, ones"}
+        both = WIDTHS.assign(label=WIDTHS["label"].map(labels))
+        (ax,) = variants.band_figure(pd.concat([both, WIDTHS[:1].assign(label="another")]), "width", TITLE).axes
+        image, ones, other = ax.lines
+        assert {to_hex(line.get_color()) for line in (image, ones)} == {style.COLOURS["FL"]}
+        assert to_hex(other.get_color()) not in style.COLOURS.values()
+        looks = [(line.get_linestyle(), line.get_fillstyle()) for line in (image, ones, other)]
+        assert looks == [("-", "full"), ("--", "none"), ("-", "full")]
 
     def test_what_a_paper_prints_is_black_and_so_are_lines_of_reference(self) -> None:
         paper = pd.DataFrame({"x": [32, 64], "mean": [81.0, 84.0]})
@@ -77,8 +86,7 @@ class TestBandFigure:
         assert set(black["CNTK"].get_ydata()) == {77.43}
         assert set(black["ReLU, printed"].get_ydata()) == {80.3}
         assert len({line.get_linestyle() for line in black.values() if line.get_label() != "paper"}) == 2
-        legend = ax.get_legend()
-        assert legend is not None
+        (legend,) = ax.figure.legends
         assert {text.get_text() for text in legend.get_texts()} > set(black)
 
     @pytest.mark.parametrize("paper", [None, pd.DataFrame({"x": [], "mean": []})])
@@ -102,4 +110,4 @@ class TestBandFigure:
         figure.savefig(BytesIO(), format="svg")
         (ax,) = figure.axes
         assert not ax.lines
-        assert ax.get_legend() is None
+        assert figure.legends == []

@@ -1,8 +1,9 @@
-"""The API page: what stands before a colon in the docstring of a variable is no type."""
+"""The API's pages: all is there, no page is too large, and what stands before a colon in a docstring is no type."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import re
 from html import unescape
@@ -14,10 +15,16 @@ import pytest
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import companion
+from support.api_pages import PAGES, public
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(companion.__file__).parent
-PAGE = ROOT / "_build" / "html" / "book" / "api.html"
+SITE = ROOT / "_build" / "html" / "book"
+BUILT = [SITE / "api" / f"{name}.html" for name in PAGES]
+LARGEST = 400_000
+"""Bytes of HTML: what a telephone shows without a pause."""
+
+built = pytest.mark.skipif(not SITE.is_dir(), reason="the site is not built: run `make book`")
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +83,45 @@ def test_what_is_no_variable_is_left_alone(extension: ModuleType) -> None:
     assert lines == ["It.", ":type: int"]
 
 
-@pytest.mark.skipif(not PAGE.is_file(), reason="the site is not built: run `make book`")
-def test_what_the_page_calls_a_type_is_one() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    found = re.findall(r'<dt class="field-\w+">Type<.*?<dd[^>]*>(.*?)</dd>', page, re.DOTALL)
+@built
+def test_what_the_pages_call_a_type_is_one() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in BUILT)
+    found = re.findall(r'<dt class="field-\w+">Type<.*?<dd[^>]*>(.*?)</dd>', text, re.DOTALL)
     assert found
     for field in found:
         text = unescape(re.sub("<[^>]+>", "", field)).translate({ord("‘"): "'", ord("’"): "'", ord("…"): "..."})
         ast.parse(text.strip(), mode="eval")
+
+
+@built
+def test_no_page_is_too_large() -> None:
+    assert {page.name: size for page in BUILT if (size := page.stat().st_size) > LARGEST} == {}
+
+
+@built
+def test_every_public_name_is_on_the_page_of_its_package() -> None:
+    for page in BUILT:
+        anchors = set(re.findall(r' id="(companion\.[\w.]+)"', page.read_text(encoding="utf-8")))
+        for module in PAGES[page.stem]:
+            missing = [name for name in importlib.import_module(module).__all__ if f"{module}.{name}" not in anchors]
+            assert [name for name in missing if _ours(module, name)] == [], page.name
+
+
+def _ours(module: str, name: str) -> bool:
+    return any(thing is getattr(importlib.import_module(module), name) for _, thing in public(module))
+
+
+@built
+def test_what_one_reaches_for_first_leads_there() -> None:
+    asked = re.findall(r"\{py:\w+\}`([\w.]+)`", (ROOT / "book" / "api.md").read_text(encoding="utf-8"))
+    page = (SITE / "api.html").read_text(encoding="utf-8")
+    assert len(asked) > 10
+    for name in asked:
+        assert re.search(rf'href="api/\w+\.html#{re.escape(name)}"', page), name
+
+
+def test_every_page_is_in_the_overview_and_in_the_table_of_contents_in_one_order() -> None:
+    overview = re.findall(r"^\| \[(\w+)\]\(api/\1\.md\)", (ROOT / "book" / "api.md").read_text(encoding="utf-8"), re.M)
+    contents = re.findall(r"- file: book/api/(\w+)\n", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    assert overview == contents
+    assert sorted(overview) == sorted(PAGES)

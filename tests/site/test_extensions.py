@@ -45,6 +45,22 @@ def test_a_staged_build_which_has_no_records_writes_none(tmp_path: Path, monkeyp
     assert not begin(tmp_path, {"one.md": "1"}, monkeypatch).exists()
 
 
+def test_what_folds_out_in_the_sidebar_has_a_name() -> None:
+    from barriers import name_folds
+    from bs4 import BeautifulSoup
+
+    tree = (
+        '<ul><li><a href="#">API</a><details><summary><i></i></summary><ul><li>x</li></ul></details></li></ul>'
+    )
+    context: dict[str, Any] = {"generate_toctree_html": lambda kind: BeautifulSoup(tree, "html.parser")}
+    app: Any = SimpleNamespace()
+    name_folds(app, "page", "page.html", context, None)
+    assert '<summary aria-label="Pages below API">' in str(context["generate_toctree_html"]("sidebar"))
+    nothing: dict[str, Any] = {"generate_toctree_html": lambda: ""}
+    name_folds(app, "page", "page.html", nothing, None)
+    assert nothing["generate_toctree_html"]() == ""
+
+
 class TestBarriers:
     SIGNATURE = (
         '<dl class="py"><dt>f<span class="sig-paren">(</span>\n\n<dl>\n<dd><em>a</em>,</dd>\n'

@@ -16,7 +16,7 @@ BOOK = Path(__file__).parents[2] / "book"
 CONFIG = f"""
 import sys
 sys.path.insert(0, {str(BOOK / "_ext")!r})
-extensions = ["myst_nb", "sphinx_book_theme", "about_site", "chapter_times", "glossary_links"]
+extensions = ["myst_nb", "sphinx_book_theme", "about_site", "chapter_times", "colab", "glossary_links"]
 html_theme = "sphinx_book_theme"
 html_extra_path = [{str(BOOK / "_extra")!r}]
 nb_execution_mode = "off"
@@ -170,3 +170,12 @@ def test_with_a_repository_a_chapter_can_be_launched(known: Path) -> None:
     assert "https://mybinder.org/v2/gh/someone/gates/main?urlpath=" in text
     assert "https://colab.research.google.com/github/someone/gates/blob/main/notebooks/chapter.ipynb" in text
     assert "mybinder" not in (known / "book" / "page.html").read_text()
+
+
+def test_a_chapter_that_can_be_launched_has_the_first_cell_for_colab(known: Path) -> None:
+    text = re.sub("<[^>]+>", "", (known / "notebooks" / "chapter.html").read_text())
+    clone = "!git clone --depth 1 --branch main https://github.com/someone/gates checkout"
+    assert f"{clone}\n%pip install --quiet ./checkout\n%cd checkout/notebooks" in text
+    assert text.index("Like this.") < text.index(clone)
+    assert "has not been tried" in text
+    assert "git clone" not in (known / "book" / "page.html").read_text()

@@ -41,6 +41,11 @@ class RawArrays:
         train_labels: uint8, shape ``N``.
         test_inputs: uint8, shape ``N C H W``.
         test_labels: uint8, shape ``N``.
+
+    Example:
+        >>> from companion.data import DATASETS, raw_arrays
+        >>> raw_arrays("digits").digest() == DATASETS["digits"].digest
+        True
     """
 
     train_inputs: npt.NDArray[Any]

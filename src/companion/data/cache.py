@@ -46,6 +46,11 @@ class SetStatus:
         bytes: size on disk; 0 when absent.
         ok: whether its digest is right; None when absent or not asked.
         reason: what is wrong with it; None when nothing is.
+
+    Example:
+        >>> (status,) = describe(["digits"], "/no/such/folder")
+        >>> status.present, status.embedded
+        (False, True)
     """
 
     name: str
@@ -63,6 +68,10 @@ def cache_folder(directory: str | os.PathLike[str] | None = None) -> Path:
 
     In this order: ``directory``, the environment variable ``COMPANION_DATA``, ``data`` in the user's cache of this
     package (:func:`companion.project.user_cache`).
+
+    Example:
+        >>> cache_folder("/data/sets").as_posix()
+        '/data/sets'
     """
     chosen = directory if directory is not None else os.environ.get("COMPANION_DATA")
     return Path(chosen).expanduser().absolute() if chosen else user_cache() / "data"
@@ -71,8 +80,16 @@ def cache_folder(directory: str | os.PathLike[str] | None = None) -> Path:
 def installed(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
     """Tell whether the cache holds the set, without reading it; :func:`read` also verifies.
 
+    Args:
+        name: of the set.
+        directory: the cache, if not the default one.
+
     Raises:
         ValueError: there is no dataset of that name.
+
+    Example:
+        >>> installed("mnist", "/no/such/folder")
+        False
     """
     return _file(name, directory).is_file()
 
@@ -110,6 +127,10 @@ def describe(
 
     Raises:
         ValueError: there is no dataset of one of the names.
+
+    Example:
+        >>> [(status.title, status.bytes) for status in describe(["mnist"], "/no/such/folder")]
+        [('MNIST', 0)]
     """
     return [_status(name, directory, verify) for name in (DATASETS if names is None else names)]
 

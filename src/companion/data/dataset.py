@@ -35,6 +35,11 @@ class Dataset:
         test_inputs: as the training inputs.
         test_labels: as the training labels.
         digest: SHA-256, in hex, of the raw arrays behind the tensors.
+
+    Example:
+        >>> data = load("digits")
+        >>> data.train_labels[:4], data.test_inputs.shape
+        (tensor([0, 1, 2, 3]), torch.Size([360, 1, 8, 8]))
     """
 
     name: str
@@ -60,6 +65,10 @@ def load(name: str, directory: str | os.PathLike[str] | None = None) -> Dataset:
     Raises:
         DataError: the set is absent or damaged; the message names the command that helps.
         ValueError: there is no dataset of that name.
+
+    Example:
+        >>> load("digits").train_inputs.shape
+        torch.Size([1437, 1, 8, 8])
     """
     return _load(dataset_info(name).name, cache_folder(directory))
 
@@ -67,9 +76,17 @@ def load(name: str, directory: str | os.PathLike[str] | None = None) -> Dataset:
 def raw_arrays(name: str, directory: str | os.PathLike[str] | None = None) -> RawArrays:
     """Return the verified bytes of a dataset: from the cache, else from the package that embeds the set.
 
+    Args:
+        name: ``mnist``, ``cifar10`` or ``digits``.
+        directory: the cache, if not the default one.
+
     Raises:
         DataError: the set is absent or damaged.
         ValueError: there is no dataset of that name.
+
+    Example:
+        >>> raw_arrays("digits").train_inputs.dtype
+        dtype('uint8')
     """
     info = dataset_info(name)
     if installed(name, directory) or not info.embedded:

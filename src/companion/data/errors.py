@@ -10,4 +10,11 @@ class DataError(RuntimeError):
 
     A *request* that makes no sense (an unknown name, a size that is not positive) is a ``ValueError``
     instead.
+
+    Example:
+        >>> from companion.data import load
+        >>> load("mnist", "/no/such/folder")
+        Traceback (most recent call last):
+            ...
+        companion.data.errors.DataError: MNIST is not in /no/such/folder; run: companion data fetch mnist
     """

@@ -51,6 +51,10 @@ class OwnData:
         train: examples ``[N, ...]``, floating point or bytes (parts of 255), and classes ``[N]`` from 0, int64.
         test: the same.
         classes: their names, in the order of their numbers; none where the data have none.
+
+    Example:
+        >>> own_data("digits").test[0].shape
+        torch.Size([360, 1, 8, 8])
     """
 
     name: str
@@ -73,6 +77,14 @@ def own_data(source: str | Path, *, size: int | None = None, grey: bool = False)
     Raises:
         ValueError: it is none of these, or not as it should be; the message says what is valid.
         DataError: a dataset that is asked for by name is absent or damaged.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> x, y = np.zeros((2, 3), np.float32), np.array([0, 1])
+        >>> with TemporaryDirectory() as folder:
+        ...     np.savez(f"{folder}/mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+        ...     own_data(f"{folder}/mine.npz").train[1]
+        tensor([0, 1])
     """
     if size is not None and size < 1:
         raise ValueError(f"the size of images must be at least 1, not {size}")

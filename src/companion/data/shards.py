@@ -60,6 +60,12 @@ def pack(
     Raises:
         DataError: a set is absent or damaged, or the folder cannot be written to.
         ValueError: there is no dataset of one of the names, or ``max_mib`` is not positive.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     [path.name for path in pack(["digits"], folder)]
+        ['digits-001.shard', 'digits.shards.json']
     """
     limit = int(max_mib * 2**20) if math.isfinite(max_mib) else 0
     if limit < 1:
@@ -95,6 +101,13 @@ def unpack(
     Raises:
         DataError: there is nothing to unpack; a shard or a manifest is missing or damaged (all such are
             named); the bytes are not those of the set; or the cache cannot be written to.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as packed, TemporaryDirectory() as cache:
+        ...     _ = pack(["digits"], packed)
+        ...     [path.name for path in unpack(packed, cache)]
+        ['digits.bin']
     """
     folder = Path(directory)
     manifests = {file.name.removesuffix(MANIFEST_SUFFIX): file for file in sorted(folder.glob(f"*{MANIFEST_SUFFIX}"))}

@@ -33,6 +33,10 @@ class Source:
         title: what to call it in messages.
         read: given a folder for downloads, where an earlier try may have left some, returns the decoded arrays, or
             raises whatever went wrong.
+
+    Example:
+        >>> [source.title for source in SOURCES["digits"]]
+        ['scikit-learn']
     """
 
     title: str
@@ -48,6 +52,11 @@ class Fetched:
         path: its file in the cache.
         source: the title of the source that supplied it; None when the cache held it already.
         digest: its verified digest.
+
+    Example:
+        >>> with TemporaryDirectory() as folder:
+        ...     fetch("digits", folder).path.name
+        'digits.bin'
     """
 
     name: str
@@ -77,6 +86,11 @@ def fetch(
     Raises:
         DataError: no source has it, with the reason for each; or the cache cannot be written to.
         ValueError: there is no dataset of that name.
+
+    Example:
+        >>> with TemporaryDirectory() as folder:
+        ...     fetch("digits", folder).source, fetch("digits", folder).source
+        ('scikit-learn', None)
     """
     info = dataset_info(name)
     if (held := _held(name, directory, quiet)) is not None:

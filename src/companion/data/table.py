@@ -36,6 +36,11 @@ class DatasetInfo:
         digest: SHA-256, in hex, of the canonical byte sequence.
         embedded: whether an installed package carries the set, so that nothing need be fetched.
         origin: who made the set, and the terms on which it is passed on.
+
+    Example:
+        >>> mnist = DATASETS["mnist"]
+        >>> mnist.shapes["train_inputs"], mnist.bytes  # 70,000 images of 784 bytes, and a byte for each label
+        ((60000, 1, 28, 28), 54950000)
     """
 
     name: str
@@ -127,6 +132,10 @@ def dataset_info(name: str) -> DatasetInfo:
 
     Raises:
         ValueError: there is no such dataset; the message lists those there are.
+
+    Example:
+        >>> dataset_info("cifar10").input_shape
+        (3, 32, 32)
     """
     try:
         return DATASETS[name]

@@ -23,6 +23,13 @@ def reset(module: nn.Module) -> None:
 
     Raises:
         ValueError: some parameter belongs to a module without one.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> layer.weight.data = torch.tensor([[7.0]])
+        >>> reset(layer)
+        >>> bool(layer.weight <= 1)  # PyTorch draws from -1 to 1 where one unit enters
+        True
     """
     for name, part in module.named_modules():
         if hasattr(part, "reset_parameters"):

@@ -111,6 +111,12 @@ def train_rows(
             tell their classes apart.
         KeptError: the folder holds networks of another model, of other data or of other settings, or is damaged.
         NotDecouplableError: a model that cannot be decoupled.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 2))
+        >>> data = torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1])
+        >>> [(str(score.row), score.epochs) for score in train_rows(model, data, data, seeds=[0], epochs=1)]
+        [('ReLU', 1), ('FL', 1), ('FR-II', 1), ('FR-DI', 1), ('FL-ones', 1)]
     """
     rows, seeds, device = rows_of(regimes), list(seeds), torch.device(device)
     for name, (x, y) in {"train": train, "test": test}.items():
@@ -295,6 +301,10 @@ def accuracy(network: nn.Module, split: Split, batch: int = 128, row: Row | None
         split: examples and classes.
         batch: examples at a time.
         row: says what enters the value network of a decoupled network; by default the image.
+
+    Example:
+        >>> accuracy(nn.Identity(), (torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0])))
+        50.0
     """
     x, y = split
     with torch.no_grad():

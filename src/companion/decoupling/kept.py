@@ -37,11 +37,31 @@ LONGEST = 400
 
 
 class KeptError(ValueError):
-    """A folder that holds something else; the message says what."""
+    """A folder that holds something else; the message says what.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Kept(Path(folder), {"model": "a", "data": "b", "settings": {}})
+        ...     Kept(Path(folder), {"model": "other", "data": "b", "settings": {}})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        companion.decoupling.kept.KeptError: ... holds networks of another model: choose another folder, ...
+    """
 
 
 class DamagedError(KeptError):
-    """A file in the folder is damaged; the message names it."""
+    """A file in the folder is damaged; the message names it.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "settings.json").write_text("half of")
+        ...     Kept(Path(folder), {"model": "a", "data": "b", "settings": {}})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        companion.decoupling.kept.DamagedError: ...settings.json is damaged, or that of another network: delete it, ...
+    """
 
 
 class Kept:
@@ -54,6 +74,15 @@ class Kept:
     Raises:
         KeptError: the folder holds networks of another model, of other data or of other settings.
         DamagedError: its list of settings is damaged.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from companion.notation import Regime
+        >>> with TemporaryDirectory() as folder:
+        ...     kept = Kept(Path(folder), {"model": "a", "data": "b", "settings": {"epochs": 1}})
+        ...     kept.keep(Score(Row(Regime.FL), seed=0, train=99.0, test=97.0, epochs=1))
+        ...     kept.score(Row(Regime.FL), seed=0).test, kept.score(Row(Regime.FL), seed=1)
+        (97.0, None)
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -183,6 +212,12 @@ def model_digest(model: nn.Module, fresh: nn.Module) -> str:
     Args:
         model: in evaluation mode.
         fresh: the same with weights of some seed, which stand for how they are drawn.
+
+    Example:
+        >>> open_, closed = (nn.Sequential(nn.Linear(1, 1), nn.ReLU()).eval() for _ in range(2))
+        >>> closed[0].weight.data = -open_[0].weight.data
+        >>> model_digest(open_, open_) == model_digest(closed, closed)
+        False
     """
     digest = hashlib.sha256(f"{model!r}\0{plan_of(model).graph}".encode())
     for network in (model, fresh):
@@ -192,7 +227,12 @@ def model_digest(model: nn.Module, fresh: nn.Module) -> str:
 
 
 def data_digest(*tensors: Tensor) -> str:
-    """SHA-256, in hex, of tensors with their types and shapes."""
+    """SHA-256, in hex, of tensors with their types and shapes.
+
+    Example:
+        >>> data_digest(torch.zeros(2)) == data_digest(torch.zeros(2, 1))
+        False
+    """
     digest = hashlib.sha256()
     for tensor in tensors:
         _add(digest.update, "", tensor)

@@ -83,8 +83,21 @@ def model_named(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Mod
 def load_weights(model: nn.Module, place: Path) -> None:
     """Give a model the weights in a file that ``torch.save(model.state_dict(), file)`` made; no other code is run.
 
+    Args:
+        model: takes them in place.
+        place: the file.
+
     Raises:
         ValueError: the file is not there, is none of these, or has the weights of another model.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> model = nn.Linear(1, 1)
+        >>> with TemporaryDirectory() as folder:
+        ...     torch.save({"weight": torch.tensor([[2.0]]), "bias": torch.zeros(1)}, f"{folder}/mine.pt")
+        ...     load_weights(model, Path(folder) / "mine.pt")
+        >>> model.weight.item()
+        2.0
     """
     if not place.is_file():
         raise ValueError(f"there is no file {place} of weights, as torch.save(model.state_dict(), file) makes it")

@@ -37,6 +37,15 @@ class DecoupledNetwork(nn.Module):
 
     Raises:
         NotDecouplableError: with every place that is in the way.
+
+    Example:
+        One unit's gate is open, of another network than the one whose values it multiplies:
+
+        >>> halves = [nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU()) for _ in range(2)]
+        >>> for half, weight in zip(halves, ([[1.0], [-1.0]], [[2.0], [3.0]]), strict=True):
+        ...     half[0].weight.data = torch.tensor(weight)
+        >>> DecoupledNetwork(*halves)(torch.tensor([[5.0]])).tolist()
+        [[10.0, 0.0]]
     """
 
     feature_network: nn.Module
@@ -139,7 +148,7 @@ class DecoupledNetwork(nn.Module):
 
 
 def decouple(model: nn.Module, example_input: Any, *, check: bool = True) -> DecoupledNetwork:
-    """A ReLU network as a deep gated network: one copy of it makes gates, another, linear one takes them.
+    """A ReLU network as a deep gated network: one copy makes gates, a linear one takes them (Paper A, Section 3).
 
     With the weights and the gates that it begins with, its output is the model's to rounding.  The model is not
     touched.  Its nonlinearities may be ReLU, LeakyReLU, PReLU, ReLU6, Hardtanh and ``clamp``, as modules, functions or

@@ -34,6 +34,16 @@ class PathKernelSketch:
         error: its standard error ``[N, M]``, entry by entry, from the spread over the draws.  Entries of one draw are
             not independent of each other.
         draws: how many draws were averaged.
+
+    Example:
+        A network with a single path has no other signs than plus and minus:
+
+        >>> import companion
+        >>> model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1)).eval()
+        >>> model[0].weight.data, x = torch.ones(1, 1), torch.tensor([[5.0]])
+        >>> sketch = npk_sketch(companion.decouple(model, x), x, draws=8)
+        >>> sketch.H, sketch.error, sketch.draws
+        (tensor([[25.]]), tensor([[0.]]), 8)
     """
 
     H: Float[Tensor, "N M"]
@@ -51,7 +61,7 @@ def npk_sketch(
     normalise: bool = True,
     batch: int = 64,
 ) -> PathKernelSketch:
-    """The neural path kernel of a decoupled network, estimated: its error falls as one over the root of the draws.
+    """The path kernel of a decoupled network (Paper B, Definition 3.6), estimated; errors fall as ``1/sqrt(draws)``.
 
     The network's own weights do not matter.  Batch norm counts as the identity, biases and other constants as absent,
     numbers by which the network multiplies (average pools included) as constants of the path.  With several outputs the

@@ -18,6 +18,10 @@ class Refusal:
         operation: what is called there.
         reason: why there is no value network for it.
         remedy: what would do.
+
+    Example:
+        >>> print(Refusal("sigmoid", "head", "sigmoid", "it is no gate", "use ReLU"))
+        sigmoid (sigmoid in head): it is no gate; use ReLU
     """
 
     node: str
@@ -36,6 +40,14 @@ class NotDecouplableError(ValueError):
 
     Args:
         refusals: at least one.
+
+    Example:
+        >>> import companion, torch
+        >>> try:
+        ...     companion.decouple(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Sigmoid()), torch.ones(1, 2))
+        ... except NotDecouplableError as error:
+        ...     [refusal.operation for refusal in error.refusals]
+        ['Sigmoid']
     """
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:

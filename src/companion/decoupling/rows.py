@@ -22,6 +22,10 @@ class Row:
 
     Raises:
         ValueError: another regime or input; ``ReLU`` with ones.
+
+    Example:
+        >>> str(Row(Regime.FL, ValueInput.ONES))
+        'FL-ones'
     """
 
     regime: Regime
@@ -88,6 +92,11 @@ class Score:
         train: accuracy in percent after the last epoch on the training examples; not a number if it diverged.
         test: the same on the test examples.
         epochs: how many it took.
+
+    Example:
+        >>> score = Score(Row(Regime.FL), seed=0, train=99.5, test=97.1)
+        >>> f"{score.row}, seed {score.seed}: {score.test}%"
+        'FL, seed 0: 97.1%'
     """
 
     row: Row
@@ -110,6 +119,11 @@ class Epoch:
         networks: all.
         fitted: accuracy in percent on the training examples as they were trained on; not a number at begin and end.
         score: of a network that is done.
+
+    Example:
+        >>> here = Epoch(Row(Regime.FL), seed=0, epoch=3, epochs=20, place=1, networks=5, fitted=98.2)
+        >>> f"network {here.place + 1} of {here.networks}: {here.epoch} of {here.epochs} epochs"
+        'network 2 of 5: 3 of 20 epochs'
     """
 
     row: Row

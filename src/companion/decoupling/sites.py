@@ -145,6 +145,10 @@ class Site:
         kind: ``gate``, ``pool`` or ``dropout``.
         operation: the function, ``relu`` for instance.
         in_place: whether what lies in the same memory is used later, so that the site must write there.
+
+    Example:
+        >>> Site("1", "gate", "relu").apply(torch.tensor([5.0, 2.0]), torch.tensor([True, False]))
+        tensor([5., 0.])
     """
 
     name: str

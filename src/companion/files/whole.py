@@ -27,7 +27,14 @@ IN_ITS_PLACE = "a file stands in its place"
 
 
 class FolderError(OSError):
-    """A folder that takes no files; the message names it, and what to do."""
+    """A folder that takes no files; the message names it, and what to do.
+
+    Example:
+        >>> writable(Path("/dev/null/records"), "--store DIR")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        companion.files.whole.FolderError: /dev/null/records takes no files (...): --store DIR names a folder elsewhere
+    """
 
 
 def writable(folder: Path, instead: str) -> None:
@@ -41,6 +48,13 @@ def writable(folder: Path, instead: str) -> None:
 
     Raises:
         FolderError: in one sentence, why not.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     writable(Path(folder) / "new", "--store DIR")
+        ...     [path.name for path in Path(folder).rglob("*")]
+        ['new']
     """
     probe = folder / f".{secrets.token_hex(6)}.probe"
     try:
@@ -92,6 +106,13 @@ def write(path: Path, content: bytes | str, *, replace: bool = True) -> None:
     Raises:
         FileExistsError: it is there already, and ``replace`` is false.
         OSError: the system refuses; what was there is as it was.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write(Path(folder) / "new" / "a.txt", "all of it")
+        ...     (Path(folder) / "new" / "a.txt").read_text()
+        'all of it'
     """
     with writing(path, replace=replace) as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -108,6 +129,14 @@ def writing(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     Raises:
         FileExistsError: the name is taken, and ``replace`` is false.
         OSError: the system refuses; what was there is as it was.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with writing(Path(folder) / "a.bin") as file:
+        ...         _ = file.write(b"all of it")
+        ...     (Path(folder) / "a.bin").read_bytes()
+        b'all of it'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
@@ -150,7 +179,15 @@ def _take(temporary: Path, path: Path) -> None:
 
 
 def abandoned(path: Path) -> list[Path]:
-    """What writers of a file that were killed have left beside it; one that is at work has such a file too."""
+    """What writers of a file that were killed have left beside it; one that is at work has such a file too.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / ".a.json.12ab.partial").write_text("half of")
+        ...     [path.name for path in abandoned(Path(folder) / "a.json")]
+        ['.a.json.12ab.partial']
+    """
     return sorted(path.parent.glob(f".{escape(path.name)}.*.partial"))
 
 

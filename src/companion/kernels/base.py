@@ -16,6 +16,10 @@ __all__ = ["gram", "layer_kernels", "overlap"]
 def gram(x1: Float[Tensor, "N ..."], x2: Float[Tensor, "M ..."] | None = None) -> Float[Tensor, "N M"]:
     """``Sigma(s, s') = <x_s, x_s'>`` of flattened examples (Paper A, Section 4).
 
+    Args:
+        x1: examples.
+        x2: others; ``None`` means ``x1``.
+
     Raises:
         TypeError: no tensors of one floating type.
         ValueError: no example on a side, or examples of different shapes.

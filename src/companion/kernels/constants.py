@@ -131,6 +131,8 @@ def _directions(x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
 def co_activity(theta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """``1/2 - theta / (2 pi)``: how often a random half-space holds both of two vectors at angle ``theta``.
 
+    It is what layer kernels of random gates tend to as they get wider (Paper B's base kernel, corrected).
+
     Example:
         >>> co_activity(torch.tensor([0.0, pi / 2, pi]))
         tensor([0.5000, 0.2500, 0.0000])

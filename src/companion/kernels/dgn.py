@@ -42,6 +42,16 @@ class DeepGatedNetwork:
     Raises:
         ValueError: separate networks with a maximum pool: whose maximum counts is not defined by the papers.  Layers
             that the papers' theory does not know: normalisation over a batch, local pools, skips over convolutions.
+
+    Example:
+        The second gate is open and the first is not, so that the output is ``3 (-1) 5``:
+
+        >>> import torch
+        >>> from companion.networks.families import fully_connected
+        >>> network = fully_connected((1,), width=2, depth=2, bias=False)
+        >>> theta_v = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> DeepGatedNetwork(network, theta_v, {"weight.0": torch.tensor([[-1.0, 1.0]])})(torch.tensor([[5.0]]))
+        tensor([[-15.]])
     """
 
     architecture: Architecture
@@ -117,6 +127,19 @@ def require_plain(architecture: Architecture) -> None:
 
 
 def relu_network(architecture: Architecture, params: Params, gate: Gate | None = None) -> DeepGatedNetwork:
-    """An ordinary network, gated by itself: ReLU, or soft-ReLU with a soft ``gate``."""
+    """An ordinary network, gated by itself: ReLU, or soft-ReLU with a soft ``gate``.
+
+    Args:
+        architecture: the network.
+        params: its parameters, of which value and feature network are both made.
+        gate: of every layer; ``None`` is hard.
+
+    Example:
+        >>> import torch
+        >>> from companion.networks.families import fully_connected
+        >>> params = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> relu_network(fully_connected((1,), width=2, depth=2, bias=False), params)(torch.tensor([[5.0]]))
+        tensor([[10.]])
+    """
     gate = gate or HardGate()
     return DeepGatedNetwork(architecture, params, params, gate, gate)

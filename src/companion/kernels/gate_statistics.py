@@ -34,6 +34,14 @@ class GateStatistics:
         within: ``<G(s), G(s')> / units``, the mean over pairs of different examples of one class; ``None`` without
             labels, or without such a pair.
         between: the same over pairs of examples of different classes.
+
+    Example:
+        >>> from torch import nn
+        >>> import companion
+        >>> model, x = nn.Sequential(nn.Identity(), nn.ReLU()).eval(), torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+        >>> (layer,) = gate_statistics(companion.decouple(model, x), x, torch.tensor([0, 1]))
+        >>> layer.units, layer.within, layer.between
+        (2, None, 0.5)
     """
 
     layer: str
@@ -68,6 +76,14 @@ def gate_statistics(
     Raises:
         TypeError: examples that are no tensor of floating type.
         ValueError: a network in training mode, or without gates; no examples; not one label for each.
+
+    Example:
+        >>> from torch import nn
+        >>> import companion
+        >>> model, x = nn.Sequential(nn.Identity(), nn.ReLU()).eval(), torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+        >>> (layer,) = gate_statistics(companion.decouple(model, x), x)
+        >>> layer.active, layer.constant, layer.dead
+        (0.75, 0.5, 0.0)
     """
     if len(x) == 0 or batch < 1:
         raise ValueError("gate statistics need at least one example, and at least one in a batch")

@@ -63,6 +63,13 @@ def overlap_of(
     A, Definition 4.2).  With convolutions, skips or pools it is not a number of paths, only a summary of the layers.
 
     Arguments and errors as for :func:`layer_kernels_of`.
+
+    Example:
+        >>> from torch import nn
+        >>> import companion
+        >>> model, x = nn.Sequential(nn.Identity(), nn.ReLU()).eval(), torch.tensor([[1.0, 2.0], [1.0, -2.0]])
+        >>> overlap_of(companion.decouple(model, x), x).tolist()
+        [[1.0, 0.5], [0.5, 0.5]]
     """
 
     def product(f1: Batch, f2: Batch) -> Tensor:

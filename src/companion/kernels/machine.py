@@ -138,6 +138,13 @@ def choose_machine(
 
     Raises:
         ValueError: no kernel or ridge; labels that do not fit; no combination that is positive definite.
+
+    Example:
+        >>> x, labels = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
+        >>> kernels = [gaussian_kernel(width) for width in (1.0, 2.0)]
+        >>> machine = choose_machine(kernels, x, labels, torch.tensor([[3.0, 1.0]]), torch.tensor([0]), classes=2)
+        >>> machine.ridge, machine.classify(torch.tensor([[0.0, 2.0]]))
+        (1.0, tensor([1]))
     """
     if not kernels or not ridges:
         raise ValueError("there must be at least one kernel and one ridge to choose from")

@@ -65,6 +65,10 @@ class Paths:
         pooled: the node of the last convolution that enters the pool, or ``None`` where nothing is pooled.
         through: for each skip, whether the path goes through its block (Paper B, Definition 2.3).
         scale: the product of the constants ``pre`` and ``post`` on the way (Paper B, Definition 3.4).
+
+    >>> paths = enumerate_paths(Architecture((2,), (Dense(2),), classes=1))
+    >>> len(paths), paths.source, paths.units[0]
+    (4, tensor([0, 0, 1, 1]), tensor([0, 1, 0, 1]))
     """
 
     architecture: Architecture
@@ -104,7 +108,7 @@ class Paths:
 
 
 def count_paths(architecture: Architecture) -> int:
-    """Number ``P`` of neural paths, by adding up the ways into each node (exact, any size, no enumeration).
+    """Number ``P`` of neural paths, by adding up the ways into each node, exact and of any size (Paper A, Section 2.2).
 
     Raises:
         ValueError: more than one output.
@@ -121,10 +125,13 @@ def count_paths(architecture: Architecture) -> int:
 
 
 def enumerate_paths(architecture: Architecture, limit: int = LIMIT) -> Paths:
-    """All paths of a network with one output.
+    """All paths of a network whose ``architecture`` has one output (Paper A, Section 2.2; Paper B, Notation 3.1).
 
     Raises:
         ValueError: more than one output, or more than ``limit`` paths.
+
+    >>> len(enumerate_paths(Architecture((2,), (Dense(3), Dense(3)), classes=1)))
+    18
     """
     count = count_paths(architecture)
     if count > limit:
@@ -148,6 +155,9 @@ def activity(
 
     Raises:
         ValueError: wrong number or shapes of gates, or a mask for a network without a pool.
+
+    >>> activity(enumerate_paths(Architecture((1,), (Dense(2),), classes=1)), [torch.tensor([[1.0, 0.0]])])
+    tensor([[1., 0.]])
     """
     if len(gates) != len(paths.units):
         raise ValueError(f"{len(paths.units)} gated layers need as many gates, not {len(gates)}")
@@ -186,7 +196,7 @@ def neural_path_features(
 
 
 def neural_path_values(paths: Paths, params: Params) -> Float[Tensor, "P"]:
-    """``v(p)``: the product of a path's weights and constants (Paper A, Eq. 4; Paper B, Definition 3.5).
+    """``v(p)`` of all ``paths``: the product of weights and constants (Paper A, Eq. 4; Paper B, Definition 3.5).
 
     Example:
         >>> from companion.networks.families import fully_connected
@@ -201,19 +211,30 @@ def neural_path_values(paths: Paths, params: Params) -> Float[Tensor, "P"]:
 
 
 def bundle_features(phi: Float[Tensor, "N P"], bundles: Int[Tensor, "P"]) -> Float[Tensor, "N B"]:
-    """The feature of a bundle: the sum over its paths (Paper B, Definition 3.6)."""
+    """The feature of each of ``bundles``: the sum of ``phi`` over its paths (Paper B, Definition 3.6).
+
+    >>> bundle_features(torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([0, 1, 0]))
+    tensor([[5., 2.]])
+    """
     return phi.new_zeros(len(phi), int(bundles.max()) + 1).index_add(1, bundles, phi)
 
 
 def bundle_values(v: Float[Tensor, "P"], bundles: Int[Tensor, "P"]) -> Float[Tensor, "B"]:
-    """The value of a bundle: that of any of its paths (Paper B, Definition 3.5)."""
+    """The value of each of ``bundles``: ``v`` of any of its paths (Paper B, Definition 3.5).
+
+    >>> bundle_values(torch.tensor([3.0, 2.0, 3.0]), torch.tensor([0, 1, 0]))
+    tensor([3., 2.])
+    """
     return v.new_zeros(int(bundles.max()) + 1).index_copy(0, bundles, v)
 
 
 def pool_mask(pool: GlobalAveragePool | GlobalMaxPool, z: Float[Tensor, "N C ..."]) -> Float[Tensor, "N C ..."]:
     """``G_pool`` of Paper B, Definition 2.2: ``1 / positions`` for the average, one-hot at the largest for the maximum.
 
-    Where several positions share the maximum, the first of them is marked.
+    Where several positions of ``z`` share the maximum, the first of them is marked; ``pool`` says which it is.
+
+    >>> pool_mask(GlobalMaxPool(), torch.tensor([[[1.0, 3.0, 2.0]]]))
+    tensor([[[0., 1., 0.]]])
     """
     flat = z.flatten(2)
     if isinstance(pool, GlobalAveragePool):

@@ -83,7 +83,7 @@ def npk_from_gates(
     normalise: bool = False,
     pool_factor: bool = False,
 ) -> Float[Tensor, "N M"]:
-    """The neural path kernel of given inputs of the value network under given gates.
+    """The path kernel of given inputs under given gates (Paper A, Lemma 4.1; Paper B, Lemmas 4.1 to 4.3).
 
     Args:
         architecture: of the value network.
@@ -98,6 +98,15 @@ def npk_from_gates(
     Raises:
         TypeError: no tensors of one floating type; gates of bool want ``.double()``.
         ValueError: wrong number or shapes of inputs and gates, no example, or only one of ``x2`` and ``gates2``.
+
+    Example:
+        The products of the inputs times how many gates both have open:
+
+        >>> from companion.networks.families import fully_connected
+        >>> x, gates = torch.tensor([[5.0], [2.0]]), [torch.tensor([[1.0, 0.0], [1.0, 1.0]])]
+        >>> npk_from_gates(fully_connected((1,), width=2, depth=2, bias=False), x, gates)
+        tensor([[25., 10.],
+                [10.,  8.]])
     """
     if (x2 is None) != (gates2 is None):
         raise ValueError("x2 and gates2 go together: give both or neither")
@@ -119,6 +128,17 @@ def npk_of_subnetworks(
     """``H^J`` for every set ``J`` of blocks gone through, numbered from 1 (Paper B, Definition 2.3, Lemma 4.2).
 
     The gates are those of the whole residual network, not of a network without skips.
+
+    Args:
+        architecture: a residual network of dense layers (:func:`companion.networks.families.residual`).
+        x: what enters it.
+        gates: of its ``L`` gated layers.
+
+    Example:
+        >>> from companion.networks.families import residual
+        >>> network, ones = residual(d_in=1, w=2, d_blk=1, pre=[1.0], post=[1.0]), torch.ones(1, 2)
+        >>> {J: float(H) for J, H in npk_of_subnetworks(network, torch.tensor([[3.0]]), [ones, ones]).items()}
+        {(): 18.0, (1,): 36.0}
     """
     skips = [layer for layer in architecture.layers if isinstance(layer, Skip)]
     result = {}

@@ -29,6 +29,14 @@ def tangent_features(
         x: examples.
         part: ``value`` or ``feature``: gradients of the weights that multiply, of those that gate; ``total``: of all
             parameters; where the two networks are one that is their sum, otherwise one follows the other.
+
+    Example:
+        >>> from companion.kernels import relu_network
+        >>> from companion.networks.families import fully_connected
+        >>> params = {"weight.0": torch.tensor([[1.0, 1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> network = relu_network(fully_connected((1,), width=2, depth=2, bias=False), params)
+        >>> tangent_features(network, torch.tensor([[5.0]]))
+        tensor([[[10., 15.,  5.,  5.]]])
     """
     dgn = dgn.detached()
     architecture = dgn.feature_architecture or dgn.architecture
@@ -55,7 +63,18 @@ def ntk_reference(
     part: str = "total",
     classes: str = "trace",
 ) -> Float[Tensor, "*C N M"]:
-    """Inner products of :func:`tangent_features`; arguments and errors as for :func:`companion.kernels.ntk`."""
+    """Inner products of :func:`tangent_features`; arguments and errors are those of :func:`companion.kernels.ntk`.
+
+    Example:
+        ``10^2 + 15^2 + 5^2 + 5^2``, the squares of the gradients:
+
+        >>> from companion.kernels import relu_network
+        >>> from companion.networks.families import fully_connected
+        >>> params = {"weight.0": torch.tensor([[1.0, 1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> network = relu_network(fully_connected((1,), width=2, depth=2, bias=False), params)
+        >>> ntk_reference(network, torch.tensor([[5.0]]))
+        tensor([[375.]])
+    """
     check_request(dgn, part, classes)
     require_sides((x1,), None if x2 is None else (x2,), [dgn.input_shape])
     require_precision(x1, dgn.dtype)

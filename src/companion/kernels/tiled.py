@@ -41,6 +41,12 @@ class Kernel:
         area: numbers that ``combine`` holds per pair; decides the size of a tile.
         shapes: the shape of one example in each tensor of a batch; ``None`` where any will do.
         dtype: the type of a network's parameters, which the examples must have; ``None`` where any will do.
+
+    Example:
+        >>> linear = Kernel(factors=lambda batch: batch, combine=lambda a, b: a[0] @ b[0].T, floats=2)
+        >>> linear(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 5., 11.],
+                [11., 25.]])
     """
 
     factors: Callable[[Batch], Batch]

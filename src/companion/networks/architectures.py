@@ -36,7 +36,12 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Dense:
-    """Fully connected layer: ``width`` units.  Weight ``[in, width]``, i.e. (from, to)."""
+    """Fully connected layer: ``width`` units.  Weight ``[in, width]``, i.e. (from, to).
+
+    Example:
+        >>> Architecture((4,), (Dense(3),), classes=2).parameter_shapes()["weight.0"]
+        (4, 3)
+    """
 
     width: int
 
@@ -46,6 +51,15 @@ class Conv:
     """Two-dimensional convolution, stride 1, zero padding that keeps the size.  Weight ``[out, in, k, k]``.
 
     With ``norm`` there is no bias: pre-activations are normalised over the batch, then scaled and shifted per channel.
+
+    Args:
+        channels: filters.
+        kernel: rows and columns of a filter; odd.
+        norm: whether pre-activations are normalised.
+
+    Example:
+        >>> Architecture((3, 8, 8), (Conv(16), GlobalAveragePool()), classes=2).parameter_shapes()["weight.0"]
+        (16, 3, 3, 3)
     """
 
     channels: int
@@ -58,6 +72,14 @@ class CircularConv:
     """One-dimensional circular convolution of Paper B, Definition 2.1.  Weight ``[out, in, k]``.
 
     ``q(i) = sum_c theta(c) z(i + c mod d_in)`` for ``c = 0 .. k-1``: it looks to the right and wraps around.
+
+    Args:
+        channels: filters.
+        kernel: positions that a filter sees, ``k``.
+
+    Example:
+        >>> Architecture((1, 5), (CircularConv(3, 2), GlobalAveragePool()), classes=1).parameter_shapes()["weight.0"]
+        (3, 1, 2)
     """
 
     channels: int
@@ -66,19 +88,33 @@ class CircularConv:
 
 @dataclass(frozen=True)
 class GlobalAveragePool:
-    """Mean over all positions: ``[..., C, *positions] -> [..., C]``."""
+    """Mean over all positions: ``[..., C, *positions] -> [..., C]``.
+
+    Example:
+        >>> Architecture((3, 8, 8), (Conv(16), GlobalAveragePool()), classes=2).parameter_shapes()["weight.1"]
+        (16, 2)
+    """
 
 
 @dataclass(frozen=True)
 class GlobalMaxPool:
-    """Maximum over all positions, a one-hot gate at the largest (Paper B, Definition 2.2)."""
+    """Maximum over all positions, a one-hot gate at the largest (Paper B, Definition 2.2).
+
+    Example:
+        >>> Architecture((1, 5), (CircularConv(3, kernel=2), GlobalMaxPool()), classes=1).gate_shapes()
+        ((3, 5),)
+    """
 
 
 @dataclass(frozen=True)
 class MaxPool:
     """Maximum over square windows of ``size`` positions: ``[..., C, H, W] -> [..., C, H / size, W / size]``.
 
-    Given gates, it adds up what they let through in each window.
+    Given gates, it adds up what they let through in each window (Paper B, Definition 2.2).
+
+    Example:
+        >>> Architecture((1, 8, 8), (Conv(4), MaxPool(2), Flatten()), classes=2).parameter_shapes()["weight.1"]
+        (64, 2)
     """
 
     size: int
@@ -86,12 +122,27 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class Flatten:
-    """``[..., *shape] -> [..., prod(shape)]``."""
+    """``[..., *shape] -> [..., prod(shape)]``.
+
+    Example:
+        >>> Architecture((1, 8, 8), (Flatten(), Dense(16)), classes=2).parameter_shapes()["weight.0"]
+        (64, 16)
+    """
 
 
 @dataclass(frozen=True)
 class Skip:
-    """A block with a skip connection: ``z -> post * (z + block(pre * z))`` (Paper B, Figure 1)."""
+    """A block with a skip connection: ``z -> post * (z + block(pre * z))`` (Paper B, Figure 1).
+
+    Args:
+        layers: of the block; they keep the shape.
+        pre: a constant before the block.
+        post: a constant after the sum.
+
+    Example:
+        >>> Architecture((4,), (Dense(3), Skip((Dense(3), Dense(3)))), classes=1).depth
+        4
+    """
 
     layers: tuple[Dense | Conv, ...]
     pre: float = 1.0
@@ -107,7 +158,22 @@ Layer = WeightLayer | GlobalAveragePool | GlobalMaxPool | MaxPool | Flatten | Sk
 
 @dataclass(frozen=True)
 class WeightShape:
-    """What one weight layer needs: shapes, fans, and multiply-adds per example."""
+    """What one weight layer needs: shapes, fans, and multiply-adds per example.
+
+    Args:
+        weight: shape of the weight.
+        bias: shape of the bias, and of whatever normalisation has in its place.
+        output: shape of one example's pre-activations.
+        fan_in: numbers that one of them depends on.
+        fan_out: numbers that one input reaches.
+        macs: multiply-adds for one example.
+        norm: whether the layer normalises over the batch.
+
+    Example:
+        >>> layer = Architecture((3, 8, 8), (Conv(16), Flatten()), classes=2).weight_shapes()[0]
+        >>> layer.fan_in, layer.fan_out, layer.macs  # 3 x 3 x 3, 3 x 3 x 16, and 27 for each of 16 x 8 x 8 units
+        (27, 144, 27648)
+    """
 
     weight: Shape
     bias: Shape
@@ -136,6 +202,11 @@ class Architecture:
 
     Raises:
         ValueError: where a layer does not fit the shape that reaches it.
+
+    Example:
+        >>> network = Architecture((4,), (Dense(3), Dense(3)), classes=2, bias=False)
+        >>> network.depth, network.gate_shapes(), network.macs()  # 4 x 3 + 3 x 3 + 3 x 2
+        (3, ((3,), (3,)), 27)
     """
 
     input_shape: Shape
@@ -256,6 +327,13 @@ def _walk(shape: Shape, layers: tuple[Layer, ...]) -> Iterator[WeightShape | Sha
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise ``ValueError`` with the message unless the condition holds."""
+    """Raise ``ValueError`` with the message unless the condition holds.
+
+    Example:
+        >>> require(False, "a width must be at least 1")
+        Traceback (most recent call last):
+            ...
+        ValueError: a width must be at least 1
+    """
     if not condition:
         raise ValueError(message)

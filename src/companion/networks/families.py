@@ -28,6 +28,13 @@ __all__ = ["ARCHITECTURES", "Family", "build", "circular_cnn", "fully_connected"
 def fully_connected(input_shape: Shape, width: int, depth: int, classes: int = 1, *, bias: bool = True) -> Architecture:
     """``depth`` weight layers, all hidden ones ``width`` wide (Paper A, Table 1).
 
+    Args:
+        input_shape: of one example; flattened where it has several axes.
+        width: units of each hidden layer.
+        depth: weight layers ``d``, the output layer among them.
+        classes: outputs ``C``.
+        bias: whether layers have biases.
+
     Example:
         >>> network = fully_connected((4,), width=3, depth=4)
         >>> network.depth, network.gated_layers, network.gate_shapes()
@@ -119,7 +126,20 @@ def _c4gap(input_shape: Shape, classes: int, width: int, depth: int, bias: bool)
 
 @dataclass(frozen=True)
 class Family:
-    """A named network of the papers with its own width and depth."""
+    """A named network of the papers with its own width and depth.
+
+    Args:
+        title: for readers.
+        make: from input shape, classes, width, depth and whether there are biases to an architecture.
+        width: of the paper.
+        depth: of the paper, in weight layers.
+        fixed_depth: whether it has no other.
+        image: whether its input is an image ``(channels, height, width)``.
+
+    Example:
+        >>> ARCHITECTURES["GCONV"].width, ARCHITECTURES["GCONV"].depth
+        (64, 7)
+    """
 
     title: str
     make: Callable[[Shape, int, int, int, bool], Architecture]
@@ -165,8 +185,20 @@ def build(
 ) -> Architecture:
     """The architecture of a family; ``None`` means the paper's own width or depth.
 
+    Args:
+        name: of a family in :data:`ARCHITECTURES`.
+        input_shape: of one example.
+        classes: outputs ``C``.
+        width: of the layers.
+        depth: weight layers, the output layer among them.
+        bias: whether layers have biases, where the family can have some.
+
     Raises:
         ValueError: unknown name, or a width or depth that the family cannot have.
+
+    Example:
+        >>> build("FC", (784,), 10).gate_shapes()
+        ((128,), (128,), (128,), (128,), (128,))
     """
     if name not in ARCHITECTURES:
         raise ValueError(f"unknown architecture {name!r}: valid are {', '.join(ARCHITECTURES)}")

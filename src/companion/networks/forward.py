@@ -45,6 +45,14 @@ class Trace:
     """All that one pass produces: ``q`` and gates ``G`` and outputs ``z`` of the ``L`` gated layers, and the output.
 
     ``inputs`` are what enters each weight layer, the output layer included: after pools, flattening and skips.
+
+    Example:
+        >>> from companion.networks.families import fully_connected
+        >>> network = fully_connected((1,), width=2, depth=2, bias=False)
+        >>> params = {"weight.0": torch.tensor([[1.0, -1.0]]), "weight.1": torch.tensor([[2.0], [3.0]])}
+        >>> one = trace(network, params, torch.tensor([[5.0]]))
+        >>> one.q[0], one.G[0], one.output
+        (tensor([[ 5., -5.]]), tensor([[1., 0.]]), tensor([[10.]]))
     """
 
     q: tuple[Tensor, ...]
@@ -95,7 +103,7 @@ def forward(
     gate: Gate | None = None,
     training: bool = False,
 ) -> Float[Tensor, "*M N C"]:
-    """The network's outputs (logits); arguments as in :func:`trace`.
+    """The network's outputs (logits; Paper A, Table 1); arguments as in :func:`trace`.
 
     With ``training``, layers that normalise do so by this very batch, and move their running statistics in ``params``
     towards its own, in place; otherwise they use those.

@@ -17,7 +17,19 @@ __all__ = ["GatedNetwork", "gates_alone"]
 
 
 class GatedNetwork(Protocol):
-    """A feature network that makes gates and a value network that they multiply."""
+    """A feature network that makes gates and a value network that they multiply.
+
+    Example:
+        Anything that has the two methods is one:
+
+        >>> class Open:
+        ...     def gates(self, x):
+        ...         return [torch.ones_like(x)]
+        ...     def value(self, x, stack):
+        ...         return x * stack[0]
+        >>> gates_alone(Open(), torch.tensor([[2.0, -1.0]]))
+        [tensor([[1., 1.]])]
+    """
 
     def gates(self, x: Tensor) -> Sequence[Tensor]:
         """The stack at the examples ``x [N, ...]``: tensors with leading axis ``N``.
@@ -38,6 +50,14 @@ def gates_alone(network: GatedNetwork, x: Float[Tensor, "N ..."]) -> list[Tensor
     Raises:
         ValueError: the network is in training mode, where gates depend on the other examples and on dropout; or it has
             no gates.
+
+    Example:
+        >>> from torch import nn
+        >>> import companion
+        >>> model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU()).eval()
+        >>> model[0].weight.data = torch.eye(2)
+        >>> gates_alone(companion.decouple(model, torch.ones(1, 2)), torch.tensor([[1.0, -2.0]]))
+        [tensor([[ True, False]])]
     """
     if getattr(network, "training", False):
         raise ValueError("gates are compared in evaluation mode: call eval() on the network first")

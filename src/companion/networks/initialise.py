@@ -62,12 +62,21 @@ def initialise(
 
 
 def running(params: Params) -> Params:
-    """The running statistics among some parameters: they follow the data and not a gradient."""
+    """The running statistics among some parameters: they follow the data and not a gradient.
+
+    Example:
+        >>> running({"weight.0": torch.ones(1), "mean.0": torch.zeros(1)})
+        {'mean.0': tensor([0.])}
+    """
     return {name: value for name, value in params.items() if name.partition(".")[0] in RUNNING}
 
 
 def hidden_only(architecture: Architecture, params: Params) -> Params:
     """The parameters without the output layer: a feature network has none.
+
+    Args:
+        architecture: the network.
+        params: its parameters, stacked or not.
 
     Example:
         >>> from companion.networks.families import fully_connected

@@ -53,6 +53,11 @@ def permute(gates: Sequence[Tensor], order: Sequence[int]) -> list[Tensor]:
 def tile(gates: Sequence[Tensor], times: int, axis: int = 1) -> list[Tensor]:
     """Repeat every layer's units along ``axis``: ``[N, W] -> [N, times * W]`` (Paper C, remark on tiling).
 
+    Args:
+        gates: tensors ``[N, W, ...]``.
+        times: how often each layer is repeated.
+        axis: of the units.
+
     Example:
         >>> import torch
         >>> tile([torch.tensor([[1.0, 0.0]])], 2)
@@ -64,11 +69,16 @@ def tile(gates: Sequence[Tensor], times: int, axis: int = 1) -> list[Tensor]:
 
 
 def rotate(gates: Sequence[Tensor], shifts: Sequence[int]) -> list[Tensor]:
-    """Rotate the trailing position axes of every layer's gates: position ``i`` receives that of ``i + shift``.
+    """Rotate the positions of every layer's gates: ``i`` receives that of ``i + shift`` (Paper B, Definition 2.1).
 
     Args:
         gates: tensors ``[N, C, *positions]``.
         shifts: one shift per position axis.
+
+    Example:
+        >>> import torch
+        >>> rotate([torch.tensor([[[1.0, 0.0, 0.0]]])], [1])
+        [tensor([[[0., 0., 1.]]])]
     """
     axes = tuple(range(-len(shifts), 0))
     return [g.roll(tuple(-s for s in shifts), axes) for g in gates]
@@ -76,6 +86,10 @@ def rotate(gates: Sequence[Tensor], shifts: Sequence[int]) -> list[Tensor]:
 
 def roll(gates: Sequence[Tensor], shift: int) -> list[Tensor]:
     """Rotate the units of every layer ``[N, W]``: unit ``i`` receives the gate of unit ``i + shift``.
+
+    Args:
+        gates: tensors ``[N, W]``.
+        shift: in units.
 
     Example:
         >>> import torch
@@ -86,13 +100,23 @@ def roll(gates: Sequence[Tensor], shift: int) -> list[Tensor]:
 
 
 def turn(gates: Sequence[Tensor], quarters: int) -> list[Tensor]:
-    """Turn the two trailing position axes of every layer's gates by quarters of a circle, as ``torch.rot90`` does."""
+    """Turn the two trailing position axes of every layer's gates by quarters of a circle, as ``torch.rot90`` does.
+
+    Args:
+        gates: tensors ``[N, C, rows, columns]``.
+        quarters: of a circle, counter-clockwise.
+
+    Example:
+        >>> import torch
+        >>> turn([torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])], 1)[0].tolist()
+        [[[[0.0, 0.0], [1.0, 0.0]]]]
+    """
     return [g.rot90(quarters, (-2, -1)) for g in gates]
 
 
 @dataclass(frozen=True)
 class Routing:
-    """What happens to a stack of gates on its way from the feature to the value network.
+    """What happens to a stack of gates on its way from the feature to the value network (Paper C, Section 4.1).
 
     First gates move *within* their layer: units are tiled, then shifted, then turned.  Then whole layers change places.
     So whoever keeps the gates of a frozen network keeps them as they lie within their layers, and still serves every

@@ -12,7 +12,12 @@ __all__ = ["margin", "rules"]
 
 @cache
 def rules() -> dict[str, Any]:
-    """The data file of margins and confidence levels."""
+    """The data file of margins and confidence levels.
+
+    Example:
+        >>> rules()["equivalence_confidence"], rules()["interval_confidence"]
+        (0.9, 0.95)
+    """
     return json.loads(resources.files("companion.papers").joinpath("margins.json").read_text())
 
 

@@ -26,6 +26,10 @@ class Statement:
         errata: ids of the errata that concern it.
         exhibit: for a statistical statement, the exhibit whose records decide it.
         not_checkable: why code cannot check it, or ``None``.
+
+    Example:
+        >>> statements()["A-paths"].title
+        'Number of paths'
     """
 
     id: str
@@ -48,6 +52,11 @@ class Statement:
 
 @cache
 def statements() -> Mapping[str, Statement]:
-    """Every statement by id, in the order of the papers, from ``papers/statements.json``, which nobody else reads."""
+    """Every statement by id, in the order of the papers, from ``papers/statements.json``, which nobody else reads.
+
+    Example:
+        >>> list(statements())[:3]
+        ['A-Eq1', 'A-T1', 'A-paths']
+    """
     rows = json.loads(files("companion.papers").joinpath("statements.json").read_text(encoding="utf-8"))
     return MappingProxyType({row["id"]: Statement(**{**row, "errata": tuple(row["errata"])}) for row in rows})

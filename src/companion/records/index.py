@@ -59,6 +59,10 @@ class Line(NamedTuple):
         digest: SHA-256 of its bytes, in hex.
         voucher: what else it depends on: a digest of the records that vouch for it; empty where none must.
         facts: what was found in these bytes, as JSON.
+
+    Example:
+        >>> Line("a.json", signature="", digest="ab12", voucher="", facts="[5]").facts
+        '[5]'
     """
 
     name: str
@@ -74,6 +78,15 @@ class Index:
     Args:
         store: the folder of the records; it need not exist.
         file: of the index; by default in the user's cache, named after the place of the store.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     index = Index(Path(folder), Path(folder) / "index.sqlite")
+        ...     index.keep("notes", Line("a.txt", "", "ab12", "", "[5]"))
+        ...     index.flush()
+        ...     index.line("notes", "a.txt").facts, index.line("notes", "b.txt")
+        ('[5]', None)
     """
 
     def __init__(self, store: Path, file: Path | None = None) -> None:

@@ -29,6 +29,11 @@ class Record:
             selected_test, selected_epoch, teacher, weights, provenance, digest``, ``start`` in a run that begins with
             another's weights, ``probes`` and perhaps ``pictures`` in one that has a probe.  Accuracies are percentages;
             curves have one value per epoch, losses in nats; epochs count from 1.
+
+    Example:
+        >>> record = Record({"spec": {"seed": 3}, "status": "finished", "best_test": 97.5})
+        >>> record.spec.seed, record.statistic("best_test")
+        (3, 97.5)
     """
 
     content: Mapping[str, Any]
@@ -95,16 +100,31 @@ class Record:
 
 
 def why(error: Exception) -> str:
-    """An error as the reason why a file is damaged, on one line."""
+    """An error as the reason why a file is damaged, on one line.
+
+    Example:
+        >>> why(ValueError("it is empty")), why(TypeError("no list"))
+        ('it is empty', 'TypeError: no list')
+    """
     said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
     return said if said.isprintable() else " ".join(brief(said)[1:-1].split())
 
 
 def canonical(content: Any) -> str:
-    """JSON with sorted keys and no spaces; NaN is refused."""
+    """JSON with sorted keys and no spaces; NaN is refused.
+
+    Example:
+        >>> canonical({"b": 1, "a": [0.5, None]})
+        '{"a":[0.5,null],"b":1}'
+    """
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def content_digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON object without its own ``digest``."""
+    """SHA-256 of a JSON object without its own ``digest``.
+
+    Example:
+        >>> content_digest({"take": 1, "digest": "another"}) == content_digest({"take": 1})
+        True
+    """
     return hashlib.sha256(canonical({k: v for k, v in content.items() if k != "digest"}).encode()).hexdigest()

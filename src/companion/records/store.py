@@ -47,6 +47,11 @@ class Store:
     Args:
         folder: created with the first record.
         index: what is remembered of its files; without it every byte that is read is verified.
+
+    Example:
+        >>> store = Store("/no/such/folder")
+        >>> RunSpec() in store, store.path(RunSpec().key).name
+        (False, '44136fa355b3678a.json')
     """
 
     def __init__(self, folder: Path | str, index: Index | None = None) -> None:

@@ -33,6 +33,13 @@ class Summary:
         threads: CPU threads that it had; 1 where the record does not say.
         seconds: wall-clock seconds of training.
         kind: the run without its :class:`~companion.runs.aspects.Trial`, as canonical JSON: equal for repetitions.
+
+    Example:
+        >>> made = {"device": "one core", "backend": "fused", "threads": 1, "seconds": 1.5}
+        >>> content = {"key": "44136fa355b3678a", "take": 1, "spec": {"seed": 3}, "status": "finished"}
+        >>> summary = Summary.of(content | {"curves": {"train_loss": [0.5, 0.25]}, "provenance": made})
+        >>> summary.epochs, summary.seconds, summary.kind
+        (2, 1.5, '{}')
     """
 
     key: str

@@ -41,6 +41,11 @@ class Sort:
         stale: of a file and what was made of it, why it must be made anew, in a sentence; ``None`` if it need not.
         voucher: of a file that others vouch for, a digest of these, never empty.
         largest: bytes that one may have.
+
+    Example:
+        >>> notes = Sort("notes", look=Path.read_text, facts=len)
+        >>> notes.facts("three"), notes.voucher(Path("a.txt"))
+        (5, '')
     """
 
     shelf: str
@@ -62,6 +67,10 @@ class Seen:
         reason: why it is damaged; ``None`` if it is sound.
         stale: why it must be made anew, though it is sound.
         believed: whether nothing of it was read, as the system says that it is as it was.
+
+    Example:
+        >>> Seen(Path("a.json"), reason="it is empty").facts is None
+        True
     """
 
     path: Path
@@ -79,6 +88,14 @@ def survey(sort: Sort, files: Sequence[Path], index: Index | None = None) -> Ite
         files: by name.
         index: what is remembered; what is found out is added, and files that are gone are forgotten.  Without one,
             every byte of every file is looked at.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "a.txt"
+        ...     _ = path.write_text("three")
+        ...     [seen.facts for seen in survey(Sort("notes", look=Path.read_text, facts=len), [path])]
+        [5]
     """
     if index is not None:
         for name in set(index.names(sort.shelf)) - {path.name for path in files}:
@@ -128,7 +145,22 @@ def _known(sort: Sort, path: Path, index: Index, line: Line) -> bool:
 
 
 def recalled(sort: Sort, path: Path, index: Index) -> bytes | None:
-    """The bytes of a file, if they are those that have been verified; else ``None``."""
+    """The bytes of a file, if they are those that have been verified; else ``None``.
+
+    Args:
+        sort: what the file is.
+        path: the file.
+        index: what is remembered.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> notes = Sort("notes", look=Path.read_text)
+        >>> with TemporaryDirectory() as folder:
+        ...     path, index = Path(folder) / "a.txt", Index(Path(folder), Path(folder) / "index.sqlite")
+        ...     _ = path.write_text("three")
+        ...     recalled(notes, path, index), looked_at(notes, path, index), recalled(notes, path, index)
+        (None, 'three', b'three')
+    """
     line = index.line(sort.shelf, path.name)
     if line is None:
         return None
@@ -144,8 +176,22 @@ def recalled(sort: Sort, path: Path, index: Index) -> bytes | None:
 def looked_at(sort: Sort, path: Path, index: Index) -> Any:
     """What is found in a file by a look at it, of which the index notes the facts.
 
+    Args:
+        sort: what the file is.
+        path: the file.
+        index: what is remembered.
+
     Raises:
         RecordError: it is damaged, of which nothing is noted.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> notes = Sort("notes", look=Path.read_text, facts=len)
+        >>> with TemporaryDirectory() as folder:
+        ...     path, index = Path(folder) / "a.txt", Index(Path(folder), Path(folder) / "index.sqlite")
+        ...     _ = path.write_text("three")
+        ...     looked_at(notes, path, index), index.line("notes", "a.txt").facts
+        ('three', '5')
     """
     before, signature, voucher = time.time_ns(), _signature(path), sort.voucher(path)
     digest = digest_of_file(path, sort.largest)
@@ -163,7 +209,16 @@ def looked_at(sort: Sort, path: Path, index: Index) -> Any:
 
 
 def digest_of_file(path: Path, largest: int = LARGEST) -> str:
-    """SHA-256, in hex, of the bytes of a regular file; empty where there is none that can be read."""
+    """SHA-256, in hex, of the bytes of a regular file; empty where there is none that can be read.
+
+    Args:
+        path: the file.
+        largest: bytes that it may have.
+
+    Example:
+        >>> digest_of_file(Path("/no/such/file"))
+        ''
+    """
     try:
         return hashlib.sha256(regular(path, largest)).hexdigest()
     except DocumentError:

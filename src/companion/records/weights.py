@@ -30,7 +30,13 @@ LARGEST = 1 << 30
 
 @dataclass(frozen=True)
 class Weights:
-    """A trained network: which take of its run and which epoch, and its parameters."""
+    """A trained network: which take of its run and which epoch, and its parameters.
+
+    Example:
+        >>> kept = Weights(take=1, epoch=20, params={"weight.0": torch.zeros(4, 3)})
+        >>> kept.epoch, kept.params["weight.0"].shape
+        (20, torch.Size([4, 3]))
+    """
 
     take: int
     epoch: int
@@ -62,6 +68,14 @@ def named(content: Mapping[str, Any], spec: RunSpec, params: Params) -> dict[str
 
     Raises:
         ValueError: the digest is right and the shapes are not: the digest does not see them.
+
+    Example:
+        >>> spec = RunSpec(dataset="digits", width=1, depth=2, bias=False)
+        >>> params = {"weight.0": torch.zeros(64, 1), "weight.1": torch.zeros(1, 10)}
+        >>> content = {"take": 1, "best_epoch": 1, "curves": {"test_accuracy": [9.0, 8.0]}}
+        >>> found = named(content | {"weights": {"last": weights_digest(params)}}, spec, params)
+        >>> {name: weights.epoch for name, weights in found.items()}
+        {'last': 2}
     """
     digest = weights_digest(params)
     epochs: dict[str, Any] = {
@@ -80,8 +94,19 @@ def named(content: Mapping[str, Any], spec: RunSpec, params: Params) -> dict[str
 def save(path: Path, params: Params) -> None:
     """Write parameters as float32 arrays, whole or not at all; the same parameters give the same bytes.
 
+    Args:
+        path: the file, an ``.npz``.
+        params: arrays by name.
+
     Raises:
         OSError: the system refuses.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     save(Path(folder) / "a.npz", {"weight.0": torch.tensor([2.0])})
+        ...     load(Path(folder) / "a.npz")
+        {'weight.0': tensor([2.])}
     """
     found = {name: params[name].detach().cpu().float().numpy() for name in sorted(params)}
     content = io.BytesIO()
@@ -90,7 +115,14 @@ def save(path: Path, params: Params) -> None:
 
 
 def unpacked(content: bytes) -> int:
-    """Bytes that a file of arrays, which is a zip archive, says that it unpacks to; an error if it is none."""
+    """Bytes that a file of arrays, which is a zip archive, says that it unpacks to; an error if it is none.
+
+    Example:
+        >>> content = io.BytesIO()
+        >>> np.savez(content, a=np.zeros(2, np.float32))
+        >>> unpacked(content.getvalue())  # a head of 128 bytes and two numbers of 4
+        136
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return sum(member.file_size for member in archive.infolist())
 
@@ -100,6 +132,15 @@ def load(path: Path) -> Params:
 
     Raises:
         ValueError: it is damaged, or no file of sane size.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.savez(f"{folder}/a.npz", a=np.zeros(2))
+        ...     load(Path(folder) / "a.npz")
+        Traceback (most recent call last):
+            ...
+        ValueError: it does not hold float32 arrays
     """
     content = regular(path, LARGEST)
     try:

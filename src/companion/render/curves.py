@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.render.style import COLOURS, STYLE, legend_in, panels_of, range_of
+from companion.render.style import COLOURS, STYLE, lay_out, panels_of, range_of
 
 __all__ = ["curve_figure", "probe_figure"]
 
@@ -23,6 +23,11 @@ def curve_figure(bands: pd.DataFrame, title: str, unit: str = "test accuracy [%]
         bands: as :func:`companion.verdicts.frames.bands` makes them.
         title: of the figure; says profile and device.
         unit: label of the vertical axis.
+
+    Example:
+        >>> bands = pd.DataFrame({"row": "FC", "column": "FL", "epoch": [1, 2], "mean": [90.0, 95.0], "n": 5})
+        >>> curve_figure(bands.assign(low=bands["mean"] - 1, high=bands["mean"] + 1), "MNIST").axes[0].get_title()
+        'FC (n = 5)'
     """
     rows = list(dict.fromkeys(bands["row"])) or ["no records yet"]
     with plt.rc_context(STYLE):
@@ -33,9 +38,8 @@ def curve_figure(bands: pd.DataFrame, title: str, unit: str = "test accuracy [%]
             name = row if mine.empty else f"{row} ({range_of(mine['n'])})"
             ax.set(title=name, xlabel="epoch", ylabel=unit)
             ax.grid(alpha=0.3)
-        legend_in(axes, loc="lower right")
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
 
@@ -65,6 +69,12 @@ def probe_figure(
         panels: titles, from left to right.
         lines: panel to the labels and heights of its reference lines.
         title: of the figure; says profile, device and n.
+
+    Example:
+        >>> values = pd.DataFrame({"epoch": [0, 1], "median": [1.0, 2.0], "min": [0.5, 1.5], "max": [2.0, 3.0]})
+        >>> frame = values.assign(row="FC", panel="norm", label="K")
+        >>> probe_figure(frame, ["FC"], ["norm"], {"norm": {"one": 1.0}}, "MNIST").axes[0].get_title()
+        'FC: norm'
     """
     with plt.rc_context(STYLE):
         size = (4.4 * len(panels) + 0.6, 3.3 * len(rows) + 0.4)
@@ -82,8 +92,7 @@ def probe_figure(
                 ax.grid(alpha=0.3)
                 if len(mine):
                     ax.set_yscale("log")
-                    ax.legend(fontsize=8, frameon=False)
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure, *axes.T)
     plt.close(figure)
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from companion.render.palette import PALETTE
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 
 __all__ = ["gate_figure"]
 
@@ -24,12 +24,18 @@ def gate_figure(frame: pd.DataFrame) -> Figure:
 
     Args:
         frame: of :func:`companion.verdicts.gate_frames.gate_frame`.  The second panel stays away without labels.
+
+    Example:
+        >>> parts = {"active": [0.5, 0.4], "constant": [0.0, 0.1], "dead": [0.0, 0.1], "within": None, "between": None}
+        >>> frame = pd.DataFrame({"network": "mine", "depth": [1, 2], "examples": 100} | parts)
+        >>> gate_figure(frame).axes[0].get_title()
+        'mine, 100 examples'
     """
     panels = {label: names for label, names in PANELS.items() if frame[list(names)].notna().any().any()}
     networks = list(frame.groupby("network", sort=False))
     with plt.rc_context(STYLE):
         size = (4.4 * len(panels), 3.0 * len(networks) + 0.2)
-        figure, axes = plt.subplots(len(networks), len(panels), figsize=size, squeeze=False, layout="constrained")
+        figure, axes = plt.subplots(len(networks), len(panels), figsize=size, squeeze=False)
         for row, (network, part) in zip(axes, networks, strict=True):
             for ax, (label, names) in zip(row, panels.items(), strict=True):
                 for i, (column, name) in enumerate(names.items()):
@@ -40,6 +46,6 @@ def gate_figure(frame: pd.DataFrame) -> Figure:
                 ax.set(xlabel="gated layer, from the input", ylabel=label, ylim=(-0.03, 1.03))
                 ax.xaxis.set_major_locator(MaxNLocator(integer=True))
                 ax.grid(alpha=0.3)
-                ax.legend(fontsize=8, frameon=False)
+        lay_out(figure, *axes.T)
     plt.close(figure)
     return figure

@@ -26,7 +26,17 @@ NAMES = {
 
 
 def information_table(answer: GateInformation) -> Table:
-    """One line for each kind of gates: what was trained, how well it does, and which share of the gap it holds."""
+    """One line for each kind of gates: what was trained, how well it does, and which share of the gap it holds.
+
+    Example:
+        >>> from companion.decoupling.rows import Row, Score
+        >>> from companion.verdicts.information import information_frame, share_held
+        >>> rows = {Row(Regime.RELU): 90.0, Row(Regime.FL): 88.0, Row(Regime.FR_II): 70.0}
+        >>> scores = [Score(row, seed, 100.0, test) for row, test in rows.items() for seed in (0, 1)]
+        >>> answer = GateInformation(tuple(scores), information_frame(scores), share_held(scores))
+        >>> information_table(answer).frame["share of the gap"].tolist()
+        ['–', '90% (90% to 90%)', '–']
+    """
     lines = []
     for line in answer.table.to_dict("records"):
         gap = "–" if pd.isna(line["gap"]) else f"{line['gap']:+.2f}{_range(line['gap_low'], line['gap_high'], '+.2f')}"
@@ -62,6 +72,15 @@ def information_figure(answer: GateInformation, ink: str = "black") -> Figure:
     Args:
         answer: of :func:`companion.verdicts.information.gate_information`.
         ink: colour of text and axes.
+
+    Example:
+        >>> from companion.decoupling.rows import Row, Score
+        >>> from companion.verdicts.information import information_frame, share_held
+        >>> rows = {Row(Regime.RELU): 90.0, Row(Regime.FL): 88.0, Row(Regime.FR_II): 70.0}
+        >>> scores = [Score(row, seed, 100.0, test) for row, test in rows.items() for seed in (0, 1)]
+        >>> answer = GateInformation(tuple(scores), information_frame(scores), share_held(scores))
+        >>> [label.get_text() for label in information_figure(answer).axes[0].get_yticklabels()]
+        ['the model, retrained', 'its gates', 'random gates (II)']
     """
     style = STYLE | {
         "text.color": ink,

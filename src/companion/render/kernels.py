@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from companion.notation import Float, Tensor
 from companion.render.palette import PALETTE
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 
 __all__ = ["constant_figure", "matrix_figure", "power_law_figure"]
 
@@ -79,8 +79,7 @@ def power_law_figure(
         ax.set_xticks(points, [f"{point:g}" for point in points])
         ax.set_xticks([], minor=True)
         ax.grid(alpha=0.4)
-        ax.legend(fontsize=8, frameon=False)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
 
@@ -118,7 +117,6 @@ def constant_figure(frame: pd.DataFrame) -> Figure:
         ax.margins(y=0.1)
         ax.set_ylim(bottom=0)
         ax.grid(axis="y", alpha=0.3)
-        ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=3)
-        figure.tight_layout()
+        lay_out(figure, handle=3)
     plt.close(figure)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.render.palette import PALETTE
-from companion.render.style import COLOURS, STYLE
+from companion.render.style import COLOURS, STYLE, lay_out
 
 __all__ = ["machine_figure"]
 
@@ -39,7 +39,7 @@ def machine_figure(
     frame = frame[frame["kernel"].isin(list(LINES))]
     epochs = sorted(set(frame["epoch"]))
     with plt.rc_context(STYLE):
-        size = (2.9 * len(numbers) + 0.6, 2.7 * len(designs) + 0.9)
+        size = (2.9 * len(numbers) + 0.6, 2.7 * len(designs) + 0.5)
         figure, axes = plt.subplots(len(designs), len(numbers), figsize=size, squeeze=False, sharex=True, sharey="col")
         for images, column in zip(numbers, axes.T, strict=True):
             there = frame[frame["images"] == images]
@@ -54,10 +54,8 @@ def machine_figure(
             ax.set_xlabel("epochs done")
         for line in axes:
             line[0].set_ylabel("test accuracy [%]")
-        handles = {h.get_label(): h for ax in axes.flat for h in ax.get_lines() if not h.get_label().startswith("_")}
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout(rect=(0, 0.08, 1, 1))
-        figure.legend(list(handles.values()), list(handles), loc="lower center", ncols=3, fontsize=8, frameon=False)
+        lay_out(figure)
     plt.close(figure)
     return figure
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from companion.notation import Float, Tensor
 from companion.render.diagrams import PALETTE
-from companion.render.style import STYLE, panels_of, range_of
+from companion.render.style import STYLE, lay_out, panels_of, range_of
 
 __all__ = ["Strip", "likeness_figure", "map_figure"]
 
@@ -135,14 +135,13 @@ def likeness_figure(frame: pd.DataFrame, title: str) -> Figure:
                     said = label if which == "own" else None
                     ax.plot(part["layer"], part["mean"], f"{marker}{line}", color=colour, markersize=5, label=said)
                     ax.fill_between(part["layer"], part["low"], part["high"], color=colour, alpha=0.2, linewidth=0)
-            ax.plot([], [], ":", color="grey", label="the same with the next image")
+            if len(mine):
+                ax.plot([], [], ":", color="grey", label="the same with the next image")
             ax.set(title=f"{row} ({range_of(mine['n'])})" if len(mine) else row, xlabel="layer", ylabel="likeness")
             ax.set_xticks(sorted(set(mine["layer"])))
             ax.set_ylim(bottom=min(0.0, mine["low"].min()) if len(mine) else 0.0)
             ax.grid(alpha=0.3)
-        if len(frame):
-            axes[0].legend(fontsize=8, frameon=False)
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.render.style import STYLE, range_of
+from companion.render.style import STYLE, lay_out, range_of
 
 __all__ = ["phase_figure"]
 
@@ -33,6 +33,8 @@ def phase_figure(bands: pd.DataFrame, colours: Mapping[str, str], title: str) ->
         )
         if not lines:
             axes[0, 0].set(title="no records yet", xticks=[], yticks=[])
+        for label in [name for name in colours if name in set(bands["label"])]:  # in this order in the legend
+            axes[0, 0].plot([], [], color=colours[label], label=label, linewidth=1.5)
         for (place, phase), line in zip(lines, axes, strict=False):
             for panel, ax in zip(panels, line, strict=True):
                 mine = bands[(bands["place"] == place) & (bands["phase"] == phase) & (bands["panel"] == panel)]
@@ -46,10 +48,8 @@ def phase_figure(bands: pd.DataFrame, colours: Mapping[str, str], title: str) ->
                 ax.set(title=f"{place}, {phase}\n{panel}{seeds}", xlabel="epoch")
                 ax.title.set_fontsize(8)
                 ax.grid(alpha=0.3)
-                if len(mine):
-                    ax.legend(fontsize=7, frameon=False)
             line[0].set_ylabel("test accuracy [%]")
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.render.style import COLOURS, STYLE, panels_of
+from companion.render.style import COLOURS, STYLE, lay_out, panels_of
 
 __all__ = ["scatter_figure"]
 
@@ -50,8 +50,7 @@ def scatter_figure(frame: pd.DataFrame, x: str, y: str, title: str) -> Figure:
             ax.axhline(0, color="grey", linewidth=0.8)
             ax.set(xlabel=x, ylabel=y)
             ax.grid(alpha=0.3)
-            ax.legend(fontsize=8, frameon=False)
         figure.suptitle(title)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure

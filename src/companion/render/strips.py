@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.render.style import COLOURS, DOTS, STYLE, counted, legend_in, panels_of
+from companion.render.style import COLOURS, DOTS, STYLE, counted, lay_out, panels_of
 
 __all__ = ["strip_figure"]
 
@@ -58,8 +58,7 @@ def strip_figure(frame: pd.DataFrame, paper: pd.DataFrame, title: str) -> Figure
             ax.set_yticks(range(len(columns)), columns)
             ax.set_ylim(len(columns) - 0.5, -0.5)
             ax.grid(axis="x", alpha=0.3)
-        legend_in(axes, loc="lower left")
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure

@@ -64,6 +64,12 @@ class Table:
     Args:
         frame: the cells, already text.
         caption: one sentence above the table.
+
+    Example:
+        >>> print(Table(pd.DataFrame({"regime": ["FL"], "n": [5]}), "Runs."))
+        Runs.
+        regime  n
+            FL  5
     """
 
     def __init__(self, frame: pd.DataFrame, caption: str) -> None:
@@ -91,6 +97,10 @@ def _cell(value: object) -> str:
 
 def plus_minus(mean: float | None, std: float | None) -> str:
     """``97.85 ± 0.09``; a dash where there is no mean.
+
+    Args:
+        mean: in any unit.
+        std: in the same; left out where there is none.
 
     Example:
         >>> plus_minus(97.851, 0.09), plus_minus(None, None)
@@ -139,6 +149,12 @@ def number_table(entries: Sequence[Entry], half_widths: Mapping[str, float | Non
         entries: of the scorecard.
         half_widths: entry id to half the width of our 95% interval.
         caption: one sentence above the table.
+
+    Example:
+        >>> from companion.verdicts.scorecard import number_entries
+        >>> entries = number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"]))[:1]
+        >>> number_table(entries, {}, "Table 2.").frame.to_numpy().tolist()
+        [['FC/SGD/MNIST', 'paper', '95.85 ± 0.10'], ['', 'verdict', <Verdict.PENDING: 'pending'>]]
     """
     columns = list(dict.fromkeys(e.column for e in entries))
     lines: list[dict[str, object]] = []
@@ -170,6 +186,11 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
     Args:
         results: ``(title, ours, paper's)``.
         caption: one sentence above the table.
+
+    Example:
+        >>> result = RowResult("FC", Verdict.REPRODUCED, 0.12, (0.05, 0.19), p=None, rule="met", pair="FL − DL")
+        >>> claim_table([("FL is above DL", result, None)], "Claims.").frame.iloc[0, 3]
+        '+0.12 (+0.05 to +0.19)'
     """
 
     def gap(result: RowResult | None) -> str:
@@ -199,7 +220,17 @@ def claim_table(results: Sequence[tuple[str, RowResult, RowResult | None]], capt
 
 
 def summary_table(summaries: Sequence[tuple[dict[str, str], Summary | str]], caption: str) -> Table:
-    """Mean ± std, 95% interval and n of any grouping, or the words that say why there is none yet."""
+    """Mean ± std, 95% interval and n of any grouping, or the words that say why there is none yet.
+
+    Args:
+        summaries: names of columns and their words, with the summary.
+        caption: one sentence above the table.
+
+    Example:
+        >>> from companion.verdicts.stats import summarise
+        >>> summary_table([({"row": "FC"}, summarise([97.0, 99.0]))], "All runs.").frame.iloc[0].to_list()
+        ['FC', '98.00 ± 1.00', '± 12.71', 2]
+    """
     lines = []
     for labels, s in summaries:
         line: dict[str, Any] = dict(labels)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from companion.render.style import COLOURS, DOTS, STYLE, panels_of, range_of
+from companion.render.palette import PALETTE
+from companion.render.style import COLOURS, DOTS, STYLE, lay_out, panels_of, range_of
 
 __all__ = ["band_figure", "variant_figure"]
 
@@ -21,6 +23,11 @@ def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
         frame: ``row, column, label`` (of the variant), ``seed`` and ``score`` in percent; runs without one are missing.
             Where a column is no regime, ``regime`` is that of each run, whose colour it has.
         title: of the figure; says profile and device.
+
+    Example:
+        >>> frame = pd.DataFrame({"row": "FC", "column": "FL", "label": "wide", "seed": [0, 1], "score": [97.0, 97.2]})
+        >>> variant_figure(frame, "MNIST").axes[0].get_title()
+        'FC, FL (n = 2)'
     """
     panels = list(dict.fromkeys(frame[["row", "column"]].itertuples(index=False, name=None)))
     with plt.rc_context(STYLE):
@@ -46,7 +53,7 @@ def variant_figure(frame: pd.DataFrame, title: str) -> Figure:
             ax.set_ylim(len(labels) - 0.5, -0.5)
             ax.grid(axis="x", alpha=0.3)
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
 
@@ -65,7 +72,8 @@ def band_figure(
     """Accuracy against a number: mean over seeds, with the range between the lowest and the highest.
 
     Args:
-        frame: ``label``, ``x``, ``mean``, ``low``, ``high``, ``n``, one line for each point.
+        frame: ``label``, ``x``, ``mean``, ``low``, ``high``, ``n``, one line for each point.  A label that begins with
+            a regime, such as ``FL, ones``, has its colour; the second of a colour is dashed.
         x: what ``x`` is, with its unit.
         title: of the figure; says profile and device.
         paper: ``x`` and ``mean`` of what the paper prints.
@@ -73,14 +81,23 @@ def band_figure(
         doubling: whether ``x`` doubles from point to point, so that its axis is logarithmic.
         ends: label of a line to ``x`` and height of what the paper prints of it.
         y: what is drawn, with its unit.
+
+    Example:
+        >>> frame = pd.DataFrame({"label": "FL", "x": [8, 16], "mean": [90.0, 95.0], "n": 5})
+        >>> figure = band_figure(frame.assign(low=frame["mean"] - 1, high=frame["mean"] + 1), "width", "MNIST")
+        >>> figure.axes[0].get_legend_handles_labels()[1]
+        ['FL (n = 5)']
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.4, 4.2))
-        for own, label in zip(COLOURS.values(), dict.fromkeys([*(ends or {}), *frame["label"]]), strict=False):
+        used = set[str]()
+        for label, colour in _colours([*(ends or {}), *frame["label"]]).items():
             mine = frame[frame["label"] == label].sort_values("x")
-            colour = COLOURS.get(label, own)
             if len(mine):
-                ax.plot(mine["x"], mine["mean"], "o-", color=colour, label=f"{label} ({range_of(mine['n'])})")
+                line, fill = ("o--", "none") if colour in used else ("o-", "full")
+                said = f"{label} ({range_of(mine['n'])})"
+                ax.plot(mine["x"], mine["mean"], line, color=colour, fillstyle=fill, label=said)
+                used.add(colour)
                 ax.fill_between(mine["x"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
             if label in (ends or {}):
                 alone = None if len(mine) else f"{label}, paper"
@@ -95,9 +112,17 @@ def band_figure(
             ax.set_xticks(numbers, [str(number) for number in numbers])
         ax.set(xlabel=x, ylabel=y)
         ax.grid(alpha=0.3)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=8, frameon=False)
         figure.suptitle(title, fontsize=10)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
+
+
+def _colours(labels: Iterable[str]) -> dict[str, str]:
+    """A colour for each line: that of its regime, with which a label may begin; where regimes are, others have others.
+
+    Two lines of one regime have one colour.
+    """
+    named = {label: label.partition(",")[0] for label in labels}
+    others = cycle(PALETTE[len(COLOURS) :] if COLOURS.keys() & set(named.values()) else PALETTE)
+    return {label: COLOURS[regime] if regime in COLOURS else next(others) for label, regime in named.items()}

@@ -42,6 +42,11 @@ class Task:
             divided by its deviation (:class:`companion.data.DatasetInfo` has both).
         augmentation: how training images are altered, anew in every epoch: ``crop-flip-cutout``, ``crop-cutout``
             (:mod:`companion.training.augmentation`); ``None`` is not at all.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(dataset="digits", classes=[4, 7]).task.classes
+        (4, 7)
     """
 
     dataset: str = field("mnist", choices=DATASETS)
@@ -68,6 +73,11 @@ class Networks:
         bias: whether layers have biases.
         initialisation: ``glorot`` (uniform), ``fan-in`` (uniform, up to ``1 / sqrt(fan_in)``), or ``sign``: plus or
             minus ``sqrt(2 / width)`` in every layer.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(architecture="FC", width=128).networks == RunSpec(architecture="FC").networks
+        True
     """
 
     architecture: str = field("FC", choices=ARCHITECTURES)
@@ -101,6 +111,11 @@ class Gating:
             one of DL; ``None`` is that run itself (so are changes that change nothing).
         teacher_checkpoint: which weights of it become the gates of FL: ``best_test``, ``last``, ``selected``.
         teacher_epochs: its epochs; ``None`` is as many as the FL run has (so is writing their number).
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(regime="FR-II", depth=4, gate_permutation=[2, 0, 1]).gating.gate_permutation
+        (2, 0, 1)
     """
 
     regime: Regime = Regime.RELU
@@ -140,6 +155,11 @@ class Optimisation:
             The optimiser is fresh; the order of examples goes on after the epochs of the start.
         start_checkpoint: which of its weights: ``best_test``, ``last``, ``selected``.
         precision: arithmetic in the layers: ``float32``, ``bfloat16``, or ``tf32``, which only GPUs have.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(optimiser="adam", learning_rate=1e-3).optimisation.epochs
+        100
     """
 
     optimiser: str = field("sgd", choices=("sgd", "adam", "rmsprop"))
@@ -164,6 +184,11 @@ class Measurement:
         probe: ``label-alignment`` (ReLU, two classes), ``kernel-norms`` or ``hard-gates`` (DL), ``hidden-layers``
             (all but ReLU), ``machine-own`` or ``machine-others`` (ReLU without biases, with a holdout).
         probe_every: epochs from one measurement to the next; the first is before the first epoch.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(regime="DL", probe="hard-gates", probe_every=10).measurement
+        Measurement(probe='hard-gates', probe_every=10)
     """
 
     probe: str | None = field(
@@ -187,6 +212,11 @@ class Trial:
     Args:
         seed: gives three independent streams: ``feature``, ``value``, ``order``.
         protocol_version: of the mathematics of a run.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(seed=3).trial
+        Trial(seed=3, protocol_version=1)
     """
 
     seed: int = field(0, low=0, high=2**63 - 1, each=True)
@@ -194,12 +224,29 @@ class Trial:
 
 
 def view(aspect: type[A], spec: Any) -> A:
-    """One aspect of a run."""
+    """One aspect of a run.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> view(Trial, RunSpec(seed=3))
+        Trial(seed=3, protocol_version=1)
+    """
     return aspect(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(aspect)})  # type: ignore[arg-type]
 
 
 def without(aspect: A, *names: str, each: bool = False, source: bool = False) -> A:
-    """The aspect with some fields at their defaults: those named, and those whose rule says ``each`` or ``source``."""
+    """The aspect with some fields at their defaults: those named, and those whose rule says ``each`` or ``source``.
+
+    Args:
+        aspect: of a run.
+        names: of fields.
+        each: whether fields go in which the runs of a stack may differ.
+        source: whether fields go that say where weights come from.
+
+    Example:
+        >>> without(Trial(seed=3), each=True)
+        Trial(seed=0, protocol_version=1)
+    """
     plain = {
         f.name: f.default
         for f in dataclasses.fields(aspect)  # type: ignore[arg-type]

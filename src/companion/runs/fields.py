@@ -31,11 +31,24 @@ __all__ = [
 
 
 class SpecError(ValueError):
-    """A field that is unknown, has a bad value, or does not go with another."""
+    """A field that is unknown, has a bad value, or does not go with another.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(label_noise=2)
+        Traceback (most recent call last):
+            ...
+        companion.runs.fields.SpecError: label_noise must be a fraction from 0 to 1, not 2.0
+    """
 
 
 class Changes(Mapping[str, Any]):
-    """Fields and their values as one immutable value: how a run differs from another."""
+    """Fields and their values as one immutable value: how a run differs from another.
+
+    Example:
+        >>> Changes({"width": 64, "label_noise": 0.5})
+        {'label_noise': 0.5, 'width': 64}
+    """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = {name: values[name] for name in sorted(values)}
@@ -77,6 +90,11 @@ class Rule:
         needs: another field without which (at its default) this one has no effect, and how that is said.
         each: whether runs that are trained in one stack may differ in it.
         source: whether it only says where weights come from.
+
+    Example:
+        >>> rule = Rule(low=0, high=1, says="a fraction from 0 to 1", regimes=frozenset({Regime.FL}))
+        >>> idle(rule, {"regime": Regime.RELU}, {})
+        'in regime ReLU'
     """
 
     low: float | None = None
@@ -92,17 +110,48 @@ class Rule:
 
 
 def field(default: Any, **rule: Any) -> Any:
-    """A dataclass field with a default that never changes, and its :class:`Rule`."""
+    """A dataclass field with a default that never changes, and its :class:`Rule`.
+
+    Args:
+        default: the value.
+        rule: arguments of the rule.
+
+    Example:
+        >>> @dataclass
+        ... class Run:
+        ...     width: int = field(64, low=1)
+        >>> Run().width
+        64
+    """
     return dataclasses.field(default=default, metadata={"rule": Rule(**rule)})
 
 
 def rule_of(field: dataclasses.Field[Any]) -> Rule:
-    """The rule that stands with a field; one that was declared without has none to break."""
+    """The rule that stands with a field; one that was declared without has none to break.
+
+    Example:
+        >>> rule_of(dataclasses.field()).low is None, rule_of(field(64, low=1)).low
+        (True, 1)
+    """
     return field.metadata.get("rule", Rule())
 
 
 def coerce(name: str, value: Any, kind: Any, rule: Rule | None = None) -> Any:
-    """``value`` as its field's type, without guessing: booleans are no integers, and 1.5 is none either."""
+    """``value`` as its field's type, without guessing: booleans are no integers, and 1.5 is none either.
+
+    Args:
+        name: of the field, for the sentence.
+        value: as it was given.
+        kind: the field's type.
+        rule: of the field; says what a list holds.
+
+    Raises:
+        SpecError: the value is none of that type.
+
+    Example:
+        >>> coerce("width", 64.0, int), coerce("classes", [4, 7], tuple, Rule(items="class numbers such as [4, 7]"))
+        (64, (4, 7))
+    """
     optional = type(None) in getattr(kind, "__args__", ())
     if value is None and optional:
         return None
@@ -138,13 +187,38 @@ def _small(value: Any) -> bool:
 
 
 def one_of(name: str, value: Any, valid: Iterable[str]) -> None:
-    """Raise :class:`SpecError`, which lists what is valid, unless the value is among it."""
+    """Raise :class:`SpecError`, which lists what is valid, unless the value is among it.
+
+    Args:
+        name: of the field, for the sentence.
+        value: as it was given.
+        valid: words.
+
+    Example:
+        >>> one_of("optimiser", "lion", ["sgd", "adam"])
+        Traceback (most recent call last):
+            ...
+        companion.runs.fields.SpecError: unknown optimiser 'lion': valid are sgd, adam
+    """
     if value not in list(valid):
         raise SpecError(f"unknown {name} {brief(value)}: valid are {', '.join(valid)}")
 
 
 def check_value(name: str, rule: Rule, spec: Any) -> None:
-    """Raise :class:`SpecError`, which says what is valid, unless a run's number lies in the range of its field."""
+    """Raise :class:`SpecError`, which says what is valid, unless a run's number lies in the range of its field.
+
+    Args:
+        name: of the field.
+        rule: of the field.
+        spec: the run.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> check_value("width", Rule(low=1, high=8), SimpleNamespace(width=9))
+        Traceback (most recent call last):
+            ...
+        companion.runs.fields.SpecError: width must be at least 1 and at most 8, not 9
+    """
     value = getattr(spec, name)
     if rule.low is None or value is None:
         return
@@ -158,7 +232,13 @@ def check_value(name: str, rule: Rule, spec: Any) -> None:
 
 
 def idle(rule: Rule, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str | None:
-    """Where a field has no effect, given the values of all fields and their defaults; ``None`` where it has one."""
+    """Where a field has no effect, given the values of all fields and their defaults; ``None`` where it has one.
+
+    Example:
+        >>> rule, plain = Rule(needs=("momentum", "momentum")), {"momentum": 0.0}
+        >>> idle(rule, {"momentum": 0.0}, plain), idle(rule, {"momentum": 0.9}, plain)
+        ('without momentum', None)
+    """
     if rule.regimes is not None and not any(values["regime"] == regime for regime in rule.regimes):
         return f"in regime {values['regime']}"
     if rule.needs is not None and values[rule.needs[0]] == defaults[rule.needs[0]]:
@@ -167,6 +247,20 @@ def idle(rule: Rule, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
 
 
 def check_effect(name: str, rule: Rule, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Raise :class:`SpecError` where a field has no effect and yet is not at its default."""
+    """Raise :class:`SpecError` where a field has no effect and yet is not at its default.
+
+    Args:
+        name: of the field.
+        rule: of the field.
+        values: of all fields.
+        defaults: of all fields.
+
+    Example:
+        >>> plain = {"nesterov": False, "momentum": 0.0}
+        >>> check_effect("nesterov", Rule(needs=("momentum", "momentum")), plain | {"nesterov": True}, plain)
+        Traceback (most recent call last):
+            ...
+        companion.runs.fields.SpecError: nesterov has no effect without momentum: leave it at False
+    """
     if values[name] != defaults[name] and (where := idle(rule, values, defaults)):
         raise SpecError(f"{name} has no effect {where}: leave it at {defaults[name]}")

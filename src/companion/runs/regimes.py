@@ -38,12 +38,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Rule:
-    """What one regime does.
+    """What one regime does (Paper A, Section 5; Paper B, Definition 5.1).
 
     Args:
         feature: where the feature network's weights come from: ``None`` (there is none), ``stream`` (its own random
             stream), ``value`` (a copy of the initial value network), ``teacher`` (a trained network).
         trains_feature: whether the feature network trains along.
+
+    Example:
+        >>> RULES[Regime.DL]
+        Rule(feature='stream', trains_feature=True)
     """
 
     feature: str | None
@@ -68,6 +72,11 @@ class Model:
     Args:
         value: the value network, or the only network of a ReLU run.
         feature: the feature network without output layer; ``None`` in a ReLU run.
+
+    Example:
+        >>> model = initial_model(RunSpec(dataset="digits", regime="FR-II", width=4, depth=2))
+        >>> list(model.feature), list(model.trainable(Regime.FR_II))[-2:]
+        (['weight.0', 'bias.0'], ['value/weight.1', 'value/bias.1'])
     """
 
     value: Params
@@ -115,6 +124,11 @@ def initial_model(spec: RunSpec, teacher: Params | None = None, start: Params | 
 
     Raises:
         ValueError: FL without teacher, or a start that is missing or that nobody asked for.
+
+    Example:
+        >>> model = initial_model(RunSpec(dataset="digits", regime="FR-DI", width=4, depth=2))
+        >>> torch.equal(model.feature["weight.0"], model.value["weight.0"])
+        True
     """
     rule = RULES[spec.regime]
     if (start is None) != (spec.start_from is None):
@@ -140,19 +154,41 @@ def initial_model(spec: RunSpec, teacher: Params | None = None, start: Params | 
 
 
 def feature_origin(spec: RunSpec) -> Hashable:
-    """Equal for runs of frozen regimes whose feature networks are the same."""
+    """Equal for runs of frozen regimes whose feature networks are the same.
+
+    Example:
+        >>> run = RunSpec(regime="FR-II")
+        >>> [feature_origin(run) == feature_origin(run.replace(**other)) for other in ({"epochs": 2}, {"seed": 1})]
+        [True, False]
+    """
     if "gates" in spec.sources:
         return spec.sources["gates"]
     return RULES[spec.regime].feature, spec.feature_network, spec.inner_gate, spec.networks, spec.trial
 
 
 def gates_origin(spec: RunSpec) -> Hashable:
-    """Equal for those whose gates are the same up to the order of the layers: what caches of gates go by."""
+    """Equal for those whose gates are the same up to the order of the layers: what caches of gates go by.
+
+    Example:
+        >>> run = RunSpec(dataset="digits", regime="FR-II", depth=4)
+        >>> others = [run.replace(gate_permutation=[2, 0, 1]), run.replace(gate_shifts=[5])]
+        >>> [gates_origin(other) == gates_origin(run) for other in others]
+        [True, False]
+    """
     return feature_origin(spec), spec.routing.within
 
 
 def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
-    """What enters the value network in place of the images ``x [N, *input_shape]``; same shape."""
+    """What enters the value network in place of images ``x [N, *input_shape]``, of their shape (Paper C, Section 4.1).
+
+    Args:
+        spec: the run; its seed draws the noise.
+        x: images.
+
+    Example:
+        >>> value_input(RunSpec(regime="FL", value_input="ones"), torch.tensor([[5.0, 2.0]]))
+        tensor([[1., 1.]])
+    """
     if spec.value_input is ValueInput.IMAGE:
         return x
     if spec.value_input is ValueInput.ONES:
@@ -164,19 +200,59 @@ def value_input(spec: RunSpec, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..
 def feature_gates(
     spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False, gate: Gate | None = None
 ) -> list[Tensor]:
-    """The stack of gates as the feature network makes it, before it is routed; ``None`` is the gate of the run."""
+    """The stack of gates as the feature network makes it, before it is routed; ``None`` is the gate of the run.
+
+    Args:
+        spec: the run.
+        feature: parameters of its feature network.
+        x: examples ``[N, *input_shape]``.
+        training: whether layers that normalise take the statistics of this batch.
+        gate: from pre-activations to gates.
+
+    Example:
+        >>> spec = RunSpec(dataset="digits", regime="FR-II", width=2, depth=3, bias=False, gate_permutation=[1, 0])
+        >>> feature = {"weight.0": torch.ones(64, 2), "weight.1": -torch.ones(2, 2)}
+        >>> feature_gates(spec, feature, torch.ones(1, 1, 8, 8))
+        [tensor([[1., 1.]]), tensor([[0., 0.]])]
+    """
     return gate_stack(spec.feature_network, feature, x, gate or spec.gate, training, spec.inner_gate)
 
 
 def gates(
     spec: RunSpec, feature: Params, x: Float[Tensor, "..."], training: bool = False, gate: Gate | None = None
 ) -> list[Tensor]:
-    """The stack of gates as the value network uses it.  Only here and beside it gates are routed."""
+    """The stack of gates as the value network uses it.  Only here and beside it gates are routed.
+
+    Args:
+        spec: the run.
+        feature: parameters of its feature network.
+        x: examples ``[N, *input_shape]``.
+        training: as in :func:`feature_gates`.
+        gate: as in :func:`feature_gates`.
+
+    Example:
+        >>> spec = RunSpec(dataset="digits", regime="FR-II", width=2, depth=3, bias=False, gate_permutation=[1, 0])
+        >>> feature = {"weight.0": torch.ones(64, 2), "weight.1": -torch.ones(2, 2)}
+        >>> gates(spec, feature, torch.ones(1, 1, 8, 8))
+        [tensor([[0., 0.]]), tensor([[1., 1.]])]
+    """
     return spec.routing.apply(feature_gates(spec, feature, x, training, gate))
 
 
 def moved_gates(spec: RunSpec, feature: Params, x: Float[Tensor, "..."]) -> list[Tensor]:
-    """The same with every layer still in its own place: only the order of the layers is missing."""
+    """The same with every layer still in its own place: only the order of the layers is missing.
+
+    Args:
+        spec: the run.
+        feature: parameters of its feature network.
+        x: examples ``[N, *input_shape]``.
+
+    Example:
+        >>> spec = RunSpec(dataset="digits", regime="FR-II", width=2, depth=3, bias=False, gate_permutation=[1, 0])
+        >>> feature = {"weight.0": torch.ones(64, 2), "weight.1": -torch.ones(2, 2)}
+        >>> moved_gates(spec, feature, torch.ones(1, 1, 8, 8))
+        [tensor([[1., 1.]]), tensor([[0., 0.]])]
+    """
     return spec.routing.within.apply(feature_gates(spec, feature, x))
 
 
@@ -187,6 +263,12 @@ def stacked_gates(specs: Sequence[RunSpec], feature: Params, x: Float[Tensor, "M
         specs: the runs.
         feature: their feature networks, stacked.
         x: examples of each.
+
+    Example:
+        >>> specs = [RunSpec(dataset="digits", regime="FR-II", width=2, depth=2, seed=seed) for seed in (0, 1)]
+        >>> stack = {"weight.0": torch.ones(2, 64, 2), "bias.0": torch.zeros(2, 2)}
+        >>> stacked_gates(specs, stack, torch.ones(2, 1, 1, 8, 8)).pop().tolist()
+        [[[1.0, 1.0]], [[1.0, 1.0]]]
     """
     stack = feature_gates(specs[0], feature, x)
     if all(spec.routing.identity for spec in specs):
@@ -206,6 +288,11 @@ def output(
         x: images.
         stack: its gates where they are known already.
         training: whether layers that normalise take the statistics of this batch, in the networks that train.
+
+    Example:
+        >>> spec = RunSpec(dataset="digits", width=2, depth=2)
+        >>> output(spec, initial_model(spec), torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 10])
     """
     if model.feature is None:
         return forward(spec.network, model.value, x, training=training)

@@ -84,14 +84,26 @@ S = TypeVar("S", bound=Run)
 
 
 class Source(NamedTuple, Generic[S]):
-    """A run from which weights come, and which of its checkpoints."""
+    """A run from which weights come, and which of its checkpoints.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> RunSpec(regime="FL").sources["gates"].checkpoint
+        'best_test'
+    """
 
     spec: S
     checkpoint: str
 
 
 def gates_source(spec: S) -> S | None:
-    """The run whose gates an FL run uses, a ReLU run or one of DL; ``None`` in other regimes."""
+    """The run whose gates an FL run uses, a ReLU run or one of DL; ``None`` in other regimes.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> gates_source(RunSpec(regime="FL", seed=3)) == RunSpec(seed=3)
+        True
+    """
     if spec.regime is not Regime.FL:
         return None
     plain = _lasting(spec, spec.teacher_epochs or spec.epochs)
@@ -99,12 +111,28 @@ def gates_source(spec: S) -> S | None:
 
 
 def gates_checkpoint(source: Run, checkpoint: str) -> str:
-    """The name under which a run whose gates are used leaves them: of DL it is the feature network that is taken."""
+    """The name under which a run whose gates are used leaves them: of DL it is the feature network that is taken.
+
+    Args:
+        source: the run whose gates are used.
+        checkpoint: ``best_test``, ``last`` or ``selected``.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> gates_checkpoint(RunSpec(), "last"), gates_checkpoint(RunSpec(regime="DL"), "last")
+        ('last', 'feature/last')
+    """
     return f"{FEATURE}{checkpoint}" if source.regime is Regime.DL else checkpoint
 
 
 def start_source(spec: S) -> S | None:
-    """The run with whose weights this one begins; ``None`` where its own are drawn."""
+    """The run with whose weights this one begins; ``None`` where its own are drawn.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> start_source(RunSpec(start_from={"label_noise": 1.0})) == RunSpec(label_noise=1.0)
+        True
+    """
     changes = spec.start_from
     if changes is None:
         return None
@@ -129,6 +157,11 @@ def canonical_gates(spec: S) -> Mapping[str, Any]:
 
     Raises:
         SpecError: one sentence that says what is valid.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> canonical_gates(RunSpec(regime="FL", gates_from={"label_noise": 0.5, "width": 128}))
+        {'gates_from': {'label_noise': 0.5}, 'teacher_epochs': None}
     """
     if spec.gates_from is None:
         return {}
@@ -149,6 +182,11 @@ def canonical_start(spec: S) -> Changes | None:
 
     Raises:
         SpecError: one sentence that says what is valid.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> canonical_start(RunSpec(epochs=20, start_from={"label_noise": 1.0, "epochs": 20}))
+        {'label_noise': 1.0}
     """
     if spec.start_from is None:
         return None
@@ -174,6 +212,11 @@ def changed(spec: S, changes: Mapping[str, Any]) -> S:
 
     Raises:
         SpecError: one sentence that says what is valid.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> changed(RunSpec(regime="DL", gate_beta=10.0), {"regime": "FR-II"}) == RunSpec(regime="FR-II")
+        True
     """
     fields = dataclasses.fields(spec)
     defaults = {f.name: f.default for f in fields}
@@ -183,7 +226,17 @@ def changed(spec: S, changes: Mapping[str, Any]) -> S:
 
 
 def difference(run: S, other: S) -> Changes:
-    """The changes that lead from one run to another."""
+    """The changes that lead from one run to another.
+
+    Args:
+        run: from which.
+        other: to which.
+
+    Example:
+        >>> from companion.runs.spec import RunSpec
+        >>> difference(RunSpec(), RunSpec(seed=3, epochs=20))
+        {'epochs': 20, 'seed': 3}
+    """
     fields = dataclasses.fields(run)
     defaults = {f.name: f.default for f in fields}
     values = {f.name: getattr(other, f.name) for f in fields}

@@ -15,7 +15,7 @@ from typing import Any
 from companion.costs.bench import AS_MEASURED
 from companion.files.quoting import brief
 from companion.render.markdown import Markdown, plain, table
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 from companion.site import reports
 from companion.site.targets import Document, Target
 
@@ -170,8 +170,8 @@ def _roofline(document: Document) -> str:
         ax.bar_label(bars, [f" {row['of_peak']:.0%}" for row in ways])
         ax.axvline(peak["gflops"], color=ROOF, linewidth=2, label=f"{peak['variant']}, {peak['gflops']:.0f} GFLOP/s")
         ax.set(xlabel="thousand million operations a second [GFLOP/s]", xlim=(0, 1.05 * peak["gflops"]))
-        ax.legend(loc="lower right", fontsize=8)
         ax.grid(axis="x", alpha=0.3)
+        lay_out(figure)
         return _svg(figure)
 
 
@@ -199,7 +199,7 @@ def _growth(document: Document) -> str:
             ax.grid(alpha=0.3)
         axes[0][0].set_ylabel("speed [GFLOP/s]")
         axes[0][0].set_ylim(bottom=0)
-        axes[0][0].legend(fontsize=8)
+        lay_out(figure)
         return _svg(figure)
 
 
@@ -208,7 +208,7 @@ def _kernels(documents: Sequence[Document]) -> str:
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(documents), figsize=(4.2 * len(documents), 4.4), sharey=True, squeeze=False)
+        figure, axes = plt.subplots(1, len(documents), figsize=(4.2 * len(documents), 3.4), sharey=True, squeeze=False)
         for ax, document in zip(axes[0], documents, strict=True):
             series: dict[str, list[tuple[int, float]]] = {}
             for row in document["rows"]:
@@ -225,8 +225,8 @@ def _kernels(documents: Sequence[Document]) -> str:
             ax.set_xticklabels(numbers)
             ax.minorticks_off()
             ax.grid(alpha=0.3)
-            ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16))
         axes[0][0].set_ylabel("time [s]")
+        lay_out(figure, *([ax] for ax in axes[0]))
         return _svg(figure)
 
 

@@ -61,6 +61,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def module_of(id: str) -> str:
     """The module that checks a statement, by its full name; ``KeyError`` where no check does.
 
@@ -88,6 +92,10 @@ def run_checks(
 
     Raises:
         ValueError: an id that no statement has, or one that no check decides; before anything is computed.
+
+    Example:
+        >>> all(check.passed for check in run_checks(["A-P2.1"]))
+        True
     """
     checkers = _in_order()
     wanted = list(checkers) if ids is None else list(dict.fromkeys(ids))

@@ -34,6 +34,11 @@ class Check:
         tolerance: the largest error with which the statement counts as true.
         holds: whether it is true.
         passed: whether that is as it should be: a form that is printed wrongly passes by *not* holding.
+
+    Example:
+        >>> check = near("A-P2.1", "one example", measured=1.0, expected=1.25, tolerance=0.5)
+        >>> check.error, check.passed
+        (0.25, True)
     """
 
     id: str

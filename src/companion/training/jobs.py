@@ -24,7 +24,18 @@ __all__ = ["Job", "SourceMissingError", "leaders"]
 
 
 class SourceMissingError(RuntimeError):
-    """A run one of whose sources has left no weights here."""
+    """A run one of whose sources has left no weights here.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from companion.records.store import Store
+        >>> from companion.training.backends import ReferenceBackend
+        >>> with TemporaryDirectory() as folder:
+        ...     Job(RunSpec(regime="FL"), Workspace(folder, Store(folder)), ReferenceBackend())  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        companion.training.jobs.SourceMissingError: the FL run ... needs the weights of the ReLU run ... first
+    """
 
 
 class Job:
@@ -38,6 +49,16 @@ class Job:
 
     Raises:
         SourceMissingError: the weights of a source are not there.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from companion.records.store import Store
+        >>> from companion.training.backends import ReferenceBackend
+        >>> spec = RunSpec(dataset="digits", width=2, depth=2, epochs=1)
+        >>> with TemporaryDirectory() as folder:
+        ...     job = Job(spec, Workspace(folder, Store(folder)), ReferenceBackend())
+        >>> job.checkpoint.epoch, job.done
+        (0, False)
     """
 
     def __init__(self, spec: RunSpec, workspace: Workspace, backend: Backend, leaves: bool = False) -> None:
@@ -153,6 +174,17 @@ def leaders(jobs: Iterable[Job]) -> list[Job]:
     """The jobs that train; every other one follows a longer job that will pass its last epoch.
 
     What measures nothing can follow what measures something on the same course.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from companion.records.store import Store
+        >>> from companion.training.backends import ReferenceBackend
+        >>> with TemporaryDirectory() as folder:
+        ...     workspace = Workspace(folder, Store(folder))
+        ...     runs = [RunSpec(dataset="digits", width=2, depth=2, epochs=epochs) for epochs in (1, 3)]
+        ...     (leader,) = leaders([Job(run, workspace, ReferenceBackend()) for run in runs])
+        >>> leader.spec.epochs, [follower.spec.epochs for follower in leader.followers]
+        (3, [1])
     """
     leaders: list[Job] = []
     for job in sorted(jobs, key=lambda job: (-job.spec.epochs, job.spec.probe is None)):

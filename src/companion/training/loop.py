@@ -43,7 +43,13 @@ GROUP_SIZE = 48
 
 @dataclass(frozen=True)
 class Progress:
-    """Told after every epoch of every run."""
+    """Told after every epoch of every run.
+
+    Example:
+        >>> told = Progress(RunSpec(epochs=20), epoch=3, backend="fused", seconds=0.5)
+        >>> f"{told.epoch} of {told.spec.epochs} epochs"
+        '3 of 20 epochs'
+    """
 
     spec: RunSpec
     epoch: int
@@ -56,6 +62,16 @@ def epoch_order(spec: RunSpec, epoch: int, examples: int) -> Int[Tensor, "N"]:
     """The order of so many training examples in an epoch (from 1): the same for all runs of one seed.
 
     A run that starts from another goes on after all epochs that this one's description gives it.
+
+    Args:
+        spec: the run.
+        epoch: from 1.
+        examples: how many.
+
+    Example:
+        >>> orders = [epoch_order(RunSpec(seed=3, regime=regime), 1, examples=5) for regime in ("FR-II", "ReLU")]
+        >>> sorted(orders[0].tolist()), torch.equal(*orders)
+        ([0, 1, 2, 3, 4], True)
     """
     return torch.randperm(examples, generator=stream(spec.seed, "order", spec.epochs_before + epoch))
 
@@ -85,6 +101,16 @@ def train(
 
     Raises:
         SourceMissingError: a run lacks the weights of one of its sources.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from companion.records.store import Store
+        >>> spec = RunSpec(dataset="digits", train_size=32, test_size=32, width=2, depth=2, epochs=2)
+        >>> records = []
+        >>> with TemporaryDirectory() as folder:
+        ...     train([spec], Workspace(folder, Store(folder)), records.append, backend="reference")
+        >>> len(records[0].curves["test_accuracy"])
+        2
     """
     jobs = [Job(spec, workspace, choose_backend(spec, backend, device), spec in leave) for spec in specs]
     groups: dict[object, list[Job]] = {}

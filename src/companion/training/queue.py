@@ -23,7 +23,12 @@ CLAIMED = 96
 
 
 def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """The runs and all whose weights they need, however far back: each once, sources first."""
+    """The runs and all whose weights they need, however far back: each once, sources first.
+
+    Example:
+        >>> [str(run.regime) for run in with_sources([RunSpec(regime="FL")])]
+        ['ReLU', 'FL']
+    """
     ordered: dict[RunSpec, None] = {}
 
     def add(spec: RunSpec) -> None:
@@ -43,6 +48,15 @@ def sound(specs: Iterable[RunSpec], store: Store) -> tuple[list[RunSpec], list[s
 
     A damaged record is not replaced, so its run cannot be recorded; and it vouches for no weights, so what needs these
     cannot be trained, nor what needs that.
+
+    Args:
+        specs: the runs.
+        store: where records are.
+
+    Example:
+        >>> runs, damaged = sound([RunSpec()], Store("/no/such/folder"))
+        >>> len(runs), damaged
+        (1, [])
     """
     pictures = store.pictures_path("").parent  # a run that was killed may have left some, and will replace them
     found = [(path, reason) for path, reason in store.verify() if path.parent != pictures]
@@ -88,6 +102,15 @@ def run_missing(
     Raises:
         ValueError: no such backend, or one that cannot train these runs; nothing is written then.
         OSError: the system refuses; where a folder takes no files, that is found out before anything trains.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> spec = RunSpec(dataset="digits", train_size=32, test_size=32, width=2, depth=2, epochs=1)
+        >>> with TemporaryDirectory() as folder:
+        ...     store = Store(folder)
+        ...     workspace = Workspace(f"{folder}/workspace", store)
+        ...     run_missing([spec], store, workspace), run_missing([spec], store, workspace)
+        (1, 0)
     """
     asked, others = dict.fromkeys(specs), list(others)
 
@@ -174,6 +197,11 @@ def needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> dic
         wanted: runs that are not recorded, or are to be trained again.
         store: where records are.
         workspace: where weights are.
+
+    Example:
+        >>> store = Store("/no/such/folder")
+        >>> [str(run.regime) for run in needed([RunSpec(regime="FL")], store, Workspace("/no/such/folder", store))]
+        ['ReLU', 'FL']
     """
     found: dict[RunSpec, None] = {}
     seen: set[RunSpec] = set()
@@ -194,6 +222,15 @@ def needed(wanted: Iterable[RunSpec], store: Store, workspace: Workspace) -> dic
 
 
 def barren(spec: RunSpec, store: Store) -> bool:
-    """Whether there can be no run of this kind, as one that it needs, directly or not, has diverged."""
+    """Whether there can be no run of this kind, as one that it needs, directly or not, has diverged.
+
+    Args:
+        spec: the run.
+        store: where records are.
+
+    Example:
+        >>> barren(RunSpec(regime="FL"), Store("/no/such/folder"))
+        False
+    """
     sources = [source for source, _ in spec.sources.values()]
     return any(((r := store.get(s)) is not None and not r.finished) or barren(s, store) for s in sources)

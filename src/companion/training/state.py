@@ -20,6 +20,13 @@ class TrainState:
             (``value/weight.0``); empty for SGD without, and before the first step.
         second: second moments of Adam and RMSprop.
         step: steps made.
+
+    Example:
+        >>> from companion.runs.regimes import initial_model
+        >>> from companion.runs.spec import RunSpec
+        >>> state = TrainState(initial_model(RunSpec(dataset="digits", width=2, depth=2)))
+        >>> state.step, state.first
+        (0, {})
     """
 
     model: Model
@@ -30,7 +37,13 @@ class TrainState:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """Sums over one epoch, taken while training (as Keras reports them): loss in nats, and correct predictions."""
+    """Sums over one epoch, taken while training (as Keras reports them): loss in nats, and correct predictions.
+
+    Example:
+        >>> result = EpochResult(loss=50.0, correct=80, examples=100)
+        >>> result.loss / result.examples
+        0.5
+    """
 
     loss: float
     correct: int

@@ -40,6 +40,13 @@ class Entry:
         verdict: by :attr:`rule`.
         rule: the rule with its numbers.
         papers_own: what the same rule says of the numbers that the paper prints, where it can.
+
+    Example:
+        >>> import pandas as pd
+        >>> from companion.verdicts.scorecard import number_entries
+        >>> entry = number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"]))[0]
+        >>> entry.paper_mean, entry.papers, str(entry.word)
+        (95.85, 'A', 'pending')
     """
 
     id: str

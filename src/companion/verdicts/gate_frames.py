@@ -17,6 +17,14 @@ def gate_frame(statistics: Sequence[GateStatistics] | Mapping[str, Sequence[Gate
 
     Args:
         statistics: of one network, or of several by name.  Without a name ``network`` is empty.
+
+    Example:
+        >>> import torch
+        >>> import companion
+        >>> model, x = torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU()).eval(), torch.tensor([[1.0, -1.0]])
+        >>> frame = gate_frame(companion.kernels.gate_statistics(companion.decouple(model, x), x))
+        >>> frame[["depth", "active", "dead"]].to_numpy().tolist()
+        [[1.0, 0.5, 0.5]]
     """
     of_networks = statistics if isinstance(statistics, Mapping) else {"": statistics}
     lines = [

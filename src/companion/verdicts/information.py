@@ -34,6 +34,10 @@ class Share:
             better than random gates.
         high: upper end; infinity likewise.
         n: seeds.
+
+    Example:
+        >>> print(Share(0.8, 0.71, 0.92, n=5))
+        80% (95% interval 71% to 92%, n = 5)
     """
 
     estimate: float
@@ -62,6 +66,11 @@ class Given:
         train: its accuracy in percent on the training examples.
         test: on the test examples.
         guess: that of always saying the most frequent class of the test examples.
+
+    Example:
+        >>> given = Given(train=99.0, test=97.0, guess=10.0)
+        >>> given.test - given.guess
+        87.0
     """
 
     train: float
@@ -78,6 +87,12 @@ class GateInformation:
         table: :func:`information_frame` of them.
         share: of the gap from the gates of ``FR-II`` to the model, what its gates close, image in.
         given: the model as it was given.
+
+    Example:
+        >>> rows = {Row(Regime.RELU): 90.0, Row(Regime.FL): 88.0, Row(Regime.FR_II): 70.0}
+        >>> scores = [Score(row, seed, 100.0, test) for row, test in rows.items() for seed in (0, 1)]
+        >>> print(GateInformation(tuple(scores), information_frame(scores), share_held(scores)))
+        Of the gap between random gates and the model, its gates hold 90% (95% interval 90% to 90%, n = 2).
     """
 
     scores: tuple[Score, ...]
@@ -149,6 +164,13 @@ def gate_information(
             refuses.
         SpecError: an unknown device.
         NotDecouplableError: a model that cannot be decoupled.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 2))
+        >>> data = torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1])
+        >>> answer = gate_information(model, data, data, seeds=range(2), epochs=1, device="cpu")
+        >>> answer.table["regime"].tolist()
+        ['ReLU', 'FL', 'FR-II', 'FR-DI', 'FL']
     """
     rows, seeds = rows_of(regimes), list(dict.fromkeys(seeds))
     if not {Row(Regime.RELU), Row(Regime.FL), Row(Regime.FR_II)} <= set(rows):
@@ -192,6 +214,12 @@ def information_frame(scores: Sequence[Score]) -> pd.DataFrame:
     95% interval, ``gap`` the model's test accuracy minus the row's in points, paired by seed, with its 95% interval.
     ``share`` is :func:`share_held` of the rows on the model's gates, not a number where it is not known.  Networks that
     diverged are left out.
+
+    Example:
+        >>> rows = {Row(Regime.RELU): 90.0, Row(Regime.FL): 88.0, Row(Regime.FR_II): 70.0}
+        >>> scores = [Score(row, seed, 100.0, test) for row, test in rows.items() for seed in (0, 1)]
+        >>> information_frame(scores)["gap"].tolist()
+        [nan, 2.0, 20.0]
     """
     model = _by_seed(scores, Row(Regime.RELU))
     lines = []
@@ -227,8 +255,20 @@ def share_held(scores: Sequence[Score], base: Row | None = None, gates: Row | No
     Fieller's interval: all shares ``r`` for which ``mean(gates - base) - r mean(model - base)`` is within its Student
     interval around zero, over seeds.
 
+    Args:
+        scores: of all three, over seeds.
+        base: where the gap begins.
+        gates: whose part of it is asked for.
+
     Raises:
         ValueError: fewer than 2 seeds that all three have, and in which none diverged.
+
+    Example:
+        The model's gates close 18 of 20 points:
+
+        >>> rows = {Row(Regime.RELU): 90.0, Row(Regime.FL): 88.0, Row(Regime.FR_II): 70.0}
+        >>> share_held([Score(row, seed, 100.0, test) for row, test in rows.items() for seed in (0, 1)]).estimate
+        0.9
     """
     base, gates = base or Row(Regime.FR_II), gates or Row(Regime.FL)
     of_base, of_gates, of_model = (_by_seed(scores, row) for row in (base, gates, Row(Regime.RELU)))

@@ -55,6 +55,11 @@ def scorecard(store: Store, checks: States | None = None) -> list[Entry]:
             records.
 
     What is damaged counts as not recorded, and ``store.skipped`` names it.
+
+    Example:
+        >>> entries = scorecard(Store("/no/such/folder"), checks={"A-P2.1": "passes"})
+        >>> [(str(entry.verdict), entry.rule) for entry in entries if entry.id == "A-P2.1"]
+        [('reproduced', 'all of its checks pass')]
     """
     if checks is None:
         seen = list(CheckStore(store.folder / FOLDER).survey(store.index))
@@ -75,6 +80,12 @@ def claim_entries(frames: Mapping[str, pd.DataFrame], store: Store, profile: str
         frames: exhibit to its runs in the profile; claims about others are left out.
         store: the records.
         profile: where it is not ``paper``, no number of the paper stands beside them.
+
+    Example:
+        >>> store = Store("/no/such/folder")
+        >>> entries = claim_entries({"A-T2": runs(cells("A-T2", "paper"), store)}, store)
+        >>> {str(entry.verdict) for entry in entries}
+        {'pending'}
     """
     exhibits = dict.fromkeys(claim.exhibit for claim in CLAIMS if claim.exhibit in frames)
     found = [entry for name in exhibits for entry in _claim_entries(name, frames[name], profile)]
@@ -83,7 +94,13 @@ def claim_entries(frames: Mapping[str, pd.DataFrame], store: Store, profile: str
 
 
 def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
-    """Kind to word to count; cited numbers and variants of a run are left out."""
+    """Kind to word to count; cited numbers and variants of a run are left out.
+
+    Example:
+        >>> entries = number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"]))
+        >>> headline(entries)
+        {'number': {'pending': 30}}
+    """
     table: dict[str, dict[str, int]] = {}
     for entry in entries:
         if entry.counts:
@@ -93,14 +110,25 @@ def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
 
 
 def uncounted(entries: Iterable[Entry]) -> dict[str, int]:
-    """How many entries are listed and not counted: ``variants`` of a run, and ``cited`` numbers."""
+    """How many entries are listed and not counted: ``variants`` of a run, and ``cited`` numbers.
+
+    Example:
+        >>> uncounted(number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"])))
+        {'variants': 0, 'cited': 5}
+    """
     left = [entry for entry in entries if not entry.counts]
     cited = sum(entry.verdict is Verdict.CITED for entry in left)
     return {"variants": len(left) - cited, "cited": cited}
 
 
 def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
-    """One entry per printed number of an exhibit and variant of its run; ``frame`` holds the paper profile's runs."""
+    """One entry per printed number of an exhibit and variant of its run; ``frame`` holds the paper profile's runs.
+
+    Example:
+        >>> entry = number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"]))[0]
+        >>> entry.row, entry.column, entry.paper_mean, entry.n
+        ('FC/SGD/MNIST', 'FR-II', 95.85, 0)
+    """
     lines = numbers()[numbers()["exhibit"] == exhibit].to_dict("records")
     return [entry for line in lines for entry in _number(line, frame)]
 

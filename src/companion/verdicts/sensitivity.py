@@ -38,6 +38,14 @@ def shift(frame: pd.DataFrame, row: str, column: str, variant: str, statistic: s
         interval ``low, high``, and ``verdict``: ``the same`` (the interval lies within the margin of the dataset),
         ``higher`` or ``lower`` (it lies outside), ``inconclusive``, how many runs diverged, or ``pending``.  Keys are
         absent where there is nothing.
+
+    Example:
+        >>> place = {"row": "FC", "column": "DL", "dataset": "mnist", "status": "finished"}
+        >>> tests = {("", 0): 97.0, ("", 1): 98.0, ("wide", 0): 97.1, ("wide", 1): 98.1}
+        >>> frame = pd.DataFrame([place | {"variant": v, "seed": s, "best_test": t} for (v, s), t in tests.items()])
+        >>> found = shift(frame, "FC", "DL", "wide")
+        >>> round(found["difference"], 2), found["verdict"]
+        (0.1, 'the same')
     """
     place = (frame["row"] == row) & (frame["column"] == column)
     mine = frame[place & (frame["variant"] == variant)]
@@ -66,6 +74,13 @@ def gap(frame: pd.DataFrame, row: str, variant: str, a: str, b: str, statistic: 
         a: a column.
         b: another.
         statistic: what is compared.
+
+    Example:
+        >>> place = {"row": "FC", "variant": "", "dataset": "mnist", "status": "finished"}
+        >>> tests = {("FL", 0): 97.0, ("FL", 1): 98.0, ("ReLU", 0): 98.0, ("ReLU", 1): 99.0}
+        >>> frame = pd.DataFrame([place | {"column": c, "seed": s, "best_test": t} for (c, s), t in tests.items()])
+        >>> gap(frame, "FC", "", "FL", "ReLU")
+        {'difference': 1.0, 'low': 1.0, 'high': 1.0, 'verdict': 'higher'}
     """
     mine = frame[(frame["row"] == row) & (frame["variant"] == variant)]
     expected = int((mine["column"] == a).sum())
@@ -89,6 +104,13 @@ def change_of_gap(frame: pd.DataFrame, axis: str, a: str, b: str, statistic: str
     Returns:
         ``difference, low, high`` and ``verdict`` as in :func:`shift`, with the words ``the same`` (the 90% interval is
         inside the margin), else ``rises`` or ``falls`` (it is above or below 0), else ``open``.
+
+    Example:
+        >>> tests = {("FL", 8): 90.0, ("ReLU", 8): 91.0, ("FL", 64): 95.0, ("ReLU", 64): 98.0}
+        >>> runs = [{"column": c, "width": w, "best_test": t, "seed": s} for (c, w), t in tests.items() for s in (0, 1)]
+        >>> frame = pd.DataFrame(runs).assign(dataset="mnist", status="finished")
+        >>> change_of_gap(frame, "width", "FL", "ReLU")
+        {'difference': 2.0, 'low': 2.0, 'high': 2.0, 'verdict': 'rises'}
     """
     mine = frame[frame["column"].isin([a, b])]
     ends = mine[mine[axis].isin([mine[axis].min(), mine[axis].max()])]
@@ -129,6 +151,13 @@ def lines(frame: pd.DataFrame, base: str, statistic: str = "best_test") -> list[
         frame: of :func:`companion.verdicts.frames.runs`.
         base: what the exhibit's own runs are called.
         statistic: what is compared.
+
+    Example:
+        >>> place = {"row": "FC", "column": "DL", "dataset": "mnist", "status": "finished"}
+        >>> tests = {("", 0): 97.0, ("", 1): 98.0, ("wide", 0): 97.1, ("wide", 1): 98.1}
+        >>> frame = pd.DataFrame([place | {"variant": v, "seed": s, "best_test": t} for (v, s), t in tests.items()])
+        >>> [(line["variant"], line["mean"]) for line in lines(frame, base="as it is")]
+        [('as it is', 97.5), ('wide', 97.6)]
     """
     places = frame[["row", "column", "variant"]].drop_duplicates()
     compared = places.groupby(["row", "column"])["variant"].transform("nunique") > 1

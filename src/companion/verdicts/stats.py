@@ -32,7 +32,12 @@ __all__ = [
 
 
 class Verdict(StrEnum):
-    """What a rule says of a number, a claim or a statement."""
+    """What a rule says of a number, a claim or a statement.
+
+    Example:
+        >>> str(Verdict.NOT_REPRODUCED)
+        'not reproduced'
+    """
 
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
@@ -51,7 +56,12 @@ class Verdict(StrEnum):
 
 
 class Shade(StrEnum):
-    """Words that are shown where a verdict's own would say too little or too much; they are never stored."""
+    """Words that are shown where a verdict's own would say too little or too much; they are never stored.
+
+    Example:
+        >>> str(Shade.AS_IT_MUST)
+        'fails, as it must'
+    """
 
     NOR_THEIRS = "not in the paper's numbers either"
     """*Not reproduced*, and the same rule, put to the numbers that the paper prints, fails too."""
@@ -67,6 +77,10 @@ class Shade(StrEnum):
 
 def shade(ours: Verdict, papers_own: Verdict | None) -> Verdict | Shade:
     """How a verdict is shown that stands beside what the same rule says of the paper's own numbers.
+
+    Args:
+        ours: the verdict on what was measured.
+        papers_own: that of the same rule on what the paper prints, if it can tell.
 
     >>> str(shade(Verdict.NOT_REPRODUCED, Verdict.NOT_REPRODUCED))
     "not in the paper's numbers either"
@@ -84,6 +98,11 @@ class Summary:
         std: standard deviation with ``ddof = 0``, the papers' convention.
         n: how many.
         half_width: half the width of the mean's Student interval; ``None`` for a single score.
+
+    Example:
+        >>> summary = summarise([97.0, 99.0])
+        >>> summary.mean, summary.std, round(summary.half_width, 2)
+        (98.0, 1.0, 12.71)
     """
 
     mean: float
@@ -94,7 +113,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """An estimated difference of two means, its standard error and degrees of freedom (infinite if taken as exact)."""
+    """An estimated difference of two means, its standard error and degrees of freedom (infinite if taken as exact).
+
+    Example:
+        >>> [round(end, 2) for end in Difference(mean=1.0, error=0.5, df=4).interval(0.9)]
+        [-0.07, 2.07]
+    """
 
     mean: float
     error: float

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from companion.render.palette import PALETTE
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 
 __all__ = ["base_kernel_figure", "depth_figure", "deviation_figure", "recursion_figure"]
 
@@ -43,8 +43,7 @@ def base_kernel_figure(points: pd.DataFrame, lines: pd.DataFrame) -> Figure:
         ax.set(xlabel=r"angle $\theta$ of what enters the layer [rad]", ylabel=FRACTION, ylim=(-0.6, 0.55))
         ax.set_xticks([0, pi / 4, pi / 2, 3 * pi / 4, pi], ["0", "π/4", "π/2", "3π/4", "π"])
         ax.grid(alpha=0.3)
-        ax.legend(fontsize=8, frameon=False)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
 
@@ -70,8 +69,7 @@ def deviation_figure(deviations: pd.DataFrame, means: pd.Series, slope: float) -
         ax.minorticks_off()
         ax.set(xlabel="width $w$ [units]", ylabel=r"deviation of $H_l/w$, r.m.s. [1]")
         ax.grid(alpha=0.3)
-        ax.legend(fontsize=8, frameon=False)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
 
@@ -89,8 +87,7 @@ def recursion_figure(recursion: pd.DataFrame) -> Figure:
         ax.loglog(mine["layer"], mine["asymptote"], "--", color="black", label=r"$3\pi / l$")
         ax.set(xlabel="layer $l$", ylabel=r"angle $\theta_l$ [rad]")
         ax.grid(alpha=0.3)
-        ax.legend(fontsize=8, frameon=False)
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure
 
@@ -113,7 +110,6 @@ def depth_figure(profile: pd.DataFrame) -> Figure:
         ax.axhline(0.5, color="black", linestyle=":", label="1/2")
         ax.set(xlabel="layer $l$", ylabel=FRACTION)
         ax.grid(alpha=0.3)
-        ax.legend(fontsize=8, frameon=False, loc="lower right")
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure

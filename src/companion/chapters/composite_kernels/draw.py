@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from companion.notation import Float, Tensor
 from companion.render.palette import PALETTE
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 
 __all__ = ["kernel_figure", "permutation_figure", "rotation_figure"]
 
@@ -85,7 +85,6 @@ def rotation_figure(profile: pd.DataFrame) -> Figure:
             ax.plot(mine["rotation"], mine["likeness"], f"-{MARKERS[i]}", color=PALETTE[i], markersize=5, label=kernel)
         ax.set(xlabel="rotation $r$ [positions]", ylabel="likeness of $x$ and $rot(x, r)$ [1]")
         ax.grid(alpha=0.3)
-        ax.legend(fontsize=8, frameon=False, loc="center right")
-        figure.tight_layout()
+        lay_out(figure)
     plt.close(figure)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from companion.render.diagrams import PALETTE, arrow
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 
 __all__ = ["dgn_figure"]
 
@@ -27,7 +27,7 @@ def dgn_figure(order: Sequence[int]) -> Figure:
         order: which layer's gates each value layer of the second panel receives, counted from 0.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(11.5, 3.9))
+        figure, axes = plt.subplots(1, 2, figsize=(11.5, 3.6))
         _dgn(axes[0], tuple(range(len(order))), ("x", "x"))
         _dgn(axes[1], order, ("$x^f$", "$x^v$"))
         axes[0].set_title("gates layer by layer, one input", fontsize=10)
@@ -39,8 +39,7 @@ def dgn_figure(order: Sequence[int]) -> Figure:
             (VALUE, True, "value gradient"),
         ):
             axes[0].plot([], [], color=colour, linestyle="--" if dashed else "-", label=label)
-        figure.legend(loc="lower center", ncols=4, frameon=False, fontsize=9)
-        figure.tight_layout(rect=(0, 0.07, 1, 1))
+        lay_out(figure, size=9)
     plt.close(figure)
     return figure
 

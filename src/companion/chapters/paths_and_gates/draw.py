@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from companion.chapters.paths_and_gates.measure import ActiveNetwork, Bundle, Cartoon, Subnetwork
 from companion.render.diagrams import PALETTE, arrow
-from companion.render.style import STYLE
+from companion.render.style import STYLE, lay_out
 
 __all__ = ["active_figure", "bundle_figure", "cartoon_figure", "subnetwork_figure"]
 
@@ -79,11 +79,9 @@ def cartoon_figure(cartoons: Sequence[Cartoon]) -> Figure:
         figure, axes = plt.subplots(len(cartoons), 1, figsize=(6.2, 2.75 * len(cartoons)), squeeze=False)
         for ax, cartoon in zip(axes[:, 0], cartoons, strict=True):
             _cartoon(ax, cartoon)
-        taps = range(1 + max(tap for *_, tap in cartoons[0].edges))
-        handles = [axes[0, 0].plot([], [], color=TAPS[tap], linewidth=2)[0] for tap in taps]
-        words = [f"tap {tap + 1} of the filter" for tap in taps]
-        figure.legend(handles, words, loc="lower center", ncols=len(words), fontsize=10, frameon=False)
-        figure.tight_layout(rect=(0, 0.035, 1, 1))
+        for tap in range(1 + max(tap for *_, tap in cartoons[0].edges)):
+            axes[0, 0].plot([], [], color=TAPS[tap], linewidth=2, label=f"tap {tap + 1} of the filter")
+        lay_out(figure, size=10)
     plt.close(figure)
     return figure
 

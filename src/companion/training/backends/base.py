@@ -58,7 +58,18 @@ def longest_first(specs: Sequence[RunSpec]) -> list[int]:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Some runs in the middle of their training."""
+    """Some runs in the middle of their training.
+
+    Example:
+        >>> import torch
+        >>> from companion.runs.regimes import initial_model
+        >>> from companion.training.backends import ReferenceBackend
+        >>> spec = RunSpec(dataset="digits", width=2, depth=2)
+        >>> data = Examples(torch.ones(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64))
+        >>> engine = ReferenceBackend().start([spec], [TrainState(initial_model(spec))], data, "cpu", threads=1)
+        >>> engine.epoch([torch.arange(4)])[0].examples, engine.states()[0].step
+        (4, 1)
+    """
 
     def epoch(self, orders: Sequence[Int[Tensor, "N"]]) -> list[EpochResult]:
         """Train every run once through its examples in the given order."""
@@ -71,7 +82,13 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """A way to train."""
+    """A way to train, which is asked for by its ``name``.
+
+    Example:
+        >>> from companion.training.backends import ReferenceBackend
+        >>> isinstance(ReferenceBackend(), Backend)
+        True
+    """
 
     name: str
     KNOWS: frozenset[str]

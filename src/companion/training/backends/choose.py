@@ -39,6 +39,10 @@ def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Ba
 
     Raises:
         ValueError: unknown name, or neither the named backend nor, for ``auto``, any other can train this run.
+
+    Example:
+        >>> choose_backend(RunSpec(), "stacked").name
+        'stacked'
     """
     if name not in ("auto", *BACKENDS):
         raise ValueError(f"unknown backend {name!r}: valid are auto, {', '.join(BACKENDS)}")

@@ -26,7 +26,12 @@ WARM_UP = 3
 
 
 class CudaBackend(StackedBackend):
-    """Trains many like models at once on a GPU."""
+    """Trains many like models at once on a GPU.
+
+    Example:
+        >>> CudaBackend().group(RunSpec(seed=0)) == CudaBackend().group(RunSpec(seed=1))
+        True
+    """
 
     name = "cuda"
 

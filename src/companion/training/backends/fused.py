@@ -71,7 +71,12 @@ class _Epoch(ctypes.Structure):
 
 
 class FusedBackend:
-    """Trains fully connected networks on the CPU, as fast as the processor multiplies."""
+    """Trains fully connected networks on the CPU, as fast as the processor multiplies.
+
+    Example:
+        >>> FusedBackend().refusal(RunSpec(architecture="GCONV"))
+        'it is for dense layers alone, and GCONV has others'
+    """
 
     name = "fused"
     KNOWS = AROUND | {

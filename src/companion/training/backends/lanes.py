@@ -23,7 +23,12 @@ __all__ = ["LanesBackend"]
 
 
 class LanesBackend:
-    """Trains convolutional networks side by side."""
+    """Trains convolutional networks side by side.
+
+    Example:
+        >>> LanesBackend().refusal(RunSpec(architecture="FC"))
+        'it is for networks with convolutions, and FC has none'
+    """
 
     name = "lanes"
     KNOWS = StackedBackend.KNOWS

@@ -21,7 +21,12 @@ __all__ = ["ReferenceBackend"]
 
 
 class ReferenceBackend:
-    """Trains anything, slowly and obviously."""
+    """Trains anything, slowly and obviously.
+
+    Example:
+        >>> ReferenceBackend().refusal(RunSpec(precision="bfloat16"))
+        'it does not know precision bfloat16'
+    """
 
     name = "reference"
     KNOWS = AROUND | {

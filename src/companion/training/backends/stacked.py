@@ -45,7 +45,12 @@ def unstack(stacked: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 
 class StackedBackend:
-    """Trains many like models at once."""
+    """Trains many like models at once.
+
+    Example:
+        >>> StackedBackend().refusal(RunSpec(precision="tf32"))
+        'only GPUs have tf32'
+    """
 
     name = "stacked"
     KNOWS = AROUND | {

@@ -44,7 +44,11 @@ Gates = Sequence[Bits | Tensor | None]
 
 
 class ChainsBackend:
-    """Trains chains of layers, whatever their regimes, many at once on a GPU."""
+    """Trains chains of layers, whatever their regimes, many at once on a GPU.
+
+    >>> ChainsBackend().refusal(RunSpec(architecture="FC"))
+    'it is for chains of layers that begin with convolutions, and FC is none'
+    """
 
     name = "chains"
     KNOWS = AROUND | {
@@ -181,11 +185,7 @@ class ChainsEngine:
             for name, leaf in self._parts(m).items():
                 known = {"first": state.first.get(name), "second": state.second.get(name)}
                 layout = torch.channels_last if leaf.dim() == 4 else torch.contiguous_format
-                moments = {
-                    moment: tensor.to(self.device).clone(memory_format=layout)
-                    for moment, tensor in known.items()
-                    if tensor is not None
-                }
+                moments = {n: t.to(self.device).clone(memory_format=layout) for n, t in known.items() if t is not None}
                 optimisers.resume(optimiser, self.spec, leaf, state.step, moments)
         return optimiser
 

@@ -22,7 +22,12 @@ MOST_LAYERS = 63
 
 
 class PlanesBackend:
-    """Trains networks of 3 x 3 convolutions, a global average pool or none, and dense layers."""
+    """Trains networks of 3 x 3 convolutions, a global average pool or none, and dense layers.
+
+    Example:
+        >>> PlanesBackend().refusal(RunSpec(architecture="FC"))
+        'it is for 3 x 3 convolutions and then dense layers, and FC has others'
+    """
 
     name = "planes"
     KNOWS = AROUND | {
