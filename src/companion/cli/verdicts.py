@@ -74,8 +74,8 @@ def check(
     from rich.progress import Progress
 
     from companion.project import ProjectError
-    from companion.statements import run_checks
-    from companion.statements.outcomes import FOLDER, CheckStore
+    from companion.statements import CHECKS, run_checks
+    from companion.statements.outcomes import FOLDER, CheckStore, checks_digest
 
     if store is not None and not record:
         raise UsageError("--store names the folder in which --save stores outcomes: give both or neither")
@@ -85,6 +85,8 @@ def check(
         if record:
             raise
         kept = None
+    for id in CHECKS if record else ():
+        checks_digest(id)  # it is remembered: what is checked may change on the disk before there is an outcome
     with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Checking", total=None)
         try:
