@@ -4,6 +4,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 SNAKEMAKE_VERSION := 9.27.1
 SLURM_PLUGIN_VERSION := 2.8.0
+KUBERNETES_PLUGIN_VERSION := 0.5.1
+FS_PLUGIN_VERSION := 1.1.3
 PIP_AUDIT_VERSION := 2.10.1
 CYCLONEDX_VERSION := 7.5.0
 UV := .tools/bin/uv
@@ -38,11 +40,11 @@ usable = head -n 3 $(1)/bin/$(2) 2>/dev/null | grep -qF "$$(pwd -P)/$(1)/bin/pyt
   && $(1)/bin/python -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 made = $(ISOLATED) $(UV) venv --quiet --clear --python "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" $(1)
 
-.PHONY: help book pdf test paper slurm faults untrusted audit sbom mutate refresh setup lock clean
+.PHONY: help book pdf test paper workflow slurm faults faults-long untrusted audit sbom mutate refresh setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 book: setup ## Execute the chapters and render the site into _build/html
 	$(BIN)/companion book
@@ -64,13 +66,21 @@ paper: setup .tools/snakemake/bin/snakemake ## Train all that is missing of the 
 	.tools/snakemake/bin/snakemake --profile workflow/profiles/local --resources gpu=$$(nvidia-smi -L 2>/dev/null | grep -c . || true) \
 	  --config python=$(BIN)/python
 
+workflow: export OMP_NUM_THREADS := 1
+workflow: export PATH := $(PATH):$(CURDIR)/.tools/snakemake/bin
+workflow: setup .tools/snakemake/plugins ## Dry runs of the workflow by each of its profiles, and a small real one here
+	$(BIN)/pytest tests/workflow/test_workflow.py tests/workflow/test_profiles.py
+
 slurm: export OMP_NUM_THREADS := 1
 slurm: export PATH := $(PATH):$(CURDIR)/.tools/snakemake/bin
 slurm: setup .tools/snakemake/bin/generate-slurm-partition-config ## The workflow on a real Slurm, set up and torn down here; slurm-wlm, munge must be installed
-	$(BIN)/pytest -m slurm tests/workflow/slurm
+	$(BIN)/pytest -m slurm tests/workflow/slurm --slurm-report benchmarks/slurm.json
 
 faults: setup ## Break what is at work on purpose, at every act, and write what happened for the page of the book
 	$(BIN)/pytest tests/faults --faults-report benchmarks/faults.json
+
+faults-long: setup ## The same at every write of every file, with eight processes and more seeds; nothing is written
+	$(BIN)/pytest tests/faults --faults-long
 
 untrusted: setup ## Feed each parser 10,000 malformed inputs, and write what came of it for the page of the book (an hour)
 	$(BIN)/pytest tests/untrusted --inputs 10000 --untrusted-report benchmarks/untrusted.json
@@ -110,6 +120,12 @@ $(UV):
 .tools/snakemake/bin/generate-slurm-partition-config: .tools/snakemake/bin/snakemake
 	$(ISOLATED) $(UV) pip install --quiet --python .tools/snakemake/bin/python snakemake==$(SNAKEMAKE_VERSION) \
 	  snakemake-executor-plugin-slurm==$(SLURM_PLUGIN_VERSION)
+	touch $@
+
+# What its profiles need, for dry runs.
+.tools/snakemake/plugins: .tools/snakemake/bin/generate-slurm-partition-config
+	$(ISOLATED) $(UV) pip install --quiet --python .tools/snakemake/bin/python snakemake==$(SNAKEMAKE_VERSION) \
+	  snakemake-executor-plugin-kubernetes==$(KUBERNETES_PLUGIN_VERSION) snakemake-storage-plugin-fs==$(FS_PLUGIN_VERSION)
 	touch $@
 
 # Made last, so that an interrupted installation is begun again.

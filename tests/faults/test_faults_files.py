@@ -18,7 +18,8 @@ from companion.records.store import Store
 from companion.records.travel import bring
 from companion.records.travel import pack as export
 from companion.site import notebooks
-from support.faults import HOW, strikes, visible
+from support.disks import sweep
+from support.faults import HOW, STRUCK, strikes, visible
 from support.laboratory import Laboratory, tiny
 
 WORK = "files one by one"
@@ -140,3 +141,25 @@ def test_there_is_the_old_file_or_the_new_one_and_the_next_try_completes_it(tmp_
         assert sound(folder), act
     assert count >= 6
     assert new != old
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_disk_that_is_really_full_there_is_the_old_file_or_the_new_one(tmp_path, monkeypatch, lab, disk, kind):
+    monkeypatch.setitem(table._BY_NAME, "toy", TOY)
+    ready, work = partial(KINDS[kind].ready, lab), partial(KINDS[kind].work, lab)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        ready(tmp_path / name)
+    work(tmp_path / "new")
+    old, new = visible(tmp_path / "old"), visible(tmp_path / "new")
+
+    def check(folder: Path, room: str) -> None:
+        for name, content in visible(folder).items():
+            assert content in (old.get(name), new.get(name)), f"{room}: {name} is neither the old one nor the new one"
+        assert KINDS[kind].sound(folder), room
+        work(folder)
+        assert visible(folder) == new, room
+
+    ends = disk(lambda made: sweep(made, ready, work, check))
+    STRUCK.extend(ends)
+    assert ends.count("error") >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from companion.project import Project
 from companion.site import build as building
 from companion.site import notebooks, staging
 from companion.site.build import BookError, build
-from support.faults import strikes, visible
+from support.disks import sweep
+from support.faults import HOW, STRUCK, strikes, visible
 from support.projects import make_project
 
 WORK = "the site"
@@ -78,7 +80,7 @@ def sites(tmp_path: Path) -> dict[str, dict[str, bytes]]:
     return found
 
 
-@pytest.mark.parametrize("how", ["fails", "stops", "killed"])
+@pytest.mark.parametrize("how", HOW)
 def test_there_is_the_old_site_or_the_new_one_and_the_next_build_completes_it(tmp_path, monkeypatch, sites, how):
     acts = []
     for folder, act, outcome in strikes(tmp_path / "struck", lambda folder: build(Project(folder)), how, ready):
@@ -103,3 +105,21 @@ def test_there_is_the_old_site_or_the_new_one_and_the_next_build_completes_it(tm
     swap = [act for act in acts if act in ("os.rename _build/replaced", "os.rename _build/html")]
     assert len(swap) == 2, swap
     assert len(acts) > 30
+
+
+def test_a_build_on_a_disk_that_is_really_full_leaves_a_whole_site_and_the_next_one_completes_it(disk, sites):
+    def check(folder: Path, room: str) -> None:
+        assert site(folder) in (sites["old"], sites["new"], {}), room
+        for prose in ("new", "old"):
+            build(write(folder, prose))
+            assert site(folder) == sites[prose], f"{room}: {prose}"
+
+    def prepare(folder: Path) -> None:
+        ready(folder)
+        shutil.rmtree(
+            Project(folder).build / building.STAGING
+        )  # the next build would begin with the room that it leaves
+
+    ends = disk(lambda made: sweep(made, prepare, lambda folder: build(Project(folder)), check))
+    STRUCK.extend(ends)
+    assert len(ends) > 10

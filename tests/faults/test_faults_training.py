@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +15,8 @@ import pytest
 from companion.records import provenance
 from companion.records.weights import weights_digest
 from companion.training import claims
-from support.faults import strike, strikes, visible
+from support.disks import sweep
+from support.faults import HOW, LONG, STRUCK, strike, strikes, visible
 from support.laboratory import Laboratory, always_save, tiny
 
 WORK = "a grid of trainings"
@@ -71,7 +73,7 @@ def assert_ends_as(lab: Laboratory, whole: Laboratory, after: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["full", "stops", "killed"])
+@pytest.mark.parametrize("how", HOW)
 def test_whatever_befalls_a_grid_it_ends_as_if_nothing_had(tmp_path, whole, how):
     acts, ends = [], set()
     for folder, act, outcome in strikes(tmp_path / "struck", train, how):
@@ -104,6 +106,27 @@ def test_a_grid_that_is_killed_again_and_again_gets_on(tmp_path, whole):
         assert deaths < 10
     assert deaths >= 2
     assert_ends_as(Laboratory(folder), whole, "many kills")
+
+
+@pytest.mark.parametrize("seed", range(25 if LONG[0] else 2))
+def test_a_grid_that_is_struck_at_random_again_and_again_gets_on(tmp_path, whole, seed):
+    for name in ("one", "struck"):
+        (tmp_path / name).mkdir()
+    acts = len(strike(tmp_path / "one", partial(train, tmp_path / "one")).acts)
+    draw, folder, blows = random.Random(seed), tmp_path / "struck", 0
+    while strike(folder, partial(train, folder), draw.randint(1, acts), draw.choice(HOW)).how != "done":
+        blows += 1
+        assert blows < 100
+    assert_ends_as(Laboratory(folder), whole, f"{blows} blows")
+
+
+def test_a_grid_on_a_disk_that_is_really_full_loses_nothing_and_ends_the_same(disk, whole):
+    def check(folder: Path, room: str) -> None:
+        assert_ends_as(Laboratory(folder), whole, room)
+
+    ends = disk(lambda made: sweep(made, lambda folder: None, train, check))
+    STRUCK.extend(ends)
+    assert len(ends) > 20  # less than the first page of a checkpoint is found out before anything trains
 
 
 # Clocks and locks

@@ -1,8 +1,8 @@
 """What can go wrong with files: the process that works on them fails, is interrupted or is killed at any one act.
 
 An act is what Python's audit events tell of: a file opened for writing, a name given, changed or removed, a folder
-made; a part of a durable file that is written, the first and the fourth of each file; and a sync to disk, of which only
-the order counts, as what dies here is a process and no machine.
+made; a part of a durable file that is written, the first and the fourth of each file, in the long form each; and a sync
+to disk, of which only the order counts, as what dies here is a process and no machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HOW", "STRUCK", "Outcome", "strike", "strikes", "visible"]
+__all__ = ["HOW", "LONG", "STRUCK", "Outcome", "strike", "strikes", "visible"]
 
 HOW = ("fails", "full", "stops", "killed")
 """One act fails; it and all after it that need space fail; it is interrupted, a write after half of it; there the
@@ -31,6 +31,9 @@ SAID = ("OSError", "FolderError", "DataError", "NotebookError", "Error: [(")
 
 STRUCK: list[str] = []
 """How each struck process ended; who reports them takes them out."""
+
+LONG = [False]
+"""Whether this is the long form, for which nobody waits; in a list so that ``--faults-long`` can change it."""
 
 SECONDS = 60
 """What a struck process has to end."""
@@ -110,7 +113,7 @@ class _Handle:
 
     def write(self, content: Any) -> int:
         self.writes += 1
-        if self.writes in (1, 4):
+        if LONG[0] or self.writes in (1, 4):
             self.fault.act("write", self.file.name, lambda: self._half(memoryview(content).cast("B")))
         return self.file.write(content)
 

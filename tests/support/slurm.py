@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -161,6 +162,16 @@ class Cluster:
         """The id of each job in a state, or of all, to its comment."""
         lines = self.call("squeue", "--noheader", f"--states={state}", "--format=%i|%k").splitlines()
         return dict(line.split("|", 1) for line in lines)
+
+    def submitted(self) -> int:
+        """How many jobs it has been given."""
+        said = re.search(r"^NEXT_JOB_ID\s*=\s*(\d+)$", self.call("scontrol", "show", "config"), re.MULTILINE)
+        assert said is not None
+        return int(said[1]) - 1  # the first one has the number 1
+
+    def version(self) -> str:
+        """Of Slurm."""
+        return self.call("sinfo", "--version").split()[-1]  # after slurm, or slurm-wlm
 
     def call(self, *words: str) -> str:
         """What a command of Slurm says."""

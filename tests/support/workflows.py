@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-__all__ = ["ROOT", "SNAKEMAKE", "helper", "needs_snakemake", "snakemake"]
+__all__ = ["ROOT", "SNAKEMAKE", "helper", "missing_plugins", "needs_snakemake", "snakemake"]
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = shutil.which("snakemake")
@@ -30,18 +30,31 @@ def helper(name: str) -> ModuleType:
     return module
 
 
-def snakemake(folder: Path, *words: str, settings: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    """Start the workflow for one small exhibit on this machine, with the local profile.
+def missing_plugins(names: Sequence[str]) -> list[str]:
+    """Those of some plugins that are not installed beside Snakemake."""
+    assert SNAKEMAKE is not None
+    python = Path(SNAKEMAKE).with_name("python")
+    found = "import importlib.metadata as m, sys; print(*(d.name for d in m.distributions()))"
+    said = subprocess.run([python, "-c", found], capture_output=True, text=True, check=True)
+    return sorted(set(names) - set(said.stdout.split()))
+
+
+def snakemake(
+    folder: Path, *words: str, settings: Sequence[str] = (), profile: str = "local"
+) -> subprocess.CompletedProcess[str]:
+    """Start the workflow for one small exhibit on this machine.
 
     Args:
         folder: for the cache, the records and what is made.
         words: targets and options.
         settings: further ones, after those that are always given; a later one goes first.
+        profile: of the workflow.
     """
     assert SNAKEMAKE is not None
     environment = {**os.environ, "COMPANION_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT / "src")}
     always = ["profile=quick", "exhibits=A-F2-K", "device=cpu", f"python={sys.executable}"]
     folders = [f"store={folder / 'store'}", f"out={folder / 'out'}"]
-    command = [SNAKEMAKE, "--snakefile", str(ROOT / "workflow" / "Snakefile"), "--profile", "workflow/profiles/local"]
-    command += ["--cores", "2", "--directory", str(ROOT), *words, "--config", *always, *folders, *settings]
+    command = [SNAKEMAKE, "--snakefile", str(ROOT / "workflow" / "Snakefile"), "--directory", str(ROOT)]
+    command += ["--profile", f"workflow/profiles/{profile}", *(("--cores", "2") if profile == "local" else ())]
+    command += [*words, "--config", *always, *folders, *settings]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

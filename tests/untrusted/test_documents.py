@@ -196,6 +196,21 @@ def test_reports_of_faults(here: Path, content: bytes) -> None:
         assert "<script" not in found
 
 
+CLUSTER = {"time": "2026-01-31T00:00:00+00:00", "system": "Linux x86_64", "python": "3.11.7", "slurm": "22.05.8"}
+CLUSTER |= {"exhibit": "A-S-bias", "runs": 40, "jobs": 33, "killed": {"a job": 1, "the controller": 1, "Snakemake": 1}}
+CLUSTER |= {"drained": 1, "started": 2, "records": 40, "same": True, "seconds": 210.4}
+
+
+@feeds("reports of faults", 0.5)
+@given(content=either(CLUSTER))
+def test_reports_of_a_cluster(here: Path, content: bytes) -> None:
+    (here / "slurm.json").write_bytes(content)
+    found = tried(lambda: faults.cluster(here / "slurm.json"), ReportError, here)
+    if found is not REFUSED:
+        assert "\x1b" not in found
+        assert "<script" not in found
+
+
 def test_a_result_names_no_file_elsewhere(here: Path) -> None:
     for name in ("../../outside", "a/b", "", "A B", "x" * 100):
         (here / "a.json").write_text(json.dumps({**RESULTS[0], "benchmark": name}))

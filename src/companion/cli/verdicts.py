@@ -77,8 +77,8 @@ def check(
 
     from companion.files.whole import foreseen
     from companion.project import ProjectError
-    from companion.statements import run_checks
-    from companion.statements.outcomes import FOLDER, CheckStore
+    from companion.statements import CHECKS, run_checks
+    from companion.statements.outcomes import FOLDER, CheckStore, checks_digest
 
     if store is not None and not record:
         raise UsageError("--store names the folder in which --save stores outcomes: give both or neither")
@@ -90,6 +90,8 @@ def check(
         kept = None
     if kept is not None and record:
         foreseen(kept.folder, "--store DIR")
+    for id in CHECKS if record else ():
+        checks_digest(id)  # it is remembered: what is checked may change on the disk before there is an outcome
     with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Checking", total=None)
         try:

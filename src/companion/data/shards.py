@@ -26,7 +26,7 @@ from companion.data.dataset import raw_arrays
 from companion.data.errors import DataError
 from companion.data.table import DATASETS, DatasetInfo, dataset_info
 from companion.files.documents import DocumentError, read, regular
-from companion.files.quoting import one_line, printable
+from companion.files.quoting import brief, one_line, printable
 from companion.files.whole import write
 
 __all__ = ["MANIFEST_SUFFIX", "pack", "unpack"]
@@ -165,6 +165,8 @@ def _read_manifest(name: str, manifest: Path) -> dict[str, str]:
         raise DataError(f"{printable(str(manifest))} is for a dataset that is not known here; those known are {known}.")
     try:
         content = read(manifest)
+        if isinstance(found := content.get("format"), str) and found != _FORMAT:
+            raise DataError(f"{manifest} is of the format {brief(found)}, and this code reads {brief(_FORMAT)}.")
         digests = {shard["file"]: shard["sha256"] for shard in content["shards"]}
         plain = all(re.fullmatch(rf"{name}-\d{{3,}}\.shard", file) for file in digests)
         hexadecimal = all(re.fullmatch(r"[0-9a-f]{64}", sha256) for sha256 in (*digests.values(), content["digest"]))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO, cast
@@ -110,6 +112,8 @@ def _answer(work: Callable[[], int], output: _Output, stopped: str) -> int:
 def sentence(error: OSError) -> str:
     """What the system refused, and where, in one sentence."""
     reason = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return _copies(error.args[0])
     if error.errno is None:
         return reason
     if error.errno in (errno.EMFILE, errno.ENFILE):
@@ -117,6 +121,14 @@ def sentence(error: OSError) -> str:
     if error.filename is None:
         return f"the system refuses to go on ({reason})"
     return f"{one_line(os.fsdecode(error.filename))} cannot be read or written ({reason})"
+
+
+def _copies(failed: list[tuple[str, str, str]]) -> str:
+    """Which file of a folder could not be copied, and how many others, from what :mod:`shutil` has collected."""
+    _, target, said = failed[0]
+    reason = re.sub(r"^\[Errno \d+\] |: '.*$", "", one_line(said))
+    more = f", nor {len(failed) - 1} other files" if len(failed) > 1 else ""
+    return f"{one_line(os.fsdecode(target))} cannot be written ({reason}){more}"
 
 
 def silence(stream: Any) -> None:

@@ -17,12 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from companion.files.quoting import brief
 from companion.records import schema
 from companion.records.beside import Beside
 from companion.records.errors import RecordError
 from companion.records.provenance import device_name
-from companion.records.record import Record, content_digest
+from companion.records.record import Record, content_digest, signed
 from companion.records.store import Store
 from companion.records.survey import digest_of_file
 from companion.runs.spec import RunSpec
@@ -198,12 +197,7 @@ class Film:
     def verify(self, record: Record | None) -> None:
         """Raise :class:`RecordError` unless schema, key and digest agree, and the run's record says the same."""
         content = self.content
-        if missing := PARTS - content.keys():
-            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
-        if content["format"] != FORMAT:
-            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
-        if content["digest"] != content_digest(content):
-            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        signed(content, PARTS, FORMAT, PROTOCOL)
         for name, kind in FIELDS.items():
             schema.fit(name, content[name], kind)
         schema.check_origin(content["provenance"], ORIGIN)
@@ -248,8 +242,9 @@ class FilmStore(Beside[Film]):
 
     def sound(self, content: Mapping[str, Any], stem: str) -> Film:
         """The film that a file of this name holds."""
+        signed(content, PARTS, FORMAT, PROTOCOL)  # before anything is asked of its run
         film = Film(content)
-        film.verify(self.store.get(film.spec) if "spec" in content else None)
+        film.verify(self.store.get(film.spec))
         if stem != content["key"]:
             raise RecordError(f"it holds the film of {content['key']}")
         return film

@@ -94,6 +94,7 @@ class Index:
         name = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self.file = file or user_cache() / "index" / f"{name}.sqlite"
         self._place = place
+        code()  # of what this process has just read: a line must not vouch in the name of sources that came later
         self._open: tuple[int, sqlite3.Connection] | None = None
         self._given_up = False
         self._pending: dict[tuple[str, str], Line | None] = {}

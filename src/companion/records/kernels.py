@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from companion.files.quoting import brief
 from companion.notation import ValueInput
 from companion.records import schema
 from companion.records.beside import Beside
 from companion.records.errors import RecordError
 from companion.records.provenance import device_name
-from companion.records.record import content_digest
+from companion.records.record import content_digest, signed
 from companion.runs.spec import RunSpec
 
 __all__ = ["FOLDER", "FORMAT", "PROTOCOL", "KernelRecord", "KernelStore", "own_order"]
@@ -106,12 +105,7 @@ class KernelRecord:
     def verify(self) -> None:
         """Raise :class:`~companion.records.store.RecordError` unless schema, key and digest agree."""
         content = self.content
-        if missing := PARTS - content.keys():
-            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
-        if content["format"] != FORMAT:
-            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
-        if content["digest"] != content_digest(content):
-            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        signed(content, PARTS, FORMAT, PROTOCOL)
         for name, kind in FIELDS.items():
             schema.fit(name, content[name], kind)
         schema.check_origin(content["provenance"], ORIGIN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from companion.records.errors import RecordError
 from companion.runs.fields import SpecError
 from companion.runs.spec import RunSpec
 
-__all__ = ["FORMAT", "Record", "canonical", "content_digest", "why"]
+__all__ = ["FORMAT", "Record", "canonical", "content_digest", "signed", "why"]
 
 FORMAT = 1
 
@@ -83,12 +83,7 @@ class Record:
     def check(self) -> None:
         """Raise :class:`RecordError` unless schema, key, statistics and digest agree."""
         content = self.content
-        if missing := set(schema.NEEDED) - content.keys():
-            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
-        if content["format"] != FORMAT:
-            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
-        if content["digest"] != content_digest(content):
-            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        signed(content, schema.NEEDED, FORMAT)
         schema.shape(content)
         try:
             spec = self.spec
@@ -97,6 +92,28 @@ class Record:
         if content["key"] != spec.key:
             raise RecordError(f"key {content['key']} is not the spec's key {spec.key}")
         schema.agree(content, spec)
+
+
+def signed(content: Mapping[str, Any], parts: Collection[str], format: int, protocol: int | None = None) -> None:
+    """Raise :class:`RecordError` unless a document is of a version that this code knows, whole, and as it was written.
+
+    The version goes first: what a later one lacks, or has beside, is no damage.
+
+    Args:
+        content: the JSON object.
+        parts: the fields that it must have.
+        format: the one that this code reads.
+        protocol: of its mathematics, where the document says its own: the last that this code knows.
+    """
+    if content.get("format", format) != format:
+        raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {format}")
+    later = content.get("protocol")
+    if protocol is not None and type(later) is int and later > protocol:
+        raise RecordError(f"protocol {brief(later)} is unknown, this code knows protocols up to {protocol}")
+    if missing := set(parts) - content.keys():
+        raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
+    if content["digest"] != content_digest(content):
+        raise RecordError("the digest does not match the content: the file was changed after it was written")
 
 
 def why(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """What the fault harness did, for the page *What was broken on purpose*: from its report and from nothing else.
 
 A report is the document that ``pytest tests/faults --faults-report FILE`` writes; another one, of ``pytest
-tests/untrusted --untrusted-report FILE``, tells what malformed inputs came to.
+tests/untrusted --untrusted-report FILE``, tells what malformed inputs came to, and a third one, of ``pytest -m slurm
+tests/workflow/slurm --slurm-report FILE``, what became of a workflow on a cluster.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from companion.render.markdown import plain, table
 from companion.site import reports
 
-__all__ = ["MALFORMED", "REPORT", "malformed", "page"]
+__all__ = ["CLUSTER", "MALFORMED", "REPORT", "cluster", "malformed", "page"]
 
 REPORT = "faults.json"
 """The report, beside the benchmarks' results."""
@@ -22,11 +23,15 @@ REPORT = "faults.json"
 MALFORMED = "untrusted.json"
 """The report on malformed inputs, beside it."""
 
+CLUSTER = "slurm.json"
+"""The report on the workflow on a real Slurm, beside it."""
+
 BEFALLS = {
     "fails": "the act fails",
     "full": "the disk is full from there on",
     "stops": "it is interrupted (Ctrl-C)",
     "killed": "the process is killed",
+    "disk": "a real disk is full, with room for so much and no more",
 }
 ENDS = {"done": "ended well all the same", "error": "said so and stopped", "killed": "died"}
 
@@ -50,8 +55,8 @@ def page(file: Path) -> str:
         else f"{len(failed)} of {len(tests)} tests did not find everything as it should be"
     )
     told = (
-        f"**{struck:,} times** a process was struck in the midst of its work. {lost}. Measured on "
-        f"{plain(report['time'][:10])}, {plain(report['system'])}, Python {plain(report['python'])}."
+        f"**{struck:,} times** a process was struck in the midst of its work. {lost}. It took "
+        f"{report['seconds']:.0f} seconds, and {report['processor_seconds']:.0f} of a processor's. {_measured(report)}"
     )
     rows = []
     for name in dict.fromkeys(_row(one) for one in tests):
@@ -59,9 +64,11 @@ def page(file: Path) -> str:
         ends = sum((Counter(one["ends"]) for one in mine), Counter[str]())
         if ends:
             kept = "not as it should be" if any(not one["passed"] for one in mine) else "kept, and completed"
-            rows.append([*name, ends.total(), *(ends[end] for end in ENDS), kept])
+            took = sum(one["seconds"] for one in mine)
+            rows.append([*name, ends.total(), *(ends[end] for end in ENDS), kept, f"{took:.1f}"])
     besides = [one["test"] for one in tests if not one["ends"]]
-    parts = [told, table(["what was worked on", "what befell it", "times", *ENDS.values(), "what was finished"], rows)]
+    head = ["what was worked on", "what befell it", "times", *ENDS.values(), "what was finished", "seconds"]
+    parts = [told, table(head, rows)]
     if besides:
         parts.append("Tried besides:")
         parts.append("\n".join(f"- {_words(name)}" for name in dict.fromkeys(besides)))
@@ -85,12 +92,51 @@ def malformed(file: Path) -> str:
         if not failed
         else f"Not so in {len(failed)} of {len(parsers)} parsers: {plain(', '.join(failed))}"
     )
-    told = (
-        f"**{inputs:,} malformed inputs** were given to {len(parsers)} parsers. {came}. Measured on "
-        f"{plain(report['time'][:10])}, {plain(report['system'])}, Python {plain(report['python'])}."
-    )
+    told = f"**{inputs:,} malformed inputs** were given to {len(parsers)} parsers. {came}. {_measured(report)}"
     rows = [[one["parser"], one["accepted"], one["refused"], f"{one['seconds']:.0f}"] for one in parsers]
     return f"{told}\n\n{table(['parser', 'accepted', 'refused', 'seconds'], rows)}\n"
+
+
+def cluster(file: Path) -> str:
+    """The sentences and the table on a cluster; that nothing was measured, where there is no report.
+
+    Raises:
+        ReportError: the report is damaged.
+    """
+    if not file.is_file():
+        return "*Not yet measured: `make slurm` writes the report.*\n"
+    found = reports.cluster(file)
+    came = (
+        "each run was recorded once, with the numbers of an undisturbed run"
+        if found["same"] and found["records"] == found["runs"]
+        else "not every run was recorded once, with the numbers of an undisturbed run"
+    )
+    told = (
+        f"The {found['runs']:,} runs of {plain(found['exhibit'])} were trained by jobs of Slurm, while something was "
+        f"killed {_times(sum(found['killed'].values()))} and the node was drained {_times(found['drained'])}. At the "
+        f"end {came}."
+    )
+    rows = [
+        ["runs", found["runs"]],
+        ["jobs that were submitted", found["jobs"]],
+        *([f"killed: {name}", number] for name, number in found["killed"].items()),
+        ["the node was drained", found["drained"]],
+        ["the command was given", found["started"]],
+        ["records at the end", found["records"]],
+        ["seconds", f"{found['seconds']:.0f}"],
+    ]
+    head = [f"on Slurm {found['slurm']}, one node", "how many"]
+    return f"{told} {_measured(found)}\n\n{table(head, rows)}\n"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else "twice" if number == 2 else f"{number:,} times"
+
+
+def _measured(report: Mapping[str, Any]) -> str:
+    """When and where."""
+    date, system, python = (plain(text) for text in (report["time"][:10], report["system"], report["python"]))
+    return f"Measured on {date}, {system}, Python {python}."
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, str]:

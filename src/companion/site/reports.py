@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from companion.files import documents
@@ -15,7 +16,7 @@ from companion.files.documents import DocumentError
 from companion.files.quoting import brief, one_line
 from companion.records.schema import NOTHING, YES_OR_NO, Kind, listed, number, text, whole
 
-__all__ = ["ReportError", "benchmark", "faults", "untrusted"]
+__all__ = ["ReportError", "benchmark", "cluster", "faults", "untrusted"]
 
 NAME = text("[a-z][a-z0-9-]{0,60}", "a word such as fc-train, which names a file")
 LINE = Kind("a line of at most 500 characters", lambda v: isinstance(v, str) and len(v) <= 500 and v.isprintable())
@@ -46,13 +47,23 @@ ROW: Fields = {
 LATER = ("against", "paired", "low", "high", "rounds")
 """Fields of a row that older results lack."""
 MADE: Fields = {"time": MOMENT, "system": LINE, "python": LINE}
-TEST: Fields = {"test": LINE, "work": LINE, "how": LINE | NOTHING, "ends": COUNTS, "passed": YES_OR_NO}
+TOOK = {"seconds": number(0, 1e9)}
+TEST: Fields = {"test": LINE, "work": LINE, "how": LINE | NOTHING, "ends": COUNTS, "passed": YES_OR_NO, **TOOK}
 PARSER: Fields = {
     "parser": LINE,
     "accepted": COUNT,
     "refused": COUNT,
-    "seconds": number(0, 1e9),
     "passed": YES_OR_NO,
+    **TOOK,
+}
+CLUSTER: Fields = {
+    **MADE,
+    "slurm": LINE,
+    "exhibit": LINE,
+    **dict.fromkeys(("runs", "jobs", "drained", "started", "records"), COUNT),
+    "killed": COUNTS,
+    "same": YES_OR_NO,
+    **TOOK,
 }
 
 
@@ -83,7 +94,7 @@ def faults(path: Path) -> dict[str, Any]:
     Raises:
         ReportError: it is something else.
     """
-    return _harness(path, "tests", TEST)
+    return _harness(path, "tests", TEST, {**TOOK, "processor_seconds": TOOK["seconds"]})
 
 
 def untrusted(path: Path) -> dict[str, Any]:
@@ -95,9 +106,20 @@ def untrusted(path: Path) -> dict[str, Any]:
     return _harness(path, "parsers", PARSER)
 
 
-def _harness(path: Path, parts: str, fields: Fields) -> dict[str, Any]:
+def cluster(path: Path) -> dict[str, Any]:
+    """What ``pytest -m slurm tests/workflow/slurm --slurm-report FILE`` wrote.
+
+    Raises:
+        ReportError: it is something else.
+    """
     found = _read(path)
-    _fit(path, "it", found, {**MADE, parts: Kind("a list", lambda value: isinstance(value, list))})
+    _fit(path, "it", found, CLUSTER)
+    return found
+
+
+def _harness(path: Path, parts: str, fields: Fields, more: Fields = MappingProxyType({})) -> dict[str, Any]:
+    found = _read(path)
+    _fit(path, "it", found, {**MADE, **more, parts: Kind("a list", lambda value: isinstance(value, list))})
     for one in found[parts]:
         _fit(path, f"one of its {parts}", one, fields)
     return found

@@ -22,7 +22,7 @@ from companion.files.whole import write
 from companion.records import schema
 from companion.records.beside import Beside
 from companion.records.errors import RecordError
-from companion.records.record import canonical, content_digest
+from companion.records.record import canonical, content_digest, signed
 from companion.statements import module_of, statements
 
 if TYPE_CHECKING:
@@ -119,12 +119,7 @@ class Outcome:
     def verify(self) -> None:
         """Raise :class:`~companion.records.store.RecordError` unless schema, digest and verdicts agree."""
         content = self.content
-        if missing := PARTS - content.keys():
-            raise RecordError(f"fields are missing: {', '.join(sorted(missing))}")
-        if content["format"] != FORMAT:
-            raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {FORMAT}")
-        if content["digest"] != content_digest(content):
-            raise RecordError("the digest does not match the content: the file was changed after it was written")
+        signed(content, PARTS, FORMAT)
         schema.fit("id", content["id"], ID)
         schema.check_origin(content["provenance"], ORIGIN)
         if not isinstance(content["checks"], list) or not content["checks"]:

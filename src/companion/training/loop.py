@@ -20,6 +20,7 @@ import torch
 from companion.data import load
 from companion.networks.precision import single_precision
 from companion.notation import Int, Tensor
+from companion.records.provenance import sources_digest
 from companion.records.store import Record
 from companion.runs.examples import same_examples, split
 from companion.runs.spec import RunSpec
@@ -39,6 +40,7 @@ CHECKPOINT_SECONDS = 60
 EVALUATION_SHARE = 0.25
 """Of the memory for cached gates, for those of the examples that runs are tested on, beside what training takes."""
 GROUP_SIZE = 48
+sources_digest()  # of what was read just now: the files may change before there is a checkpoint or a record
 
 
 @dataclass(frozen=True)

@@ -226,8 +226,11 @@ class _OtherError(ValueError):
 def _label(saved: Any, kind: str, key: str) -> Mapping[str, Any]:
     """What a file says of itself, where that is what its name says."""
     label = saved.get("label") if isinstance(saved, Mapping) else None
-    if not isinstance(label, Mapping) or label.get("format") != FORMAT:
+    if not isinstance(label, Mapping) or "format" not in label:
         raise _OtherError("it does not say whose it is, as files of earlier versions do not; its run starts anew")
+    if label["format"] != FORMAT:
+        said = brief(label["format"])
+        raise _OtherError(f"it is of format {said}, and this code reads format {FORMAT}; its run starts anew")
     if (label.get("kind"), label.get("key")) != (kind, key):
         raise _OtherError(f"it holds {brief(label.get('kind'))} of the run {brief(label.get('key'))}")
     return label

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,7 @@ class Workflow:
 
     def __init__(self, folder: Path, slurm: Cluster) -> None:
         self.folder, self.slurm = folder, slurm
+        self.killed, self.drained, self.given = Counter[str](), 0, 0
         (folder / "workflow").symlink_to(ROOT / "workflow")
         caches = {"COMPANION_CACHE": str(folder / "cache"), "XDG_CACHE_HOME": str(folder / "cache")}
         self.environment = {**slurm.environment, **caches, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
@@ -87,11 +90,12 @@ class Workflow:
         command = self.command("records", "--default-resources", f"slurm_partition={PARTITION}")
         with (self.folder / "said.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+            self.given += 1
             try:
                 yield process
             finally:
                 process.kill()
-                process.wait()
+                self.killed["Snakemake"] += process.wait() == -signal.SIGKILL
 
     @property
     def chunks(self) -> dict[str, list[str]]:
@@ -123,22 +127,26 @@ def kill_a_job(workflow: Workflow) -> str:
     job = next(iter(until(LONG, "a job that trains", workflow.training)))
     workflow.slurm.call("scancel", "--signal=KILL", "--full", job)
     until(LONG, "the end of the killed job", lambda: job not in workflow.slurm.jobs("RUNNING"))
+    workflow.killed["a job"] += 1
     return job
 
 
-def drain_and_resume(slurm: Cluster) -> None:
+def drain_and_resume(workflow: Workflow) -> None:
     """Take the node away until nothing runs on it any more while jobs wait, and give it back."""
+    slurm = workflow.slurm
     slurm.set_node("drain")
     until(LONG, "a drained node", lambda: slurm.node_state() == "drained")
     assert not slurm.jobs("RUNNING")
     assert slurm.jobs("PENDING"), "no job waits for the node"
     slurm.set_node("resume")
+    workflow.drained += 1
 
 
 def restart_the_controller(workflow: Workflow) -> None:
     """Kill the controller while a job trains, and start it again when that job's records are there."""
     chunk = next(iter(until(LONG, "a job that trains", workflow.training).values()))
     workflow.slurm.kill_controller()
+    workflow.killed["the controller"] += 1
     assert not workflow.slurm.answers()
     until(LONG, "the records of a job without a controller", lambda: workflow.recorded(chunk))
     workflow.slurm.start_controller()
@@ -169,12 +177,14 @@ def test_a_cluster_leaves_no_process_whatever_happens_in_it(slurm: Cluster) -> N
 
 
 @needs_plugin
-def test_whatever_happens_to_a_cluster_each_run_is_recorded_once(workflow: Workflow) -> None:
-    slurm, store = workflow.slurm, Store(workflow.folder / "store")
+def test_whatever_happens_to_a_cluster_each_run_is_recorded_once(
+    workflow: Workflow, tell: Callable[[Mapping[str, Any]], None]
+) -> None:
+    slurm, store, start = workflow.slurm, Store(workflow.folder / "store"), time.monotonic()
     with workflow.started() as process:
         killed = kill_a_job(workflow)
         assert len(workflow.chunks) >= PARTS // 2, "the runs are not spread"
-        drain_and_resume(slurm)
+        drain_and_resume(workflow)
         restart_the_controller(workflow)
         until(LONG, "another job that trains", workflow.training)
         assert process.poll() is None, workflow.said()
@@ -186,6 +196,7 @@ def test_whatever_happens_to_a_cluster_each_run_is_recorded_once(workflow: Workf
                 break
     assert process.returncode == 0, workflow.said()
     assert killed not in slurm.jobs("COMPLETED")
+    seconds, jobs = round(time.monotonic() - start, 1), slurm.submitted()
 
     expected = {spec.key for spec in with_sources(cell.spec for cell in cells(EXHIBIT, "quick"))}
     assert len(expected) == RUNS
@@ -194,4 +205,9 @@ def test_whatever_happens_to_a_cluster_each_run_is_recorded_once(workflow: Workf
 
     alone = ["-m", "companion.experiments", EXHIBIT, "--profile", "quick", "--device", "cpu", "--threads", "1"]
     workflow.run(sys.executable, *alone, "--store", "undisturbed")
-    assert numbers(store) == numbers(Store(workflow.folder / "undisturbed"))
+    same = numbers(store) == numbers(Store(workflow.folder / "undisturbed"))
+    assert same
+    assert workflow.killed == dict.fromkeys(("a job", "the controller", "Snakemake"), 1)
+    happened = {"killed": dict(workflow.killed), "drained": workflow.drained, "started": workflow.given}
+    found = {"runs": RUNS, "jobs": jobs, "records": len(store.files()), "same": same, "seconds": seconds}
+    tell({"slurm": slurm.version(), "exhibit": EXHIBIT, **happened, **found})
