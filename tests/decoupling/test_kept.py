@@ -125,6 +125,22 @@ def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch):
         list(ask(model(), TRAIN, TEST, keep=tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("exp_avg", None), ("exp_avg_sq", None), ("step", torch.tensor([])), ("exp_avg", "many")]
+)
+def test_moments_that_no_optimiser_has_left_are_damage(tmp_path, monkeypatch, name, value):
+    """They would end the training after the next step, far from the file."""
+    monkeypatch.setattr(information, "SAVE_EVERY", 0.0)
+    with pytest.raises(StoppedError):
+        list(ask(model(), TRAIN, TEST, keep=tmp_path, tell=stop_at(0, 3)))
+    place = tmp_path / "ReLU.0.pt"
+    content = torch.load(place)
+    content["state"]["optimiser"]["state"][1][name] = value
+    torch.save(content, place)
+    with pytest.raises(DamagedError, match=r"ReLU.0.pt is damaged, or that of another network: delete it"):
+        list(ask(model(), TRAIN, TEST, keep=tmp_path))
+
+
 def test_the_files_of_another_network_are_not_believed(tmp_path, monkeypatch):
     monkeypatch.setattr(information, "SAVE_EVERY", 0.0)
     list(ask(model(), TRAIN, TEST, keep=tmp_path))

@@ -278,11 +278,20 @@ def _resume(
         raise ValueError("other settings, or more epochs")
     if type(in_a_row) is not int or not 0 <= in_a_row <= done:
         raise ValueError("more epochs in a row than there were")
+    _try(learner, step)
     order.set_state(state["order"])
     torch.set_rng_state(state["random"])
     if x.is_cuda:
         torch.cuda.set_rng_state(state["cuda"], x.device)
     return done + 1, in_a_row
+
+
+def _try(learner: nn.Module, step: torch.optim.Optimizer) -> None:
+    """Let a copy of both take a step, which raises whatever an optimiser makes of moments that it cannot have left."""
+    _, trial = copy.deepcopy((learner, step))
+    for p in (p for group in trial.param_groups for p in group["params"]):
+        p.grad = torch.zeros_like(p)
+    trial.step()
 
 
 def _batches(order: Int[Tensor, "N"], batch: int) -> list[Tensor]:
