@@ -49,9 +49,7 @@ def test_what_folds_out_in_the_sidebar_has_a_name() -> None:
     from barriers import name_folds
     from bs4 import BeautifulSoup
 
-    tree = (
-        '<ul><li><a href="#">API</a><details><summary><i></i></summary><ul><li>x</li></ul></details></li></ul>'
-    )
+    tree = '<ul><li><a href="#">API</a><details><summary><i></i></summary><ul><li>x</li></ul></details></li></ul>'
     context: dict[str, Any] = {"generate_toctree_html": lambda kind: BeautifulSoup(tree, "html.parser")}
     app: Any = SimpleNamespace()
     name_folds(app, "page", "page.html", context, None)
