@@ -16,6 +16,7 @@ from companion.statements import run_checks
 from companion.statements.outcomes import FOLDER, CheckStore
 from companion.training.queue import with_sources
 from support.laboratory import Laboratory, tiny
+from support.records import alter
 
 ROW = "FC/SGD/digits"
 
@@ -72,6 +73,7 @@ def test_runs_are_chosen_by_exhibit_and_profile(say: Any, lab: Laboratory, tmp_p
 def test_conflicts_and_damage_are_named_and_end_with_1(say: Any, lab: Laboratory, tmp_path: Path) -> None:
     other = Laboratory(tmp_path / "other")
     other.run(tiny(), tiny("DL"))
+    alter(other.store.path(tiny().key), lambda content: content["provenance"].update(seconds=7.0))
     other.store.path(tiny("DL").key).write_text("{}")
     before = lab.store.path(tiny().key).read_bytes()
     said = say("records import --json", str(other.store.folder), "--store", str(lab.store.folder))

@@ -223,11 +223,11 @@ def test_closed_streams_are_as_good_as_the_null_device(checkout: Project) -> Non
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("run A-T2 --store /proc/nowhere", "too little room in /proc"),
+        ("run A-T2 --store /proc/nowhere", "/proc/nowhere takes no files"),
         ("run A-T2 --output /proc/nowhere/x.ipynb", "/proc/nowhere"),
         ("book", "_build"),
         ("bench cost-model --save --tiny", "results"),
-        ("keep-weights 0000000000000000 --store /proc", "there are no weights"),
+        ("keep-weights 0000000000000000 --store /proc", "/proc/weights takes no files"),
     ],
 )
 def test_what_cannot_be_written_is_found_out_first(

@@ -67,7 +67,7 @@ def test_a_missing_manifest_is_named(tmp_path, packed) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda manifest: manifest.update(format="other"), "is damaged"),
+        (lambda manifest: manifest.update(format="other"), "is of the format 'other', and this code reads"),
         (lambda manifest: manifest.pop("shards"), "is damaged"),
         (lambda manifest: manifest.pop("digest"), "is damaged"),
         (lambda manifest: manifest.update(digest=[]), "is damaged"),

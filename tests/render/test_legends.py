@@ -174,6 +174,23 @@ def test_a_legend_covers_no_panel_no_word_and_no_other_legend(name: str, monkeyp
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_a_figure_is_no_wider_than_a_page_and_its_titles_do_not_meet(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = drawn(name, monkeypatch)
+    assert figure.get_size_inches()[0] <= style.WIDEST
+    titles = [ax.title.get_window_extent() for ax in figure.axes if ax.get_visible() and ax.get_title()]
+    assert not [pair for pair in combinations(titles, 2) if pair[0].overlaps(pair[1])]
+    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in titles)
+    heading = figure._suptitle
+    if heading is not None:
+        box = heading.get_window_extent()
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        assert not [one for one in titles if one.overlaps(box)]
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_whatever_has_a_name_is_explained_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     figure = drawn(name, monkeypatch)
     named = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
@@ -204,6 +221,32 @@ class TestHelper:
         (wide, tall) = figure.get_size_inches()
         assert wide == before[0]
         assert before[1] < tall < before[1] + 0.5
+
+    def test_what_is_wider_than_a_page_is_made_narrower_and_long_titles_are_broken(self) -> None:
+        figure, axes = style.panels_of(3, width=4.4)
+        for ax in axes:
+            ax.set_title("GCONV/Adam/CIFAR-10, with a long name of a variant (n = 3)")
+        figure.suptitle(
+            "A-S-bias, profile cpu, and a device whose name does not end where others do, not even here " * 2
+        )
+        style.lay_out(figure)
+        plt.close(figure)
+        assert figure.get_size_inches()[0] == style.WIDEST
+        boxes = [ax.title.get_window_extent() for ax in axes]
+        assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+        assert {len(ax.get_title().splitlines()) for ax in axes} == {2}
+        assert axes[0].get_title().replace("\n", " ") == "GCONV/Adam/CIFAR-10, with a long name of a variant (n = 3)"
+        heading = figure._suptitle.get_window_extent()
+        assert figure.bbox.x0 <= heading.x0
+        assert heading.x1 <= figure.bbox.x1
+        assert not [box for box in boxes if box.overlaps(heading)]
+
+    def test_what_fits_stays_as_it_is(self) -> None:
+        figure, axes = style.panels_of(2, width=3.0)
+        axes[0].set_title("short")
+        style.lay_out(figure)
+        plt.close(figure)
+        assert (axes[0].get_title(), figure.get_size_inches()[0]) == ("short", pytest.approx(6.6))
 
     def test_groups_have_one_each_below_themselves(self) -> None:
         figure = self.figure("a", "b")

@@ -77,6 +77,13 @@ def foreseen(folder: Path, instead: str) -> None:
 
     Raises:
         FolderError: in one sentence, why not.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as place:
+        ...     foreseen(Path(place) / "new", "--store DIR")
+        ...     (Path(place) / "new").exists()
+        False
     """
     if folder.is_dir():
         return writable(folder, instead)

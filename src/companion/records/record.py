@@ -104,6 +104,14 @@ def signed(content: Mapping[str, Any], parts: Collection[str], format: int, prot
         parts: the fields that it must have.
         format: the one that this code reads.
         protocol: of its mathematics, where the document says its own: the last that this code knows.
+
+    Example:
+        >>> content = {"format": 1, "runs": 2}
+        >>> signed({**content, "digest": content_digest(content)}, ("digest", "runs"), format=1)
+        >>> signed({**content, "format": 2}, ("digest", "runs"), format=1)
+        Traceback (most recent call last):
+            ...
+        companion.records.errors.RecordError: format 2 is unknown, this code reads format 1
     """
     if content.get("format", format) != format:
         raise RecordError(f"format {brief(content['format'])} is unknown, this code reads format {format}")

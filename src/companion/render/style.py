@@ -7,6 +7,8 @@ that colour-blind readers can tell apart, on white so that dark mode can show th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -18,10 +20,15 @@ from matplotlib.figure import Figure
 from companion.notation import Regime
 from companion.render.palette import PALETTE
 
-__all__ = ["COLOURS", "DOTS", "STYLE", "counted", "lay_out", "panels_of", "range_of"]
+__all__ = ["COLOURS", "DOTS", "STYLE", "WIDEST", "counted", "lay_out", "panels_of", "range_of"]
 
 COLOURS = dict(zip(map(str, Regime), PALETTE, strict=False))
 """One colour per regime, the same in every figure."""
+
+WIDEST = 9.6
+"""Inches across a figure: a page shows it some 800 pixels wide, where letters of 8 points must be read."""
+TITLE_GAP = 8
+"""Pixels between the titles of two panels."""
 
 DOTS = 0.3
 """Height over which the dots of one regime are spread, in rows of a panel."""
@@ -59,8 +66,29 @@ def panels_of(number: int, width: float, height: float = 3.5) -> tuple[Figure, l
     return figure, list(axes.flat[:number])
 
 
+def _fit(figure: Figure) -> None:
+    """Place the panels, at most :data:`WIDEST` across, each title in as many lines as its panel has room for."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(min(width, WIDEST), height)
+    figure.tight_layout()
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    middles = sorted({round(ax.get_window_extent().x0 + ax.get_window_extent().width / 2) for ax in panels})
+    room = min((right - left for left, right in pairwise(middles)), default=figure.bbox.width) - TITLE_GAP
+    titles = [(ax.title, room) for ax in panels]
+    heading = figure._suptitle  # type: ignore[attr-defined]  # there is no other way to ask for it
+    for title, wide in titles + ([(heading, figure.bbox.width)] if heading is not None else []):
+        drawn = title.get_window_extent().width
+        if drawn > wide:
+            longest = max(map(len, title.get_text().splitlines()))
+            letters = max(10, int(longest * wide / drawn))
+            title.set_text("\n".join(fill(line, letters) for line in title.get_text().splitlines()))
+    figure.tight_layout()
+
+
 def lay_out(figure: Figure, *groups: Iterable[Axes], size: float = 8, handle: float = 2) -> None:
     """Place the panels of a figure, and below them, where it covers no data, what explains them; the figure grows.
+
+    A figure that is wider than a page can show is made narrower, and its titles are broken into lines.
 
     Args:
         figure: with all its panels and titles.
@@ -76,7 +104,7 @@ def lay_out(figure: Figure, *groups: Iterable[Axes], size: float = 8, handle: fl
         True
         >>> plt.close(figure)
     """
-    figure.tight_layout()
+    _fit(figure)
     shared = [list(group) for group in groups] or [figure.axes]
     lefts = [min(ax.get_position().x0 for ax in group) for group in shared]
     made = []
