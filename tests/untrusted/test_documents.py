@@ -163,7 +163,7 @@ def test_scores_of_gates(here: Path, content: bytes) -> None:
 
 RESULTS = [
     {**found, "rows": found["rows"][:2] + found["rows"][-1:]}
-    for name in ("quick", "ntk", "fc-growth", "fc-train", "book")
+    for name in ("quick", "ntk", "fc-growth", "fc-train", "load")
     for found in [json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())]
 ]
 
