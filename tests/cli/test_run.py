@@ -39,6 +39,19 @@ def test_run_trains_executes_and_then_skips(say: Any, checkout: Project, tmp_pat
     assert tree(checkout.root) == before
 
 
+def test_what_is_recorded_is_shown_where_nothing_can_be_written(
+    say: Any, checkout: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither store nor cache takes a file here; training is refused for it, and showing is not."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / "file" / "cache"))
+    shown = []
+    monkeypatch.setattr("companion.site.run.execute_chapter", lambda project, made: shown.append(made) or made.output)
+    for line, code in (("run A-T2 --store {}", 2), ("run A-T2 -p train false --store {}", 0)):
+        assert say(line.format(tmp_path / "file" / "store")).code == code, line
+    assert [made.values["train"] for made in shown] == [False]
+
+
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(say: Any, checkout: Project, tmp_path: Path) -> None:
     before = tree(checkout.root)
     said = say("run A-T2 --dry-run --store", str(tmp_path / "store"))

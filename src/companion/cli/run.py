@@ -105,7 +105,8 @@ def run(
 
     project = find()
     if not dry_run:
-        _room((store or project.results).expanduser().absolute(), output or project.build / "runs" / "notebook")
+        place = (store or project.results).expanduser().absolute()
+        _room(place, output or project.build / "runs" / "notebook", train=given.get("train") is not False)
     from companion.exhibits import EXHIBITS
     from companion.files.whole import writable
     from companion.runs.machine import threads_of
@@ -140,16 +141,20 @@ def run(
     return 0
 
 
-def _room(store: Path, output: Path) -> None:
-    """Refuse what cannot be written, and too few open files, before what takes seconds is loaded and measured."""
+def _room(store: Path, output: Path, *, train: bool) -> None:
+    """Refuse what cannot be written, and too few open files, before what takes seconds is loaded and measured.
+
+    Whoever only shows what is recorded may read it where nothing can be written.
+    """
     from companion.files.limits import open_files
     from companion.files.whole import foreseen
     from companion.project import workspace_folder
 
     open_files()
-    foreseen(store, "--store DIR")
     foreseen(output.expanduser().absolute().parent, "--output FILE")
-    foreseen(workspace_folder(store), "the variable COMPANION_CACHE")
+    if train:
+        foreseen(store, "--store DIR")
+        foreseen(workspace_folder(store), "the variable COMPANION_CACHE")
 
 
 def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> None:
