@@ -12,7 +12,8 @@ from companion.papers.numbers import numbers
 from companion.papers.statements import statements
 from companion.records.store import Record, Store
 from companion.verdicts.frames import runs
-from companion.verdicts.scorecard import Entry, claim_results, headline, scorecard, trend_results
+from companion.verdicts.scorecard import Entry, headline, scorecard
+from companion.verdicts.sentences import claim_results, trend_results
 from companion.verdicts.stats import Verdict
 from companion.verdicts.trends import TRENDS
 from support.scorecards import GRID, ROW, printed

@@ -11,7 +11,8 @@ from companion.cli import main
 from companion.records.store import Store
 from companion.runs import spec
 from companion.verdicts.frames import runs
-from companion.verdicts.scorecard import claim_results, headline, scorecard, trend_results
+from companion.verdicts.scorecard import headline, scorecard
+from companion.verdicts.sentences import claim_results, trend_results
 from companion.verdicts.stats import Verdict
 from companion.verdicts.trends import TRENDS
 from support.scorecards import GRID, ROW

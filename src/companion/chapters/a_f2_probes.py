@@ -14,7 +14,7 @@ from companion.measure.chosen import ALIGNMENT_EXAMPLES
 from companion.render.curves import probe_figure
 from companion.render.tables import Table
 from companion.verdicts.claims import RowResult
-from companion.verdicts.scorecard import trend_results
+from companion.verdicts.sentences import trend_results
 from companion.verdicts.trends import TRENDS, Trend
 
 __all__ = ["ProbeChapter"]

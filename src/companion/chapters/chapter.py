@@ -23,7 +23,8 @@ from companion.records.store import Store
 from companion.render.tables import Table, claim_table
 from companion.verdicts import frames
 from companion.verdicts.along import along
-from companion.verdicts.scorecard import Entry, claim_results, number_entries
+from companion.verdicts.scorecard import Entry, number_entries
+from companion.verdicts.sentences import claim_results
 
 __all__ = ["Chapter", "Findings"]
 

@@ -72,9 +72,9 @@ class Speeds:
     ) -> None:
         self.device, self.threads, self.backend = device, threads, backend
         self.cache = cache or user_cache() / "speeds.json"
-        self.measured: dict[str, list[float]] = {}
         self.calibrated: dict[str, float] = {}
         known: dict[tuple[str, int], float] = {}
+        found: dict[str, list[float]] = {}
         for record in records:
             made = record if isinstance(record, Summary) else Summary.of(record.content)
             if made.device == device_name(device) and made.seconds > 0 and made.finished:
@@ -82,14 +82,15 @@ class Speeds:
                 if (made.kind, made.epochs) not in known:  # what all repetitions of a run take
                     known[made.kind, made.epochs] = run_flops(made.run, epochs=made.epochs)
                 flops = known[made.kind, made.epochs]
-                self.measured.setdefault(name, []).append(flops / made.seconds)
+                found.setdefault(name, []).append(flops / made.seconds)
+        self.measured = {name: statistics.median(speeds) for name, speeds in found.items()}
 
     def __getitem__(self, spec: RunSpec) -> float:
         """Operations per second for runs of this kind, by records or by calibration."""
         backend = choose_backend(spec, self.backend, self.device)
         name = self._name(spec, backend.name, self.threads)
         if name in self.measured:
-            return statistics.median(self.measured[name])
+            return self.measured[name]
         return self._known(name, lambda: _calibrate(spec, backend, self.device, self.threads))
 
     def seconds(self, spec: RunSpec) -> float:

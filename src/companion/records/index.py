@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 import stat
 import time
@@ -93,8 +92,8 @@ class Index:
         place = os.path.realpath(store)
         name = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self.file = file or user_cache() / "index" / f"{name}.sqlite"
-        self._place = place
-        code()  # of what this process has just read: a line must not vouch in the name of sources that came later
+        # The code is what this process has just read: no line may vouch in the name of sources that came later.
+        self._sealing = hashlib.sha256(repr((place, code())).encode())
         self._open: tuple[int, sqlite3.Connection] | None = None
         self._given_up = False
         self._pending: dict[tuple[str, str], Line | None] = {}
@@ -155,8 +154,9 @@ class Index:
             self._do(write, None)
 
     def _seal(self, shelf: str, line: Iterable[object]) -> str:
-        text = json.dumps([self._place, code(), shelf, *map(str, line)])
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        seal = self._sealing.copy()
+        seal.update(repr((shelf, *map(str, line))).encode())
+        return seal.hexdigest()[:32]
 
     def _do(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """Something done with the index; where it cannot be done, ``otherwise``.

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -70,11 +71,14 @@ class Store:
 
     def path(self, key: str, take: int = 1) -> Path:
         """Where the record of a key stands, whether or not it exists."""
-        return self.folder / (f"{key}.json" if take == 1 else f"{key}.take{take}.json")
+        return self.folder / _name(key, take)
 
     def files(self) -> list[Path]:
         """All record files, by name; temporary files are none."""
-        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
+        names: list[str] = []
+        with suppress(OSError):
+            names = os.listdir(self.folder)  # noqa: PTH208 (sorting paths takes three times as long as sorting names)
+        return [self.folder / name for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
 
     def __contains__(self, spec: RunSpec) -> bool:
         return os.path.lexists(self.path(spec.key))
@@ -135,7 +139,7 @@ class Store:
         try:
             record = Record(documents.read(path))
             record.check()
-            if path.name != self.path(record.key, record.take).name:
+            if path.name != _name(record.key, record.take):
                 raise RecordError(f"it holds take {record.take} of key {record.key}")
         except Exception as error:  # whatever a file that somebody made provokes
             raise RecordError(f"{one_line(path.name)} is damaged: {why(error)}") from None
@@ -274,7 +278,7 @@ class Store:
 
     def _summary(self, path: Path, facts: Any) -> Summary:
         found = Summary.from_list(facts)
-        if path.name != self.path(found.key, found.take).name:
+        if path.name != _name(found.key, found.take):
             raise ValueError(f"{path.name} is not the file of {found.key}")
         return found
 
@@ -309,3 +313,7 @@ class Store:
     def stale(self) -> dict[Path, str]:
         """Every file that verifies and whose mathematics has changed since, with a sentence that says so."""
         return {seen.path: seen.stale for seen in self.survey() if seen.stale is not None}
+
+
+def _name(key: str, take: int) -> str:
+    return f"{key}.json" if take == 1 else f"{key}.take{take}.json"

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from companion.data import DATASETS
@@ -247,9 +249,15 @@ def without(aspect: A, *names: str, each: bool = False, source: bool = False) ->
         >>> without(Trial(seed=3), each=True)
         Trial(seed=0, protocol_version=1)
     """
-    plain = {
+    changes = _plain(type(aspect), names, each, source)  # type: ignore[arg-type]
+    return dataclasses.replace(aspect, **changes)  # type: ignore[type-var]
+
+
+@cache
+def _plain(aspect: type, names: tuple[str, ...], each: bool, source: bool) -> Mapping[str, Any]:
+    """The defaults of the fields that go."""
+    return {
         f.name: f.default
-        for f in dataclasses.fields(aspect)  # type: ignore[arg-type]
+        for f in dataclasses.fields(aspect)
         if f.name in names or (each and rule_of(f).each) or (source and rule_of(f).source)
     }
-    return dataclasses.replace(aspect, **plain)  # type: ignore[type-var]

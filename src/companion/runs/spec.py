@@ -65,8 +65,9 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        kinds, defaults, rules = _fields(type(self))
-        given = [name for name in kinds if getattr(self, name) is not defaults[name]]
+        kinds, defaults, rules, bounded = _fields(type(self))
+        values = vars(self)
+        given = [name for name, default in defaults.items() if values[name] is not default]
         for name in given:
             set_(self, name, coerce(name, getattr(self, name), kinds[name], rules[name]))
         for name, rule in ((name, rules[name]) for name in given):
@@ -82,15 +83,15 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
             ("test_size", info.test_size),
         ):
             set_(self, name, None if getattr(self, name) == own else getattr(self, name))
-        for name, rule in rules.items():
-            check_value(name, rule, self)
+        for name in bounded:
+            check_value(name, rules[name], self)
         if self.protocol_version > PROTOCOL_VERSION:
             raise SpecError(
                 f"protocol_version must be from 1 to {PROTOCOL_VERSION}, not {brief(self.protocol_version)}"
             )
         self._check_fit()
-        for name, rule in rules.items():
-            check_effect(name, rule, vars(self), defaults)
+        for name in [name for name, default in defaults.items() if values[name] is not default]:
+            check_effect(name, rules[name], values, defaults)
         for name, value in canonical_gates(self).items():
             set_(self, name, value)
         set_(self, "start_from", canonical_start(self))
@@ -130,6 +131,10 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
         for name, value in gating.items():
             object.__setattr__(self, name, value)
         check_probe(self)
+
+    def __hash__(self) -> int:
+        """That of the key, which is made once."""
+        return hash(self.key)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -211,7 +216,7 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
     @cached_property
     def ungated(self) -> Self:
         """The ReLU run of the same task, networks, optimisation and trial: from its own weights, measuring nothing."""
-        _, defaults, rules = _fields(type(self))
+        _, defaults, rules, _ = _fields(type(self))
         own = {f.name for aspect in (Gating, Measurement) for f in dataclasses.fields(aspect)}
         return self.replace(**{name: defaults[name] for name, rule in rules.items() if name in own or rule.source})
 
@@ -280,12 +285,15 @@ class RunSpec(Trial, Measurement, Optimisation, Gating, Networks, Task):
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """The same as :meth:`replace`, for changes whose names may be anything."""
         own = {name: getattr(self, name) for name in _fields(type(self)).defaults}
+        if all(name in own and own[name] is value for name, value in changes.items()):
+            return self
         return self.from_dict({**own, **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that differ from their defaults, as JSON values: what a record stores and the key hashes."""
-        values = {name: (getattr(self, name), default) for name, default in _fields(type(self)).defaults.items()}
-        return {name: _json(value) for name, (value, default) in values.items() if value != default}
+        values, defaults = vars(self), _fields(type(self)).defaults
+        apart = [name for name, default in defaults.items() if values[name] is not default]
+        return {name: _json(values[name]) for name in apart if values[name] != defaults[name]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -325,6 +333,8 @@ class _Fields(NamedTuple):
     kinds: Mapping[str, Any]
     defaults: Mapping[str, Any]
     rules: Mapping[str, Rule]
+    bounded: Sequence[str]
+    """Those whose rule has a range."""
 
 
 _KNOWN: dict[type, _Fields] = {}
@@ -335,5 +345,6 @@ def _fields(cls: type[RunSpec]) -> _Fields:
     if cls not in _KNOWN:
         hints, fields = get_type_hints(cls), dataclasses.fields(cls)
         kinds, defaults = {f.name: hints[f.name] for f in fields}, {f.name: f.default for f in fields}
-        _KNOWN[cls] = _Fields(kinds, defaults, {f.name: rule_of(f) for f in fields})
+        rules = {f.name: rule_of(f) for f in fields}
+        _KNOWN[cls] = _Fields(kinds, defaults, rules, [f for f, rule in rules.items() if rule.low is not None])
     return _KNOWN[cls]

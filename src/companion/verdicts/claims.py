@@ -14,7 +14,7 @@ import pandas as pd
 from companion.exhibits.claim import TEN, Claim, Relation
 from companion.papers.margins import margin, rules
 from companion.verdicts.along import pairs_of
-from companion.verdicts.frames import scores
+from companion.verdicts.frames import scores_by_cell
 from companion.verdicts.stats import Difference, Verdict, above, equivalence, holm, paired_difference, welch_difference
 
 __all__ = [
@@ -63,13 +63,14 @@ def own_differences(frame: pd.DataFrame, seeds: int, statistic: str = "best_test
         seeds: how many make a cell complete.
         statistic: what is compared.
     """
+    known = scores_by_cell(frame, statistic)
 
     def difference(row: str, a: str, b: str) -> Difference | None:
-        left, right = scores(frame, row, a, statistic=statistic), scores(frame, row, b, statistic=statistic)
-        common = left.index.intersection(right.index)
+        left, right = known.get((row, a), {}), known.get((row, b), {})
+        common = [seed for seed in left if seed in right]
         if len(common) < max(seeds, 2):
             return None
-        return paired_difference(left[common].to_list(), right[common].to_list())
+        return paired_difference([left[seed] for seed in common], [right[seed] for seed in common])
 
     return difference
 

@@ -29,6 +29,7 @@ __all__ = [
     "probes",
     "runs",
     "scores",
+    "scores_by_cell",
     "stopping",
 ]
 
@@ -106,8 +107,10 @@ def probes(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
     for cell, record in _records(cells, store):
         if record is None or not record.finished or "probes" not in record.content:
             continue
-        place = pd.DataFrame([_place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed}])
-        parts.append(place.merge(pd.DataFrame(record.content["probes"]), how="cross"))
+        place = _place(cell) | {"dataset": cell.spec.dataset, "seed": cell.spec.seed}
+        measured = record.content["probes"]
+        length = len(measured["epoch"])
+        parts.append(pd.DataFrame({name: [value] * length for name, value in place.items()} | measured))
     if parts:
         return pd.concat(parts, ignore_index=True)
     return pd.DataFrame(columns=[*_columns(cells), "dataset", "seed", "epoch"])
@@ -190,6 +193,25 @@ def scores(frame: pd.DataFrame, row: str, column: str, variant: str = "", statis
     """The scores of one cell of a frame of :func:`runs`, by seed; missing and diverged runs are left out."""
     mine = (frame["row"] == row) & (frame["column"] == column) & (frame["variant"] == variant)
     return frame.loc[mine, ["seed", statistic]].set_index("seed")[statistic].dropna().sort_index()
+
+
+def scores_by_cell(frame: pd.DataFrame, statistic: str = "best_test") -> dict[tuple[str, str], dict[int, float]]:
+    """The scores of all cells at once, by row and column: seed to score, in the order of seeds.
+
+    Args:
+        frame: of :func:`runs`; its variants are left out, and so are cells without any score.
+        statistic: which score.
+
+    Example:
+        >>> lines = [("FC", "ReLU", "", seed, score) for seed, score in ((1, 98.5), (0, 98.0), (2, None))]
+        >>> scores_by_cell(pd.DataFrame(lines, columns=["row", "column", "variant", "seed", "best_test"]))
+        {('FC', 'ReLU'): {0: 98.0, 1: 98.5}}
+    """
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    mine = frame[(frame["variant"] == "") & frame[statistic].notna()].sort_values("seed", kind="stable")
+    for row, column, seed, score in zip(*(mine[name] for name in ("row", "column", "seed", statistic)), strict=True):
+        found.setdefault((row, column), {})[seed] = score
+    return found
 
 
 def by_seed(lines: pd.DataFrame, statistic: str = "best_test") -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -16,12 +16,12 @@ from companion.papers.numbers import numbers
 from companion.papers.statements import Statement, statements
 from companion.records.store import Store
 from companion.statements.outcomes import FOLDER, CheckStore, State
-from companion.verdicts.along import along, pairs_of
+from companion.verdicts.along import pairs_of
 from companion.verdicts.cells import Completeness
 from companion.verdicts.claims import RowResult, combine
 from companion.verdicts.entry import Entry
-from companion.verdicts.frames import by_seed, runs, scores
-from companion.verdicts.sentences import OLDER, claim_results, trend_results
+from companion.verdicts.frames import by_seed, runs, scores_by_cell
+from companion.verdicts.sentences import OLDER, claims_seen, trend_results
 from companion.verdicts.spread import over_models
 from companion.verdicts.stats import Shade, Verdict, equivalence, summarise, welch_difference
 from companion.verdicts.trends import TRENDS, Trend
@@ -209,17 +209,12 @@ def _nor_theirs(parts: list[Entry]) -> Verdict | None:
 
 
 def _claim_entries(exhibit: str, frame: pd.DataFrame, profile: str) -> list[Entry]:
-    known: dict[str, pd.DataFrame] = {}
-
-    def seeds(claim: Claim, result: RowResult) -> int:
+    def seeds(claim: Claim, result: RowResult, there: Mapping[tuple[str, str], Sized]) -> int:
         if over_models(claim):
             return 0 if result.difference is None else EXHIBITS[exhibit].seeds[profile]
-        if claim.id not in known:
-            known[claim.id] = along(claim, frame)
-        seen = known[claim.id]
-        return min(len(scores(seen, result.row, column)) for pair in pairs_of(claim) for column in pair)
+        return min(len(there.get((result.row, column), ())) for pair in pairs_of(claim) for column in pair)
 
-    def entry(claim: Claim, result: RowResult, theirs: RowResult | None) -> Entry:
+    def entry(claim: Claim, result: RowResult, theirs: RowResult | None, n: int) -> Entry:
         left, right = (", ".join(dict.fromkeys(pair[side] for pair in pairs_of(claim))) for side in (0, 1))
         return Entry(
             id=f"{claim.id}:{result.row}",
@@ -234,14 +229,18 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame, profile: str) -> list[Entr
             paper_std=None,
             mean=result.difference,
             std=None,
-            n=seeds(claim, result),
+            n=n,
             profile=profile,
             verdict=result.verdict,
             rule=result.rule,
             papers_own=theirs.verdict if theirs else None,
         )
 
-    return [entry(*found) for found in claim_results(exhibit, frame, profile)]
+    entries = []
+    for claim, seen, rows in claims_seen(exhibit, frame, profile):
+        there = scores_by_cell(seen)
+        entries += [entry(claim, ours, theirs, seeds(claim, ours, there)) for ours, theirs in rows]
+    return entries
 
 
 def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:

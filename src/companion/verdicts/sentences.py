@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pandas as pd
@@ -19,7 +20,7 @@ from companion.verdicts.spread import over_models, spread_results
 from companion.verdicts.stats import Verdict
 from companion.verdicts.trends import Trend, evaluate_trend
 
-__all__ = ["OLDER", "claim_results", "trend_results"]
+__all__ = ["OLDER", "claim_results", "claims_seen", "trend_results"]
 
 PROFILE = "paper"
 OLDER = "stale: {} of {} runs are of an older protocol"
@@ -36,9 +37,22 @@ def claim_results(
         profile: rows that are not the paper's have no numbers of the paper beside them.  Where it prints no deviation,
             the rule is put to its means alone, and says so.
     """
+    seen = claims_seen(exhibit, frame, profile)
+    return [(claim, ours, theirs) for claim, _, rows in seen for ours, theirs in rows]
+
+
+def claims_seen(
+    exhibit: str, frame: pd.DataFrame, profile: str = PROFILE
+) -> Iterator[tuple[Claim, pd.DataFrame, list[tuple[RowResult, RowResult | None]]]]:
+    """The same, claim by claim, with the runs as the claim sees them: those of :func:`companion.verdicts.along.along`.
+
+    Args:
+        exhibit: its id.
+        frame: the profile's runs.
+        profile: its name.
+    """
     grid = places(cell for cell in cells(exhibit, profile) if not cell.variant)
     printed = numbers()[(numbers()["exhibit"] == exhibit) & (numbers()["cited"] == "no")]
-    results: list[tuple[Claim, RowResult, RowResult | None]] = []
     for claim in CLAIMS:
         if claim.exhibit != exhibit or profile not in claim.profiles:
             continue
@@ -50,8 +64,7 @@ def claim_results(
         else:
             ours = [_with_fates(claim, one, seen) for one in evaluate(claim, rows, own_differences(seen, seeds))]
         theirs = _papers_own(claim, rows, along(claim, placed(printed, grid))) if profile == PROFILE else {}
-        results += [(claim, result, theirs.get(result.row)) for result in ours]
-    return results
+        yield claim, seen, [(result, theirs.get(result.row)) for result in ours]
 
 
 def _papers_own(claim: Claim, rows: list[tuple[str, str]], printed: pd.DataFrame) -> dict[str, RowResult]:

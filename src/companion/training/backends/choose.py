@@ -47,13 +47,14 @@ def choose_backend(spec: RunSpec, name: str = "auto", device: str = "cpu") -> Ba
     if name not in ("auto", *BACKENDS):
         raise ValueError(f"unknown backend {name!r}: valid are auto, {', '.join(BACKENDS)}")
     kind = device.partition(":")[0]
-    reasons = {b.name: _refusal(b, spec, kind) for b in BACKENDS.values()}
+    asked = BACKENDS if name == "auto" else [name]
+    if (first := next((known for known in asked if _refusal(BACKENDS[known], spec, kind) is None), None)) is not None:
+        return BACKENDS[first]
+    reasons = {known: _refusal(backend, spec, kind) for known, backend in BACKENDS.items()}
     able = [known for known, reason in reasons.items() if reason is None]
-    if not able or name not in ("auto", *able):
-        run = f"{spec.architecture} {'with' if spec.bias else 'without'} biases in {spec.precision} on {device}"
-        why = reasons.get(name) or ", ".join(f"{known}: {reason}" for known, reason in reasons.items())
-        raise ValueError(f"backend {name} cannot train {run} ({why}): valid here are {', '.join(able) or 'none'}")
-    return BACKENDS[able[0] if name == "auto" else name]
+    run = f"{spec.architecture} {'with' if spec.bias else 'without'} biases in {spec.precision} on {device}"
+    why = reasons.get(name) or ", ".join(f"{known}: {reason}" for known, reason in reasons.items())
+    raise ValueError(f"backend {name} cannot train {run} ({why}): valid here are {', '.join(able) or 'none'}")
 
 
 def _refusal(backend: Backend, spec: RunSpec, kind: str) -> str | None:
