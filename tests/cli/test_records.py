@@ -12,9 +12,9 @@ import pytest
 from companion.exhibits import cells
 from companion.project import Project
 from companion.records.store import Store
+from companion.runs.lineage import with_sources
 from companion.statements import run_checks
 from companion.statements.outcomes import FOLDER, CheckStore
-from companion.training.queue import with_sources
 from support.laboratory import Laboratory, tiny
 from support.records import alter
 
