@@ -17,9 +17,10 @@ from companion.exhibits import EXHIBITS, cells
 from companion.notation import Regime
 from companion.project import workspace_folder
 from companion.records.store import Store
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 from companion.training import queue as queues
-from companion.training.queue import run_missing, with_sources
+from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
 from support.laboratory import Laboratory, all_regimes, tiny
 

@@ -56,8 +56,12 @@ def main(command: list[str]) -> None:
     if not command:
         sys.exit("a command is needed: python workflow/on_gpu.py COMMAND ...")
     if names := gpus():
-        cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "companion")
-        os.environ[VISIBLE] = take(names, cache / "gpus" / socket.gethostname())
+        folder = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "companion") / "gpus" / socket.gethostname()
+        try:
+            os.environ[VISIBLE] = take(names, folder)
+        except OSError as error:
+            print(f"{folder} takes no locks ({error.strerror}): {CACHE} names a folder elsewhere", file=sys.stderr)
+            sys.exit(2)
     os.execvp(command[0], command)
 
 

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _answer(arguments: Sequence[str] | None) -> int:
     from companion.exhibits import EXHIBITS, PROFILES
     from companion.files.limits import open_files
-    from companion.files.whole import foreseen
+    from companion.files.whole import FolderError, foreseen
     from companion.project import workspace_folder
 
     parser = argparse.ArgumentParser(prog="python -m companion.experiments", description=__doc__.splitlines()[0])
@@ -72,10 +72,30 @@ def _answer(arguments: Sequence[str] | None) -> int:
         parser.error("--out DIR, a folder for records and checkpoints, or --store DIR is needed")
     records = options.store or options.out / "results"
     place = options.out / "workspace" if options.out else workspace_folder(records)
-    foreseen(records, "--store DIR" if options.store else "--out DIR")
-    foreseen(place, "--out DIR, or the variable COMPANION_CACHE,")
     open_files()
+    try:
+        foreseen(records, "--store DIR" if options.store else "--out DIR")
+        foreseen(place, "--out DIR, or the variable COMPANION_CACHE,")
+    except FolderError:
+        if _lacking(options, records):
+            raise
     return _train(parser, options, records, place)
+
+
+def _lacking(options: argparse.Namespace, records: Path) -> bool:
+    """Whether one of the runs is not recorded, without loading what trains; what makes no sense is not."""
+    from companion.exhibits import EXHIBITS, cells
+    from companion.records.store import Store
+    from companion.runs.lineage import with_sources
+
+    named = EXHIBITS if ALL in options.exhibit else options.exhibit
+    chosen = [name for name in named if options.profile in EXHIBITS[name].profiles]
+    try:
+        grids = [cells(name, options.profile, options.seeds, options.rows) for name in chosen]
+    except ValueError:  # said in full by whoever reads the request
+        return True
+    specs = with_sources(cell.spec for grid in grids for cell in grid)
+    return Store(records).lacks(spec for spec in specs if not options.keys or spec.key in options.keys)
 
 
 def _train(parser: argparse.ArgumentParser, options: argparse.Namespace, records: Path, place: Path) -> int:
@@ -140,7 +160,7 @@ def _train(parser: argparse.ArgumentParser, options: argparse.Namespace, records
 def _parted(specs: Sequence[RunSpec], keys: Sequence[str]) -> tuple[list[RunSpec], list[RunSpec]]:
     """The runs of these keys, sources among them, and all others; ``ValueError`` names a key that is none of them."""
     from companion.files.quoting import brief
-    from companion.training.queue import with_sources
+    from companion.runs.lineage import with_sources
 
     known = {spec.key: spec for spec in with_sources(specs)}
     for key in keys:

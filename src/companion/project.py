@@ -55,6 +55,11 @@ class Project:
         return self.root / "_build"
 
     @property
+    def benchmarks(self) -> Path:
+        """The committed results of benchmarks."""
+        return self.root / "benchmarks" / "results"
+
+    @property
     def site(self) -> Path:
         """The rendered book."""
         return self.build / "html"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from companion.exhibits import EXHIBITS, cells
-from companion.training.queue import with_sources
+from companion.runs.lineage import with_sources
 
 
 def test_what_is_missing_in_chunks_as_one_document(say: Any, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from companion.exhibits import cells
 from companion.project import Project
 from companion.records.store import Store
+from companion.runs.lineage import with_sources
 from companion.statements import run_checks
 from companion.statements.outcomes import FOLDER, CheckStore
-from companion.training.queue import with_sources
 from support.laboratory import Laboratory, tiny
 from support.records import alter
 
@@ -109,10 +109,37 @@ def test_a_store_that_cannot_be_written_is_one_sentence(say: Any, lab: Laborator
     (tmp_path / "file").write_text("")
     said = say("records import", str(lab.store.folder), "--store", str(tmp_path / "file" / "below"))
     assert (said.code, said.out) == (2, "")
-    assert "cannot be read or written" in said.err
+    assert said.err.endswith("takes no files (a file stands in its place): --store DIR names a folder elsewhere\n")
     said = say("records export", str(tmp_path / "file" / "a.zip"), "--store", str(lab.store.folder))
     assert (said.code, said.out) == (2, "")
-    assert "cannot be written" in said.err
+    assert said.err.endswith("takes no files (a file stands in its place): FILE.zip names a folder elsewhere\n")
+
+
+def test_a_disk_that_is_full_half_way_is_one_sentence(
+    say: Any, checkout: Project, lab: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written, or unpacked to be looked at, is more than what was tried before."""
+    from companion.files import whole
+    from companion.records import travel
+
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(travel, "write", full)
+    said = say("records import", str(lab.store.folder))
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("cannot be read or written: No space left on device\n")
+    monkeypatch.setattr(whole.os, "fsync", full)
+    monkeypatch.setattr("companion.cli.records.room", lambda *places: None)
+    said = say("records export", str(tmp_path / "a.zip"), "--store", str(lab.store.folder))
+    assert (said.code, said.out) == (2, "")
+    assert "a.zip cannot be written: No space left on device" in said.err
+    monkeypatch.setattr(Path, "write_bytes", full)
+    said = say("records import", str(lab.store.folder))
+    assert said.code == 2
+    assert "companion-" in said.err  # the folder of the moment, not that of the store
+    assert [path.name for path in tmp_path.glob("*.zip*")] == []
+    assert list(checkout.results.rglob("*.json")) == []
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from companion.costs.needs import RECORD, Needs, needs
 from companion.costs.speeds import Speeds
 from companion.exhibits import cells
 from companion.records.store import Store
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
-from companion.training.queue import with_sources
 from support.synthetic import fill
 
 RELU = RunSpec(dataset="digits", width=8, depth=3, epochs=2)  # 64-8-8-10 with biases

@@ -11,9 +11,9 @@ import pytest
 from companion.costs.plan import Chunk, chunks, nominal
 from companion.exhibits import EXHIBITS, cells
 from companion.records.store import Store
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 from companion.training.loop import GROUP_SIZE
-from companion.training.queue import with_sources
 from companion.training.workspace import Workspace
 from support.laboratory import TINY, Laboratory, tiny
 from support.phases import family

@@ -9,8 +9,8 @@ import pytest
 from companion.exhibits import Cell
 from companion.exhibits.c_t2_label_noise import CLAIMS, EPOCHS, GAMMAS, NOISY
 from companion.papers.numbers import numbers
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
-from companion.training.queue import with_sources
 from support.synthetic import grid_of
 
 GRID = grid_of("C-T2", "paper")

@@ -31,6 +31,7 @@ from companion.statements.outcomes import CheckStore
 from companion.training import workspace
 from support.faults import STRUCK, strike, visible
 from support.laboratory import Laboratory, always_save, tiny
+from support.sources import sources_now
 
 WORK = "files of another version"
 """What the report calls it."""
@@ -215,13 +216,13 @@ def test_a_record_names_the_sources_that_trained_and_none_that_came_meanwhile(tm
         words = [sys.executable, "-c", SCRIPT, str(tmp_path), str(package / "training" / "loop.py"), dies]
         return subprocess.run(words, env=environment, capture_output=True, text=True)
 
-    first = provenance.sources_digest.__wrapped__()
+    first = sources_now()
     assert process("3").returncode == -signal.SIGKILL
     STRUCK.append("killed")
-    second = provenance.sources_digest.__wrapped__()
+    second = sources_now()
     said = process("never")
     assert said.stdout == "[3, 4]\n", said.stderr
-    assert len({first, second, provenance.sources_digest.__wrapped__()}) == 3
+    assert len({first, second, sources_now()}) == 3
     made = Laboratory(tmp_path).record(tiny(epochs=4)).content["provenance"]
     assert (made["sources_before"], made["sources"]) == ([first], second)
 

@@ -52,6 +52,14 @@ def test_a_foreign_repository_tells_nothing(checkout: Path) -> None:
     assert revision(checkout.parent, "root/own.txt") is not None
 
 
+def test_another_version_that_lies_in_the_project_is_not_of_its_revision(checkout: Path) -> None:
+    """Such as an older one, unpacked to compare: the repository around it has all files of the project too."""
+    shutil.copyfile(checkout / "own.txt", checkout.parent / "own.txt")
+    commit(checkout.parent)
+    assert revision(checkout.parent, "own.txt") is not None
+    assert revision(checkout, "own.txt") is None
+
+
 def test_a_repository_that_a_hook_names_is_not_taken(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = checkout.parent / "other"
     shutil.copytree(checkout, other)

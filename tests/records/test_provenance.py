@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from companion.records import provenance
+from support.sources import sources_now
 
 
 def imports(file: Path) -> set[str]:
@@ -31,10 +32,10 @@ def test_the_digest_follows_the_sources(name: str, tmp_path: Path, monkeypatch: 
     here = provenance.sources_digest()
     shutil.copytree(provenance.PACKAGE, tmp_path / "companion", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "companion")
-    assert provenance.sources_digest.__wrapped__() == here
+    assert sources_now() == here
     with (tmp_path / "companion" / name).open("a") as file:
         file.write("\n")
-    assert provenance.sources_digest.__wrapped__() != here
+    assert sources_now() != here
 
 
 def test_the_processor_is_known_by_the_fields_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +53,9 @@ def test_the_processor_is_known_by_the_fields_of_the_system(tmp_path: Path, monk
 def test_the_digest_covers_the_sources_in_c_and_no_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(provenance.PACKAGE, tmp_path / "companion", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "companion")
-    here = provenance.sources_digest.__wrapped__()
+    here = sources_now()
     for name in ("training/notes.md", "site/pages.py", "records/store.py"):
         (tmp_path / "companion" / name).write_text("other")
-    assert provenance.sources_digest.__wrapped__() == here
+    assert sources_now() == here
     (tmp_path / "companion" / "kernels" / "extra.c").write_text("")
-    assert provenance.sources_digest.__wrapped__() != here
+    assert sources_now() != here

@@ -55,6 +55,7 @@ loaded = [Path(m.__file__) for n, m in list(sys.modules.items()) if n.split(".")
 files = sorted({*loaded, *package.rglob("*.[ch]"), *(package / "data").rglob("*.py")})
 
 def digest():
+    provenance.sources.cache_clear()
     provenance.sources_digest.cache_clear()
     return provenance.sources_digest()
 

@@ -9,10 +9,10 @@ import torch
 
 from companion.networks.initialise import hidden_only
 from companion.notation import Regime
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 from companion.training.backends import ReferenceBackend
 from companion.training.loop import epoch_order
-from companion.training.queue import with_sources
 from companion.training.state import TrainState
 from support.laboratory import TINY, Laboratory, tiny
 from support.phases import GAMMAS, family

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from companion.training.queue import barren, needed, run_missing, with_sources
+from companion.runs.lineage import with_sources
+from companion.training.queue import barren, needed, run_missing
 from support.laboratory import TINY, Laboratory, always_save, tiny
 from support.phases import family
 

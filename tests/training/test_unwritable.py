@@ -64,6 +64,18 @@ class TestFolders:
                 writable(tmp_path / "store", "--store DIR")
         assert names(tmp_path / "store") == []
 
+    def test_one_on_a_disk_that_is_read_only_says_no_more(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*arguments: Any, **options: Any) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), "a probe")
+
+        monkeypatch.setattr(os, "open", refuse)
+        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(Path, "unlink", refuse)  # though nothing is there to be removed
+        with pytest.raises(FolderError, match=r"takes no files \(Read-only file system\): --store DIR"):
+            writable(tmp_path, "--store DIR")
+
     def test_one_that_takes_files_is_left_empty(self, tmp_path: Path) -> None:
         writable(tmp_path / "a" / "b", "--out DIR")
         assert names(tmp_path / "a" / "b") == []

@@ -52,6 +52,15 @@ def test_a_command_that_fails_is_passed_on(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_takes_no_files_is_one_sentence_before_the_command_runs(tmp_path):
+    (file := tmp_path / "file").touch()
+    words = [sys.executable, "-I", ROOT / ".ci" / "sbom.py", file / "sbom.json", "touch", tmp_path / "run"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{file / 'sbom.json'} cannot be written (File exists)\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_the_lock_is_what_is_audited_and_tools_have_a_version():
     makefile = (ROOT / "Makefile").read_text()
     audit, sbom = (makefile.split(f"\n{name}: ")[1].split("\n\n")[0] for name in ("audit", "sbom"))

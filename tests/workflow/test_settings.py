@@ -128,3 +128,13 @@ def test_plan_chapters_and_book_have_one_store_and_another_store_is_shown_anew(t
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "0.json").touch()
     assert list(asked("mine")) == ["plan", "run", "book"]
+
+
+@needs_snakemake
+def test_a_folder_that_takes_no_files_is_one_sentence_before_anything_is_planned(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = snakemake(tmp_path, "-n", "records", settings=[f"out={tmp_path / 'file' / 'out'}"])
+    assert said.returncode != 0
+    assert "takes no files (Not a directory): the setting out names a folder elsewhere" in said.stderr + said.stdout
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "store").exists()

@@ -76,6 +76,15 @@ def test_only_gpus_that_may_be_used_are_taken(
     assert helper("on_gpu").gpus() == found
 
 
+def test_a_folder_that_takes_no_locks_is_one_sentence(two_gpus: Path) -> None:
+    two_gpus.touch()
+    command = [sys.executable, str(ROOT / "workflow" / "on_gpu.py"), *SAY]
+    said = subprocess.run(command, input="\n", capture_output=True, text=True)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith(str(two_gpus))
+    assert said.stderr.endswith("takes no locks (Not a directory): COMPANION_CACHE names a folder elsewhere\n")
+
+
 def test_a_machine_without_a_gpu_runs_the_command_as_it_is(tmp_path: Path) -> None:
     environment = {"PATH": str(tmp_path), "COMPANION_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, str(ROOT / "workflow" / "on_gpu.py"), *SAY]

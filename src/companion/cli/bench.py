@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.options import Json
+from companion.cli.options import Json, room
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 __all__ = ["bench"]
@@ -30,14 +30,14 @@ def bench(
     ] = None,
 ) -> int:
     """Measure variants of one task side by side; the ratio is to the first of them."""
-    from companion.costs.bench import RESULTS, Options, keep, load, machine, measure
-    from companion.files.whole import foreseen
     from companion.project import find
-    from companion.runs.machine import threads_of
 
     project = find()
     if save:
-        foreseen(project.root / RESULTS, "a checkout elsewhere")
+        room((project.benchmarks, "a checkout elsewhere"))
+    from companion.costs.bench import Options, keep, load, machine, measure
+    from companion.runs.machine import threads_of
+
     known = load(project.root)
     if name == "list":
         lines = [{"benchmark": one.name, "title": one.title} for one in known.values()]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.options import StoreOption, store_of
+from companion.cli.options import StoreOption, room, store_of
 from companion.cli.output import UsageError, say
 
 __all__ = ["book"]
@@ -26,8 +26,6 @@ def book(
     With ``--committed``, the chapters have the outputs of the repository; what they offer for download is what their
     last execution here has left.  With ``--store``, chapters and generated pages show the records of that folder.
     """
-    from companion.files.limits import open_files
-    from companion.files.whole import foreseen
     from companion.project import find
 
     if refresh and (committed or force or pdf or store):
@@ -36,8 +34,7 @@ def book(
         raise UsageError("--committed renders outputs that show the project's own records: it takes no --store")
     records = store_of(store).folder.absolute() if store else None
     project = find()
-    foreseen(project.notebooks if refresh else project.build, "a checkout of the book elsewhere")
-    open_files()
+    room((project.notebooks if refresh else project.build, "a checkout of the book elsewhere"))
     from companion.site.build import build, refresh_chapters
     from companion.site.pdf import write_pdf
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.options import Json, finite
+from companion.cli.options import Json, finite, room
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 __all__ = ["app"]
@@ -31,9 +31,8 @@ def _valid(names: list[str] | None) -> list[str]:
 def _room() -> None:
     """Refuse a cache that takes no files before anything is fetched or read."""
     from companion.data.cache import cache_folder
-    from companion.files.whole import foreseen
 
-    foreseen(cache_folder(), "the variable COMPANION_DATA")
+    room((cache_folder(), "the variable COMPANION_DATA"))
 
 
 @app.command()
@@ -55,10 +54,8 @@ def pack(
     max_mib: Annotated[float, typer.Option(callback=finite, help="Largest size of a shard in MiB.")] = 55,
 ) -> None:
     """Write datasets as shards, for a machine without a network."""
-    from companion.files.whole import foreseen
-
     *names, folder = arguments
-    foreseen(Path(folder).expanduser(), "DIR")
+    room((Path(folder).expanduser(), "DIR"))
     from companion.data import describe
     from companion.data import pack as pack_all
 

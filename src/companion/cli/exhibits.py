@@ -50,8 +50,8 @@ def status(
     """Tell what is recorded, what is missing, and how long that would take here."""
     from companion.costs.speeds import Speeds
     from companion.exhibits import EXHIBITS, PROFILES, cells
+    from companion.runs.lineage import with_sources
     from companion.runs.machine import device_of, threads_here
-    from companion.training.queue import with_sources
 
     records = store_of(store, indexed=True)
     with json_only(json):

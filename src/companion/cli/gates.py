@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.options import Json, finite
+from companion.cli.options import Json, finite, room
 from companion.cli.output import UsageError, duration, facts, json_only, jsonable, say, watching
 from companion.cli.run import FLAGS, parse
-from companion.files.whole import foreseen, writable
+from companion.files.whole import writable
 
 if TYPE_CHECKING:
     from companion.decoupling.information import Optimiser
@@ -82,7 +82,7 @@ def gates(
     folder = (out or Path(FOLDER.format(model.rpartition(":")[2]))).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out must be a folder, and {folder} is a file")
-    foreseen(folder, "--out DIR")
+    room((folder, "--out DIR"))
     step = _optimiser(optimiser, lr, momentum)
     import torch
 

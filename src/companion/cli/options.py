@@ -10,7 +10,7 @@ import typer
 
 from companion.cli.output import UsageError, say
 
-__all__ = ["Json", "StoreOption", "finite", "store_of", "went_past"]
+__all__ = ["Json", "StoreOption", "finite", "room", "store_of", "went_past"]
 
 NAMED = 20
 """Damaged files that a command names, of more it says how many there are."""
@@ -29,6 +29,25 @@ def finite(value: float) -> float:
     if not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number.")
     return value
+
+
+def room(*places: tuple[Path, str]) -> None:
+    """Refuse folders that take no files, and too few open files: all that writes begins with it.
+
+    It comes before what takes seconds is loaded, and before anything is read or measured.
+
+    Args:
+        places: folders, and for each how another is named, such as ``--store DIR``.
+
+    Raises:
+        OSError: in one sentence, which of them takes no files and why, or that too few files may be open.
+    """
+    from companion.files.limits import open_files
+    from companion.files.whole import foreseen
+
+    open_files()
+    for folder, instead in places:
+        foreseen(folder, instead)
 
 
 def store_of(folder: Path | None, *, indexed: bool = False) -> Any:

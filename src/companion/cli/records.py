@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.options import Json, StoreOption, store_of
+from companion.cli.options import Json, StoreOption, room, store_of
 from companion.cli.output import UsageError, facts, json_only, say, size
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _shelves() -> tuple[Shelf, ...]:
 def _keys(exhibits: Sequence[str], profiles: Sequence[str]) -> set[str] | None:
     """Keys of all runs of exhibits and profiles, their sources among them; ``None`` where none is named."""
     from companion.exhibits import EXHIBITS, PROFILES, cells, exhibit
-    from companion.training.queue import with_sources
+    from companion.runs.lineage import with_sources
 
     if not exhibits and not profiles:
         return None
@@ -70,13 +70,14 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Write records, with weights and pictures, as one zip: all of a store, or those of exhibits and profiles."""
-    from companion.records.travel import pack
-
     records, target = store_of(store), file.expanduser()
     if target.suffix != ".zip":
         raise UsageError(f"the archive must be named FILE.zip, not {file}")
     if target.exists():
         raise UsageError(f"{file} is there already: give the name of a file that is not")
+    room((target.absolute().parent, "FILE.zip"))
+    from companion.records.travel import pack
+
     keys = _keys(exhibit or (), profile or ())
     shelves = _shelves()
     if not any(keys is None or path.name.partition(".")[0] in keys for path in records.files()):
@@ -108,9 +109,10 @@ def bring_in(
     ] = None,
 ) -> int:
     """Merge the records of another store into this one; conflicts are named, and nothing is overwritten."""
+    import tempfile
+
     from companion.project import store_folder
     from companion.records.store import Store
-    from companion.records.travel import bring
 
     place, target = source.expanduser(), store.expanduser() if store else store_folder()
     if not place.is_dir() and not place.is_file():
@@ -119,6 +121,9 @@ def bring_in(
         raise UsageError(f"--store must be a folder, and {target} is a file")
     if place.is_dir() and not any(place.glob("*.json")) and any((place / "results").glob("*.json")):
         raise UsageError(f"{source} holds no record, but {source / 'results'} does: give that folder")
+    room((target.absolute(), "--store DIR"), (Path(tempfile.gettempdir()), "the variable TMPDIR"))
+    from companion.records.travel import bring
+
     try:
         with json_only(json):
             arrivals = bring(place, Store(target), _shelves())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from companion.cli.options import StoreOption, store_of
+from companion.cli.options import StoreOption, room, store_of
 from companion.cli.output import UsageError, duration, say, size, watching
 from companion.files.documents import DEEPEST, depth
 from companion.files.quoting import brief
@@ -106,7 +107,7 @@ def run(
     project = find()
     if not dry_run:
         place = (store or project.results).expanduser().absolute()
-        _room(place, output or project.build / "runs" / "notebook", train=given.get("train") is not False)
+        _room(place, output or project.build / "runs" / "notebook", exhibit, given)
     from companion.exhibits import EXHIBITS
     from companion.files.whole import writable
     from companion.runs.machine import threads_of
@@ -141,20 +142,40 @@ def run(
     return 0
 
 
-def _room(store: Path, output: Path, *, train: bool) -> None:
+def _room(store: Path, output: Path, exhibit: str, given: Mapping[str, Any]) -> None:
     """Refuse what cannot be written, and too few open files, before what takes seconds is loaded and measured.
 
     Whoever only shows what is recorded may read it where nothing can be written.
     """
-    from companion.files.limits import open_files
-    from companion.files.whole import foreseen
+    from companion.files.whole import FolderError
     from companion.project import workspace_folder
 
-    open_files()
-    foreseen(output.expanduser().absolute().parent, "--output FILE")
-    if train:
-        foreseen(store, "--store DIR")
-        foreseen(workspace_folder(store), "the variable COMPANION_CACHE")
+    room((output.expanduser().absolute().parent, "--output FILE"))
+    try:
+        room((store, "--store DIR"), (workspace_folder(store), "the variable COMPANION_CACHE"))
+    except FolderError:
+        if given.get("train") is not False and _lacking(store, exhibit, given):
+            raise
+
+
+def _lacking(store: Path, exhibit: str, given: Mapping[str, Any]) -> bool:
+    """Whether a run of what is asked for is not recorded, without loading what trains; what makes no sense is not."""
+    from companion.exhibits import EXHIBITS, cells
+    from companion.records.store import Store
+
+    about = {name: given[name] for name in ("seeds", "rows") if name in given}
+    fields = {name: value for name, value in given.items() if name not in ("profile", "device", "train", *about)}
+    overrides = fields.pop("overrides", None)
+    asked = EXHIBITS if exhibit == ALL else [exhibit]
+    try:
+        grids = [
+            cells(name, given["profile"], overrides={**(overrides or {}), **fields} or None, **about)
+            for name in asked
+            if exhibit != ALL or given["profile"] in EXHIBITS[name].profiles
+        ]
+    except (ValueError, TypeError):  # said in full by whoever reads the request
+        return True
+    return Store(store).lacks(cell.spec for grid in grids for cell in grid)
 
 
 def _estimate(plans: list[Plan], backend: str, threads: int, calibrate: int) -> None:
@@ -243,10 +264,8 @@ def keep_weights(
     store: StoreOption = None,
 ) -> None:
     """Keep the best weights of a run beside its record, so that FL runs need not train it again: of DL its gates."""
-    from companion.files.whole import foreseen
-
     records = store_of(store)
-    foreseen(records.weights_path("").parent, "--store DIR")
+    room((records.weights_path("").parent, "--store DIR"))
     from companion.notation import Regime
     from companion.project import workspace_folder
     from companion.runs.sources import FEATURE
@@ -272,17 +291,11 @@ def kernels(
 ) -> None:
     """Measure how the path kernels of C-E1's fixed gates change with the order of their layers, where it is missing."""
     from companion.exhibits import cells
-    from companion.files.whole import foreseen
     from companion.project import workspace_folder
-    from companion.records.kernels import FOLDER
+    from companion.records.kernels import FOLDER, KernelStore
     from companion.runs.fields import SpecError
 
     records = store_of(store)
-    foreseen(records.folder / FOLDER, "--store DIR")
-    from companion.runs.machine import device_of
-    from companion.training.kernels import measure_missing
-    from companion.training.workspace import Workspace
-
     try:
         grid = [cell for cell in cells("C-E1-kernel", "paper", rows=rows or None) if cell.column != "ReLU"]
     except SpecError as error:
@@ -290,8 +303,16 @@ def kernels(
     known = dict.fromkeys(cell.column for cell in grid)
     if not set(regime or known) <= set(known):
         raise UsageError(f"--regime must be {' or '.join(known)}, not {', '.join(regime or ())}")
+    specs = [cell.spec for cell in grid if cell.column in (regime or known)]
+    kept = KernelStore(records.folder / FOLDER)
+    if not all(kept.path(spec).exists() for spec in specs):
+        room((kept.folder, "--store DIR"))
+    from companion.runs.machine import device_of
+    from companion.training.kernels import measure_missing
+    from companion.training.workspace import Workspace
+
     lacking = measure_missing(
-        [cell.spec for cell in grid if cell.column in (regime or known)],
+        specs,
         records,
         Workspace(workspace_folder(records.folder), records),
         device=device_of(device),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from companion.cli.options import Json, StoreOption, store_of, went_past
+from companion.cli.options import Json, StoreOption, room, store_of, went_past
 from companion.cli.output import UsageError, facts, json_only, say, table
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
-    from companion.files.whole import foreseen
     from companion.project import ProjectError
-    from companion.statements import CHECKS, run_checks
     from companion.statements.outcomes import FOLDER, CheckStore, checks_digest
 
     if store is not None and not record:
@@ -89,7 +87,9 @@ def check(
             raise
         kept = None
     if kept is not None and record:
-        foreseen(kept.folder, "--store DIR")
+        room((kept.folder, "--store DIR"))
+    from companion.statements import CHECKS, run_checks
+
     for id in CHECKS if record else ():
         checks_digest(id)  # it is remembered: what is checked may change on the disk before there is an outcome
     with json_only(json), Progress(console=Console(stderr=True), transient=True) as progress:

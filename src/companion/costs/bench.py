@@ -24,6 +24,7 @@ import torch
 
 from companion.costs.rounds import quotient
 from companion.files.whole import write
+from companion.project import Project
 from companion.records.provenance import device_name
 
 __all__ = [
@@ -51,7 +52,7 @@ AS_MEASURED = ("s", "MiB")
 """Units of which the step's own number is the value; any other is work a second."""
 
 
-RESULTS = Path("benchmarks", "results")
+RESULTS = Project(Path()).benchmarks
 """Where reference results are in a checkout."""
 
 

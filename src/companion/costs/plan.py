@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from companion.costs.flops import run_flops
 from companion.records.store import Store
 from companion.runs.examples import same_examples
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import GROUP_SIZE
-from companion.training.queue import barren, needed, with_sources
+from companion.training.queue import barren, needed
 from companion.training.workspace import Workspace
 
 __all__ = ["SECONDS", "Chunk", "chunks", "nominal"]

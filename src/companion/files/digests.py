@@ -5,25 +5,28 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 __all__ = ["closure", "digest_of", "imports"]
 
 
-def digest_of(files: Iterable[Path], root: Path, salt: str = "") -> str:
+def digest_of(
+    files: Iterable[Path], root: Path, salt: str = "", read: Callable[[Path], bytes] = Path.read_bytes
+) -> str:
     """SHA-256, in hex, over the names and contents of files, in their order.
 
     Args:
         files: all must be there.
         root: names are relative to it.
         salt: what else counts.
+        read: gives the content of each, by default what is in it now.
     """
     digest = hashlib.sha256(salt.encode())
     for file in files:
         digest.update(f"\0{Path(os.path.relpath(file, root)).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest.update(hashlib.sha256(read(file)).digest())
     return digest.hexdigest()
 
 

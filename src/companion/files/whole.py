@@ -61,7 +61,8 @@ def writable(folder: Path, instead: str) -> None:
         write(probe, bytes(PROBE), replace=False)
         probe.unlink()
     except OSError as error:
-        probe.unlink(missing_ok=True) if folder.is_dir() else None
+        with suppress(OSError):  # a disk that is read-only refuses to remove what is not there
+            probe.unlink(missing_ok=True)
         reason = IN_ITS_PLACE if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror or error
         raise FolderError(_refusal(folder, reason, instead)) from None
 

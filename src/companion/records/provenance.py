@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import platform
 import resource
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from companion.files.digests import digest_of
 from companion.files.revision import of_the_code
 from companion.runs.spec import RunSpec
 
-__all__ = ["device_name", "processor", "provenance", "sources_digest"]
+__all__ = ["device_name", "processor", "provenance", "refuse_changed", "sources", "sources_digest"]
 
 PACKAGE = Path(__file__).parents[1]
 TRAINING_PATH = (
@@ -75,13 +75,44 @@ def _peak_mib(device: str) -> int:
 
 
 @functools.cache
-def sources_digest() -> str:
-    """SHA-256 (first sixteen digits) of the sources on which a run's numbers depend."""
+def sources() -> Mapping[Path, bytes]:
+    """The sources on which a run's numbers depend, as this process has read them: once, whatever they become.
+
+    What is compiled late is compiled of these bytes, as the digest is of them.
+
+    Example:
+        >>> sorted({path.suffix for path in sources()})
+        ['.c', '.h', '.py']
+    """
     files: list[Path] = []
     for name in TRAINING_PATH:
         path = PACKAGE / name
         files += sorted(f for f in path.rglob("*") if f.suffix in (".py", ".c", ".h")) if path.is_dir() else [path]
-    return digest_of(files, PACKAGE)[:16]
+    return {file: file.read_bytes() for file in files}
+
+
+@functools.cache
+def sources_digest() -> str:
+    """SHA-256 (first sixteen digits) of the sources on which a run's numbers depend.
+
+    Example:
+        >>> len(sources_digest())
+        16
+    """
+    return digest_of(sources(), PACKAGE, read=sources().__getitem__)[:16]
+
+
+def refuse_changed(file: Path) -> None:
+    """Refuse a source that was imported late, unless it still is what the digest is of.
+
+    Args:
+        file: one of :func:`sources`, imported just now.
+
+    Raises:
+        OSError: it has another content than this process read when it began.
+    """
+    if file.read_bytes() != sources()[file]:
+        raise OSError(f"{file.name} has changed since this process began, whose records would name what it was before")
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from companion.records.index import Index
 from companion.records.record import FORMAT, Record, canonical, content_digest, why
 from companion.records.summary import Summary
 from companion.records.survey import Seen, Sort, digest_of_file, looked_at, recalled, survey
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Store:
 
     def __contains__(self, spec: RunSpec) -> bool:
         return os.path.lexists(self.path(spec.key))
+
+    def lacks(self, specs: Iterable[RunSpec]) -> bool:
+        """Whether one of these runs, or of those whose weights they need, has no record; none is read."""
+        return any(spec not in self for spec in with_sources(specs))
 
     def get(self, spec: RunSpec) -> Record | None:
         """The first take of a run, verified; ``None`` if there is none.

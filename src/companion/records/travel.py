@@ -70,7 +70,7 @@ def pack(
 
     Raises:
         RecordError: one of the files does not verify; nothing is written.
-        OSError: the archive cannot be written.
+        OSError: the archive cannot be written, or is there already.
     """
     chosen: dict[str, Path] = {}
     for shelf in shelves:
@@ -81,7 +81,7 @@ def pack(
                 if (reason := _reason(read, path)) is not None:
                     raise RecordError(f"{reason}; nothing was exported")
                 chosen[name] = path
-    with writing(file) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with writing(file, replace=False) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in chosen.items():
             member = zipfile.ZipInfo(name, EPOCH)
             member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
@@ -114,12 +114,20 @@ def bring(source: Path, store: Store, shelves: Sequence[Shelf] = SHELVES) -> lis
                 except MemberError as error:
                     arrivals.append(Arrival(one_line(member.name), "damaged", str(error)))
                     continue
-                (theirs / member.name).parent.mkdir(exist_ok=True)
-                (theirs / member.name).write_bytes(content)
+                _stage(theirs / member.name, content)
                 staged.append(member)
         for shelf in shelves:
             arrivals += [_settle(one.name, shelf, theirs, store.folder) for one in staged if one.shelf is shelf]
     return arrivals
+
+
+def _stage(path: Path, content: bytes) -> None:
+    """Put a member where it can be read as in a store; an error names that place, which may be full."""
+    path.parent.mkdir(exist_ok=True)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _settle(name: str, shelf: Shelf, theirs: Path, ours: Path) -> Arrival:

@@ -20,11 +20,12 @@ from companion.files.quoting import brief
 from companion.project import Project, workspace_folder
 from companion.records.store import Record, Store
 from companion.runs.fields import SpecError
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 from companion.site import notebooks
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress
-from companion.training.queue import run_missing, with_sources
+from companion.training.queue import run_missing
 from companion.training.workspace import Workspace
 
 __all__ = ["Meter", "Plan", "execute_chapter", "joint", "plan", "train_missing"]

@@ -15,8 +15,8 @@ from companion.costs.flops import run_flops
 from companion.exhibits import EXHIBITS, cells
 from companion.exhibits.grid import PROFILES, Exhibit
 from companion.render.markdown import table
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
-from companion.training.queue import with_sources
 
 __all__ = ["estimate", "pages", "seconds", "told"]
 

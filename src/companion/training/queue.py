@@ -8,39 +8,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 from companion.records.store import Record, Store
+from companion.runs.lineage import with_sources
 from companion.runs.spec import RunSpec
 from companion.training.backends.choose import choose_backend
 from companion.training.loop import Progress, train
 from companion.training.workspace import Workspace
 
-__all__ = ["barren", "needed", "run_missing", "sound", "with_sources"]
+__all__ = ["barren", "needed", "run_missing", "sound"]
 
 log = logging.getLogger(__name__)
 
 
 CLAIMED = 96
 """Runs that are claimed at a time, two stacks of :data:`companion.training.loop.GROUP_SIZE`."""
-
-
-def with_sources(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """The runs and all whose weights they need, however far back: each once, sources first.
-
-    Example:
-        >>> [str(run.regime) for run in with_sources([RunSpec(regime="FL")])]
-        ['ReLU', 'FL']
-    """
-    ordered: dict[RunSpec, None] = {}
-
-    def add(spec: RunSpec) -> None:
-        for source, _ in spec.sources.values():
-            add(source)
-            ordered.setdefault(source)
-
-    specs = list(specs)
-    for spec in specs:
-        add(spec)
-    ordered |= dict.fromkeys(specs)
-    return sorted(ordered, key=lambda spec: spec.generation)
 
 
 def sound(specs: Iterable[RunSpec], store: Store) -> tuple[list[RunSpec], list[str]]:

@@ -22,7 +22,7 @@ import pytest
 
 from companion.exhibits import cells
 from companion.records.store import Store
-from companion.training.queue import with_sources
+from companion.runs.lineage import with_sources
 from support.slurm import PARTITION, Cluster, cluster, until
 
 ROOT = Path(__file__).parents[3]

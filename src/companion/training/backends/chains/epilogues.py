@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from companion.notation import Float, Int, Tensor
+from companion.records.provenance import refuse_changed
 
 __all__ = ["Bits", "backward", "fast_backward", "fast_forward", "forward"]
 
@@ -146,4 +148,5 @@ def _kernels() -> Any:
     """The kernels; Triton is there wherever PyTorch was built for a GPU, and needed nowhere else."""
     from companion.training.backends.chains import kernels
 
+    refuse_changed(Path(kernels.__file__))
     return kernels
