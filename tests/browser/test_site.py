@@ -91,6 +91,15 @@ HEAVIEST_MOVING = 1_000_000
 MOVING = re.compile(r'src="[^"]*_static/(?:film|permutations|playground)/')
 """Bytes, not compressed, of a page and of all that a browser asks for to show it; less where a figure moves."""
 
+FIRST = {"phone": {"answer": 844}}
+WIDE = {"box": 900, "height": 6_000}
+"""Pixels of a chapter: where a phone begins the answer at the latest, where a wide window ends it, and all of it."""
+FIRST_SCREEN = """() => {
+    const box = document.querySelector(".companion-answer"), answer = box?.querySelector("p:not(.question)");
+    return {box: box?.getBoundingClientRect().bottom ?? 0, answer: answer?.getBoundingClientRect().top ?? 0,
+            height: document.documentElement.scrollHeight};
+}"""
+
 AXE = {"resultTypes": ["violations"], "preload": False}
 
 SERIOUS = ("serious", "critical")
@@ -127,6 +136,10 @@ class TestPages:
             tab.on("console", lambda message, seen=errors: message.type == "error" and seen.append(message.text))
             tab.on("pageerror", lambda error, seen=errors: seen.append(str(error)))
             tab.goto(f"{address}/{page}", wait_until="load")
+            seen = tab.evaluate(FIRST_SCREEN)
+            if page.startswith("notebooks/"):
+                limits = FIRST.get(view, WIDE)
+                faults += [f"{page}: {part} at {seen[part]} px" for part, most in limits.items() if seen[part] > most]
             tab.evaluate(ALL_OF_IT)
             assert any(request.endswith(page) for request in requests)
             faults += [f"{page}: asks {r}" for r in requests if not r.startswith((address, "data:", "blob:"))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
 import re
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 SHEET = """\
@@ -90,6 +93,31 @@ def test_the_icons_of_pages_stay_as_letters_of_a_font_and_the_script_of_all_goes
 def test_pictures_are_smaller(site: Path) -> None:
     lighten(site)
     assert (site / "_images" / "one.svg").read_text() == '<svg><path d="M1.23 5"/></svg>'
+
+
+def test_pixels_of_few_colours_stay_what_they_are_in_less_room() -> None:
+    import light
+
+    def png(image: Image.Image) -> str:
+        made = BytesIO()
+        image.save(made, "PNG")
+        return base64.b64encode(made.getvalue()).decode()
+
+    def drawn(text: str) -> Image.Image:
+        return Image.open(BytesIO(base64.b64decode(text.partition("base64,")[2].partition('"')[0]))).convert("RGBA")
+
+    few, clear, many = (Image.new("RGBA", (40, 40)) for _ in range(3))
+    for x in range(40):
+        for y in range(40):
+            shade = (31 * x * x + 17 * y * y * y + 7 * x * y) // 5 % 64
+            few.putpixel((x, y), (4 * shade, 255 - shade, 9, 255))
+            clear.putpixel((x, y), (4 * shade, 0, 9, shade))
+            many.putpixel((x, y), (6 * x, 6 * y, 9, 255))
+    for image, less in ((few, True), (clear, False), (many, False)):
+        before = f'<svg><image xlink:href="data:image/png;base64,{png(image)}"/></svg>'
+        after = light.smaller(before)
+        assert drawn(after).tobytes() == image.tobytes()
+        assert (len(after) < 0.7 * len(before)) is less
 
 
 def test_a_second_time_changes_nothing(site: Path) -> None:
