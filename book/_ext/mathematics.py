@@ -26,6 +26,7 @@ LETTERS = set("\u2202\u2207\u221e\u2220\u22a4")
 CLOSE = set("/\u2026")
 ARROWS = set("\u27f6\u2192\u21a6")
 BIG = "1.2em"
+SIGNS = {"\u2212", "+", "\u00b1"}
 DOTS = {"\u00b7", "\u22c5"}
 
 SPACE = re.compile(r"(?<!\\)\\ ")
@@ -89,9 +90,12 @@ def _set(element: ElementTree.Element, small: bool) -> None:
     for at, child in enumerate(element):
         _set(child, small or at >= SCRIPTS.get(element.tag, len(element)))
     around = ["(", *((child.text or "").strip() for child in element), ")"]
-    for before, child, after in zip(around, element, around[2:], strict=False):
-        if (child.text or "") in DOTS and before in "(,[" and after in "),]":
+    kinds = ["mo", *(child.tag for child in element)]
+    for before, kind, child, after in zip(around, kinds, element, around[2:], strict=False):
+        if (child.text or "") in DOTS and before in {*"(,["} and after in {*"),]"}:
             child.tag = "mi"  # it stands for an argument
+        if (child.text or "") in SIGNS and ((kind == "mo" and before not in {*")]|"}) or before in {*"(["}):
+            child.set("form", "prefix")
 
 
 def _as_letter(letter: str, style: str) -> str:

@@ -135,8 +135,9 @@ def test_a_build_that_failed_is_left_alone(site: Path) -> None:
 def test_examples_print_what_they_say() -> None:
     import light
     import mathematics
+    import powers
 
-    for module in (light, mathematics):
+    for module in (light, mathematics, powers):
         result = doctest.testmod(module)
         assert result.attempted > 0
         assert result.failed == 0

@@ -42,6 +42,9 @@ def shown(tex: str) -> str:
         (r"z(\cdot, l)", '<mi>z</mi><mo stretchy="false">(</mo><mi>·</mi><mo>,</mo><mi>l</mi>'
          '<mo stretchy="false">)</mo>'),
         (r"a^{d-1}", '<msup><mi>a</mi><mrow><mi>d</mi><mo lspace="0" rspace="0">−</mo><mn>1</mn></mrow></msup>'),
+        (r"a_b-c", "<msub><mi>a</mi><mi>b</mi></msub><mo>−</mo><mi>c</mi>"),
+        (r"a_b\cdot c_d", "<msub><mi>a</mi><mi>b</mi></msub><mo>·</mo><msub><mi>c</mi><mi>d</mi></msub>"),
+        (r"y=-1", '<mi>y</mi><mo>=</mo><mo form="prefix">−</mo><mn>1</mn>'),
         (r"d-1", "<mi>d</mi><mo>−</mo><mn>1</mn>"),
         (r"a\longrightarrow b", '<mi>a</mi><mo lspace="0.278em" rspace="0.278em">⟶</mo><mi>b</mi>'),
     ],
