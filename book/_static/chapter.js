@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const KEY = "companion-code";
-  const LONG = 6000; // pixels
+  const LONG = 6000; // pixels, of all that is above and below the chapter too
 
   const remembered = () => {
     try {
@@ -72,7 +72,7 @@
     const sections = [...article.querySelectorAll(":scope section > section")].filter(
       (section) => section.id && section.querySelector(":scope > h2"),
     );
-    if (article.scrollHeight <= LONG || sections.length < 3) return;
+    if (document.documentElement.scrollHeight <= LONG || sections.length < 3) return;
     const parts = sections.slice(1).map(foldable);
     const all = button("", "page-switch");
     const setAll = (open) => {

@@ -2,7 +2,7 @@
 // tables.
 (() => {
   "use strict";
-  const MAY_SCROLL = ":is(div, pre, mjx-container, figure)";
+  const MAY_SCROLL = ":is(div, pre, figure)";
   const LABEL = "Larger than its frame: scroll with the arrow keys";
 
   const scrolls = (one) => {
@@ -34,7 +34,7 @@
     }
   };
 
-  // Formulas are set, sections open and windows turn after the page is there: each changes the article's size.
+  // Sections open and windows turn after the page is there: each changes the article's size.
   addEventListener("DOMContentLoaded", () => {
     const article = document.querySelector("article");
     if (article) new ResizeObserver(() => reach(article)).observe(article);

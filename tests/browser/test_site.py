@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -37,6 +38,11 @@ class _Loads(HTMLParser):
         if tag == "link" and values.get("rel") not in ("canonical", "search", "next", "prev", "index", "author"):
             self.found.append(values.get("href", ""))
         self.found += re.findall(r"url\(['\"]?([^'\")]+)", values.get("style", ""))
+
+
+def _path(address: str) -> str:
+    """Where the file of an address lies in the site."""
+    return unquote(urlsplit(address).path).lstrip("/")
 
 
 def _outside(address: str) -> bool:
@@ -80,6 +86,20 @@ VIEWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """How a page is looked at, and what axe-core is asked there: all its rules once, then what a theme or width changes."""
 
+HEAVIEST = 3_000_000
+HEAVIEST_MOVING = 1_000_000
+MOVING = re.compile(r'src="[^"]*_static/(?:film|permutations|playground)/')
+"""Bytes, not compressed, of a page and of all that a browser asks for to show it; less where a figure moves."""
+
+FIRST = {"phone": {"answer": 844}}
+WIDE = {"box": 900, "height": 6_000}
+"""Pixels of a chapter: where a phone begins the answer at the latest, where a wide window ends it, and all of it."""
+FIRST_SCREEN = """() => {
+    const box = document.querySelector(".companion-answer"), answer = box?.querySelector("p:not(.question)");
+    return {box: box?.getBoundingClientRect().bottom ?? 0, answer: answer?.getBoundingClientRect().top ?? 0,
+            height: document.documentElement.scrollHeight};
+}"""
+
 AXE = {"resultTypes": ["violations"], "preload": False}
 
 SERIOUS = ("serious", "critical")
@@ -87,7 +107,7 @@ SERIOUS = ("serious", "critical")
 ALL_OF_IT = """async () => {
     const switches = [...document.querySelectorAll(".page-switch")];
     switches.filter((one) => /^(Open|Show) all/.test(one.textContent)).forEach((one) => one.click());
-    await window.MathJax?.startup?.promise;
+    await document.fonts.ready;
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     await Promise.allSettled(document.getAnimations().map((moving) => moving.finished));
 }"""
@@ -116,9 +136,17 @@ class TestPages:
             tab.on("console", lambda message, seen=errors: message.type == "error" and seen.append(message.text))
             tab.on("pageerror", lambda error, seen=errors: seen.append(str(error)))
             tab.goto(f"{address}/{page}", wait_until="load")
+            seen = tab.evaluate(FIRST_SCREEN)
+            if page.startswith("notebooks/"):
+                limits = FIRST.get(view, WIDE)
+                faults += [f"{page}: {part} at {seen[part]} px" for part, most in limits.items() if seen[part] > most]
             tab.evaluate(ALL_OF_IT)
             assert any(request.endswith(page) for request in requests)
             faults += [f"{page}: asks {r}" for r in requests if not r.startswith((address, "data:", "blob:"))]
+            weight = sum((SITE / path).stat().st_size for path in {_path(r) for r in requests if r.startswith(address)})
+            moves = MOVING.search((SITE / page).read_text(encoding="utf-8"))
+            if weight >= (HEAVIEST_MOVING if moves else HEAVIEST):
+                faults.append(f"{page}: {weight:,} bytes")
             if not tab.title().strip():
                 faults.append(f"{page}: no title")
             if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
@@ -136,6 +164,25 @@ class TestPages:
         tab.goto(address)
         tab.wait_for_url(f"{address}/book/intro.html")
 
-    def test_mathematics_is_set(self, address: str, tab: Any) -> None:
-        tab.goto(f"{address}/book/intro.html", wait_until="networkidle")
-        tab.wait_for_selector("mjx-container")
+    def test_mathematics_is_set(self, address: str, browser: Any) -> None:
+        """In its own letters, and without scripts too: a fraction is higher than a letter of it."""
+        context = browser.new_context(java_script_enabled=False)
+        tab = context.new_page()
+        fonts: list[str] = []
+        tab.on("request", lambda request: fonts.append(request.url))
+        tab.goto(f"{address}/notebooks/base_kernel_and_depth.html", wait_until="networkidle")
+        fraction = tab.locator("math mfrac").first
+        assert fraction.bounding_box()["height"] > 1.5 * fraction.locator("mi, mn").first.bounding_box()["height"]
+        assert [one for one in fonts if one.endswith("/companion-math.woff")]
+        context.close()
+
+    def test_icons_are_letters_that_the_font_has(self, address: str, tab: Any) -> None:
+        tab.goto(f"{address}/notebooks/base_kernel_and_depth.html", wait_until="networkidle")
+        shown = """() => [...document.querySelectorAll("i[class*=fa-]")].filter((one) => one.offsetWidth).map((one) => {
+            const style = getComputedStyle(one, "::before");
+            return [one.className, style.content, document.fonts.check(`${style.fontWeight} 16px "${
+              style.fontFamily.replaceAll('"', "")}"`, style.content.replaceAll('"', ""))];
+        })"""
+        found = tab.evaluate(shown)
+        assert len(found) > 3
+        assert [one for one in found if len(one[1]) != 3 or not one[2]] == []

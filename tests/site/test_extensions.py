@@ -89,3 +89,29 @@ def test_the_examples_of_the_extensions_are_true() -> None:
 
     assert doctest.testmod(barriers).attempted
     assert not doctest.testmod(barriers).failed
+
+
+def test_powers_of_ten_are_powers_in_cells_and_names_stay() -> None:
+    from powers import as_powers, mend
+
+    cells = "<td>{}</td><td><span>{}</span></td>"
+    power = '<span class="power">{}10<sup>{}</sup></span>'
+    for written, shown in (
+        ("1e-05", power.format("", "−5")),
+        ("-1.20e+03 → 4e2", f"{power.format('−1.20·', '3')} → {power.format('4·', '2')}"),
+        ("results/4e41bf119", "results/4e41bf119"),
+        ("0e31774469407335.json", "0e31774469407335.json"),
+        ("FR-II (step 3e-4)", "FR-II (step 3e-4)"),
+        ("<pre>1e-5</pre>", "<pre>1e-5</pre>"),
+        ("<math><mn>1e-5</mn></math>", "<math><mn>1e-5</mn></math>"),
+        ("one 2e", "one 2e"),
+    ):
+        assert as_powers(cells.format(written, written)) == cells.format(shown, shown)
+    assert as_powers("<td>a</td>1e-5<table><tr><th>1e-5</th></tr></table>") == (
+        f"<td>a</td>1e-5<table><tr><th>{power.format('', '−5')}</th></tr></table>"
+    )
+    app: Any = SimpleNamespace()
+    for page, mended in (("book/generated/scorecard", False), ("book/generated/statements", True)):
+        context = {"body": "<td>1e-5</td>"}
+        mend(app, page, "page.html", context, None)
+        assert ("<sup>" in context["body"]) is mended

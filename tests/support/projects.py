@@ -34,7 +34,7 @@ author: Nobody
 only_build_toc_files: true
 execute: {execute_notebooks: "off"}
 html: {favicon: book/_static/icon.svg}
-sphinx: {config: {html_static_path: [book/_static], mathjax_path: none.js, myst_heading_anchors: 3}}
+sphinx: {config: {html_static_path: [book/_static], myst_heading_anchors: 3}}
 """
 TOC = """\
 format: jb-book

@@ -38,6 +38,8 @@ SEEN: Mapping[str, tuple[str, str, bool]] = {
 }
 """What is told of layers: the run, which of its networks, and whether at the end or before the first epoch."""
 DRAWN = tuple(SEEN)[:3]
+RULES = {(("FL", "ReLU"),): "Almost as well as ReLU", (("FR-II", "FL"),): "better than on untrained gates"}
+"""The claims that answer the question, by what they compare, in a few words."""
 
 
 class HiddenLayersChapter:
@@ -51,32 +53,33 @@ class HiddenLayersChapter:
         self.chapter = chapter
 
     def answer(self) -> Answer:
-        """The question's answer row by row, from what is recorded with all seeds."""
-        lines = []
-        for row in self._rows:
-            means = {column: self._cell(row, column)["best_test"] for column in WORDS}
-            relu = means["ReLU"]
-            if relu.isna().any():
-                lines.append(f"{row}: nothing is recorded yet.")
-                continue
-            text = f"{row}: the ReLU networks reach {_spread(relu)}%"
-            learnt = self._last(row, "ReLU", "train_accuracy")
-            if learnt.max() < FITTED:
-                text += f" (still learning, with {between(learnt)}% of their training images right)"
-            if means["FL"].isna().any():
-                text += "; with their gates reversed and a random input nothing is recorded yet"
-            else:
-                text += (
-                    "; fresh networks on their gates, in reverse order, with one and the same random input for all "
-                    f"images, reach {_spread(means['FL'])}%"
-                )
-            if means["FR-II"].notna().all():
-                text += f", and on gates of untrained networks {_spread(means['FR-II'])}%"
-            lines.append(f"{text} (n = {len(relu)}).")
+        """The question's answer row by row, the row that has one first, each with what its rules say."""
+        lines = [self._told(row) for row in self._rows]
+        return Answer.of(self.chapter, sorted(lines, key=lambda line: "nothing is recorded yet" in line))
+
+    def _told(self, row: str) -> str:
+        means = {column: self._cell(row, column)["best_test"] for column in WORDS}
+        relu, learnt, random = (means[column] for column in ("ReLU", "FL", "FR-II"))
+        if relu.isna().any():
+            return f"{row}: nothing is recorded yet."
+        fit = self._last(row, "ReLU", "train_accuracy")
+        still = f", still learning at {between(fit)}% of their training images," if fit.max() < FITTED else ""
+        others = [f"the ReLU networks{still} {_spread(relu)}%"]
+        if random.notna().all():
+            others.append(f"fresh networks on untrained gates {_spread(random)}%")
+        if learnt.isna().any():
+            return (
+                f"{row}: {' and '.join(others)} (n = {len(relu)}); on reversed gates of ReLU nothing is recorded yet."
+            )
         chapter = self.chapter
         results = claim_results(chapter.exhibit.id, chapter.runs, chapter.profile) if chapter.decides else []
-        lines += [f"“{claim.title}” ({ours.row}): {ours.verdict}." for claim, ours, _ in results]
-        return Answer.of(self.chapter, lines)
+        verdicts = {claim.pairs: ours.verdict for claim, ours, _ in results if ours.row == row}
+        said = [f"{words}: {verdicts[pairs]}" for pairs, words in RULES.items() if pairs in verdicts]
+        text = (
+            f"{row}: fresh networks on the gates of ReLU, in reverse order, with one random input for all images, "
+            f"reach {_spread(learnt)}%; {' and '.join(others)} (n = {len(relu)})."
+        )
+        return f"{text} {'; '.join(said)}." if said else text
 
     def table(self) -> Table:
         """Network by network: what the papers print, ours at the best epoch and the last, and how far training went."""

@@ -66,18 +66,16 @@ class NoiseChapter:
     def _answer(self, row: str) -> list[str]:
         best, end, late, fresh = At("M1", SHOWN), At("M1", SHOWN, "last_test"), At("M4", SHOWN), At("M5", SHOWN)
         clean, fixed, random = At("M1", 0), At("M2", 0), At("M3", 0)
-        mean = {place: self._mean(row, place) for place in (best, end, late, fresh, clean, fixed, random)}
+        mean = {place: self._mean(row, place) for place in (best, end, late)}
         lost, kept, cost = self._gap(row, late, clean), self._gap(row, late, fresh), self._gap(row, fixed, random)
         if lost is None or kept is None or cost is None:
             return []
         return [
-            f"{row}: on labels of which {SHOWN}% are random, a ReLU network climbs to {mean[best]:.2f}% and ends at "
-            f"{mean[end]:.2f}%. Going on with the true labels it reaches {mean[late]:.2f}%; one that never saw noise "
-            f"has {mean[clean]:.2f}%, {_more(lost)}.",
-            f"{row}, are its gates to blame (Q1)? A fresh value network on its gates reaches {mean[fresh]:.2f}%, "
-            f"{_more(kept)}. {self._how_sure('C-Q1', row)}",
-            f"{row}, does noise hurt where gates are fixed (Q2)? On gates that saw none, a value network reaches "
-            f"{mean[fixed]:.2f}%; one that learns random labels first, {mean[random]:.2f}%, {_more(cost)}. "
+            f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {mean[best]:.2f}% and ends at "
+            f"{mean[end]:.2f}%; on the true labels it then reaches {mean[late]:.2f}%. One that never saw noise has "
+            f"{_more(lost)}.",
+            f"Its gates (Q1): a fresh value network on them has {_more(kept)}. {self._how_sure('C-Q1', row)} Fixed "
+            f"gates (Q2): a value network that learns random labels first has {_more(cost)}. "
             f"{self._how_sure('C-Q2', row)}",
         ]
 
@@ -205,7 +203,7 @@ class NoiseChapter:
         if not found:
             return "Nothing is decided by these runs."
         counts = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
-        return f"Its {len(found)} rules over all noise together: {combine(found)} ({', '.join(counts)})."
+        return f"Its {len(found)} rules, over all noise: {combine(found)} ({', '.join(counts)})."
 
     def _seen(self, sides: Iterable[At | Loss]) -> pd.DataFrame:
         """The runs at some places, as a claim about them would see them."""
@@ -249,7 +247,7 @@ def _between(values: pd.Series, digits: int = 2) -> str:
 
 
 def _more(gap: Difference) -> str:
-    """``0.12 points less (90% interval of the difference -0.20 to -0.04)``."""
+    """``0.12 points less (90% interval -0.20 to -0.04)``."""
     low, high = gap.interval(confidence := rules()["equivalence_confidence"])
     points = f"{abs(gap.mean):.2f} points {'less' if gap.mean < 0 else 'more'}"
-    return f"{points} ({confidence:.0%} interval of the difference {low:+.2f} to {high:+.2f})"
+    return f"{points} ({confidence:.0%} interval {low:+.2f} to {high:+.2f})"

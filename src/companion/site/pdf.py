@@ -22,7 +22,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 MARGIN: PdfMargins = {"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"}
 FOOTER = '<div style="width: 100%; text-align: center; font-size: 8px"><span class="pageNumber"></span></div>'
-READY = "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
+READY = "async () => { await document.fonts.ready; }"
 PATIENCE = 600_000
 """Milliseconds for a page of a thousand formulas on a slow machine."""
 
