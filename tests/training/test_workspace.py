@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import struct
+import zipfile
 
 import pytest
 import torch
@@ -147,6 +149,27 @@ def test_a_truncated_checkpoint_is_ignored(workspace):
     for length in (1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         assert workspace.load_checkpoint(SPEC) is None
+
+
+def test_a_flipped_bit_of_any_part_of_a_checkpoint_is_noticed(workspace, caplog):
+    """Moments and counts, which no record has a digest of, as well as weights."""
+    workspace.save_checkpoint(SPEC, checkpoint())
+    path = workspace.folder / "checkpoints" / f"{SPEC.key}.pt"
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    assert len(members) > 20
+    for member in members:
+        name, extra = struct.unpack_from("<HH", whole, member.header_offset + 26)
+        begins = member.header_offset + 30 + name + extra
+        assert workspace.load_checkpoint(SPEC) is not None
+        broken = bytearray(whole)
+        broken[begins + member.file_size // 2] ^= 4
+        path.write_bytes(broken)
+        caplog.clear()
+        assert workspace.load_checkpoint(SPEC) is None
+        assert "is damaged and not used: wrong checksum of" in caplog.text
+        path.write_bytes(whole)
 
 
 @settings(max_examples=60)
