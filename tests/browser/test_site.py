@@ -94,7 +94,8 @@ MOVING = re.compile(r'src="[^"]*_static/(?:film|permutations|playground)/')
 FIRST = {"phone": {"answer": 844}}
 WIDE = {"box": 900, "height": 6_000}
 """Pixels of a chapter: where a phone begins the answer at the latest, where a wide window ends it, and all of it."""
-FIRST_SCREEN = """() => {
+FIRST_SCREEN = """async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     const box = document.querySelector(".companion-answer"), answer = box?.querySelector("p:not(.question)");
     return {box: box?.getBoundingClientRect().bottom ?? 0, answer: answer?.getBoundingClientRect().top ?? 0,
             height: document.documentElement.scrollHeight};
