@@ -2,7 +2,7 @@
 // tables.
 (() => {
   "use strict";
-  const MAY_SCROLL = ":is(div, pre, figure)";
+  const MAY_SCROLL = ":is(div, pre, figure, p, dd)";
   const LABEL = "Larger than its frame: scroll with the arrow keys";
 
   const scrolls = (one) => {
