@@ -89,6 +89,12 @@ def whole_pack(folder: Path) -> bool:
     return True
 
 
+def exported(lab: Laboratory, folder: Path) -> None:
+    """An archive that is there is never replaced, so that one which is whole needs no other try."""
+    if not (folder / "x.zip").exists():
+        export(lab.store, folder / "x.zip")
+
+
 def unpacks(folder: Path) -> bool:
     file = folder / "x.zip"
     theirs = Store(folder.parent / f"{folder.name} unpacked")
@@ -97,7 +103,7 @@ def unpacks(folder: Path) -> bool:
 
 KINDS = {
     "weights beside a record": Kind(copied, keep, lambda folder: verifies(folder / "results")),
-    "an export": Kind(lambda lab, folder: None, lambda lab, folder: export(lab.store, folder / "x.zip"), unpacks),
+    "an export": Kind(lambda lab, folder: None, exported, unpacks),
     "an import": Kind(
         lambda lab, folder: None,
         lambda lab, folder: bring(lab.store.folder, Store(folder)),
