@@ -14,7 +14,8 @@ from companion.verdicts import frames
 from support.synthetic import Shelf, fill, main_cells, record
 
 ROW = "FC/Adam/MNIST"
-GRID = [c for c in cells("A-T2", "paper", seeds=3) if c.row == ROW and c.column in ("ReLU", "FR-II")]
+PAIR = ("ReLU", "FR-II")
+GRID = [c for c in cells("A-T2", "paper", seeds=3) if c.row == ROW and c.column in PAIR]
 MAIN = [c for c in GRID if not c.variant]
 
 
@@ -233,6 +234,15 @@ class TestScores:
         fates: dict[int, float | str | None] = {0: None, 1: "diverged", 2: 96.0}
         store = fill(tmp_path / "results", MAIN, lambda c: fates[c.spec.seed])
         assert frames.scores(frames.runs(MAIN, store), ROW, "ReLU").to_dict() == {2: 96.0}
+
+    def test_those_of_all_cells_are_those_of_each_and_none_of_a_variant(self, store: Store) -> None:
+        frame = frames.runs(GRID, store)
+        assert set(frame["variant"]) > {""}
+        found = frames.scores_by_cell(frame.sample(frac=1, random_state=0), "last_test")
+        each = {(ROW, column): frames.scores(frame, ROW, column, statistic="last_test").to_dict() for column in PAIR}
+        assert found == each
+        assert [list(cell) for cell in found.values()] == [[0, 1, 2]] * 2
+        assert frames.scores_by_cell(frame, "selected_test") == {}
 
 
 def test_the_made_up_records_are_what_the_store_takes(tmp_path: Path) -> None:
