@@ -149,9 +149,20 @@ class TestTheFrontDoor:
             _, err = process.communicate(timeout=120)
         finally:
             process.kill()
-        assert process.returncode == 130
+        assert (process.returncode, len(err.splitlines())) == (130, 1), err
         assert err.startswith("Stopped. Every finished run is kept")
-        assert len(err.splitlines()) == 1
+
+    def test_so_it_is_in_the_midst_of_a_class_that_is_being_made(self, tmp_path: Path) -> None:
+        """There the interpreter would have the last word, which is to end by the signal."""
+        (tmp_path / "stopped.py").write_text(
+            "import sys\n"
+            "from companion.files.console import answer\n"
+            "def work(): exec('raise KeyboardInterrupt')\n"
+            "sys.exit(answer(work))\n"
+        )
+        command = [sys.executable, "-m", "stopped"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (130, "Stopped.\n")
 
     @pytest.mark.parametrize(
         ("error", "words"),

@@ -106,7 +106,19 @@ def _answer(work: Callable[[], int], output: _Output, stopped: str) -> int:
             return OK
         tell(sentence(error))
         return REFUSED
+    if code == INTERRUPTED:
+        _caught()
     return code
+
+
+def _caught() -> None:
+    """The interpreter takes a Ctrl-C for caught, so that ours is the exit code.
+
+    One that falls into source given as a string, as :mod:`dataclasses` and :mod:`collections` run on import, is noted
+    down there as caught by nobody, and under ``python -m`` the process then ends by the signal.  The next string that
+    is run takes the note back.
+    """
+    exec("")
 
 
 def sentence(error: OSError) -> str:
