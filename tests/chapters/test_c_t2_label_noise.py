@@ -66,10 +66,10 @@ def test_the_answer_is_told_of_what_is_complete_and_says_how_sure_it_is() -> Non
         "labels it then reaches 96.70%. One that never saw noise has 1.50 points more (90% interval +1.50 to +1.50)."
     )
     assert both == (
-        "Its gates (Q1): a fresh value network on them has 0.05 points less (90% interval -0.05 to -0.05). Its 4 "
-        "rules, over all noise: pending (4 pending). Fixed gates (Q2): a value network that learns random labels first "
-        "has 0.10 points less (90% interval -0.10 to -0.10). Its 2 rules, over all noise: pending (1 reproduced, 1 "
-        "pending)."
+        "Its gates (Q1): a fresh value network on them has 0.05 points less than it (90% interval -0.05 to -0.05). Its "
+        "4 rules, over all noise: pending (4 pending). Fixed gates (Q2): with random labels first, a value network has "
+        "0.10 points less than without (90% interval -0.10 to -0.10). Its 2 rules, over all noise: pending (1 "
+        "reproduced, 1 pending)."
     )
     assert rest == "CIFAR-10/any label, MNIST/wrong label: nothing can be said yet."
     assert made(lambda cell: None).answer().lines == (

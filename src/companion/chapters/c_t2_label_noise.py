@@ -74,8 +74,8 @@ class NoiseChapter:
             f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {mean[best]:.2f}% and ends at "
             f"{mean[end]:.2f}%; on the true labels it then reaches {mean[late]:.2f}%. One that never saw noise has "
             f"{_more(lost)}.",
-            f"Its gates (Q1): a fresh value network on them has {_more(kept)}. {self._how_sure('C-Q1', row)} Fixed "
-            f"gates (Q2): a value network that learns random labels first has {_more(cost)}. "
+            f"Its gates (Q1): a fresh value network on them has {_more(kept, 'than it')}. {self._how_sure('C-Q1', row)} "
+            f"Fixed gates (Q2): with random labels first, a value network has {_more(cost, 'than without')}. "
             f"{self._how_sure('C-Q2', row)}",
         ]
 
@@ -246,8 +246,8 @@ def _between(values: pd.Series, digits: int = 2) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _more(gap: Difference) -> str:
-    """``0.12 points less (90% interval -0.20 to -0.04)``."""
+def _more(gap: Difference, than: str = "") -> str:
+    """``0.12 points less (90% interval -0.20 to -0.04)``, or less ``than`` what."""
     low, high = gap.interval(confidence := rules()["equivalence_confidence"])
-    points = f"{abs(gap.mean):.2f} points {'less' if gap.mean < 0 else 'more'}"
+    points = f"{abs(gap.mean):.2f} points {'less' if gap.mean < 0 else 'more'}{than and f' {than}'}"
     return f"{points} ({confidence:.0%} interval {low:+.2f} to {high:+.2f})"
