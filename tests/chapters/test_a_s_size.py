@@ -72,10 +72,13 @@ def test_a_gap_rises_falls_is_the_same_or_open() -> None:
 
 def test_the_answer_says_each_change_with_its_interval() -> None:
     wide, fine = made_of().answer().lines
-    assert wide.startswith("By width: ReLU − FR-II rises (+6.00 (")
-    assert "ReLU − FL is the same (+0.20 (+0.20 to +0.20) points)" in wide
-    assert "ReLU − DL may rise or fall" in wide
-    assert fine.startswith("By resolution: ")
+    assert wide.startswith(
+        "From the narrowest to the widest networks, leads in accuracy: that of the ordinary network (ReLU) over random "
+        "gates (FR-II) rises (+6.00 ("
+    )
+    assert "over learnt gates (FL) stays the same (+0.20 (+0.20 to +0.20) points)" in wide
+    assert "over gates that learn along (DL) may rise or fall" in wide
+    assert fine.startswith("From the coarsest to the finest images, leads in accuracy: ")
 
 
 def test_what_is_missing_is_pending_and_nothing_else() -> None:
@@ -85,7 +88,8 @@ def test_what_is_missing_is_pending_and_nothing_else() -> None:
     found = lines(made_of(score))
     assert {gap for (row, gap), line in found.items() if line["with size it"] == "pending"} == {"ReLU − DL"}
     assert found["by width", "ReLU − DL"]["largest size"] == "–"
-    assert "ReLU − DL pending" in made_of(score).answer().lines[0]
+    assert made_of(score).answer().lines[0].endswith("; 1 of 4 leads are pending.")
+    assert made_of(lambda cell: None).answer().lines[0].endswith(": 4 of 4 leads are pending.")
     (size,) = [
         line for line in made_of(score).accuracies().frame.to_dict("records") if line["size"] == "32 filters, 16 pixels"
     ]

@@ -152,13 +152,44 @@ class TestSettings:
         def scores(cell: Cell) -> float:
             return level(cell) + change.get(cell.variant, 0.0) * (cell.column == "ReLU")
 
-        first, sgd, adam = self.made(scores).outcome(gap=("FR-II", "ReLU")).lines
-        assert "“the code's step”, seed by seed, at a margin fixed beforehand: 10 the same, 1 higher, 1 lower." in first
-        assert first.endswith("Most differs FC/SGD/MNIST, ReLU, step 0.1, by +2.00 points.")
-        assert sgd == (
-            "FC/SGD/MNIST: ReLU minus FR-II in points is +2.00 (the code's step), +4.00 (step 0.1), +1.00 (step 0.001)."
+        ahead, sgd, adam, words = self.made(scores).outcome(gap=("FR-II", "ReLU")).lines
+        assert ahead == (
+            "In 5 of 5 settings the ordinary network (ReLU) is ahead of random gates (FR-II) by more than the margin "
+            "of 0.25 points. By how many points it is:"
         )
-        assert adam == "FC/Adam/MNIST: ReLU minus FR-II in points is +2.00 (the code's step), +2.00 (step 3e-4)."
+        assert sgd == "FC/SGD/MNIST: +2.00 (the code's step), +4.00 (step 0.1), +1.00 (step 0.001)."
+        assert adam == "FC/Adam/MNIST: +2.00 (the code's step), +2.00 (step 3e-4)."
+        assert words == (
+            "Accuracies compared with those of “the code's step”, seed by seed, at a margin of 0.25 points fixed "
+            "beforehand: 10 the same, 1 higher, 1 lower. Most differs FC/SGD/MNIST, the ordinary network (ReLU), step "
+            "0.1, by +2.00 points."
+        )
+
+    @pytest.mark.parametrize(
+        ("by", "words"),
+        [
+            ((0.1, 0.1), "No: accuracies compared"),
+            ((0.1, -1.0), "Yes, in 1 of 2: accuracies compared"),
+            ((0.1, None), "It is not decided: accuracies compared"),
+        ],
+    )
+    def test_a_question_whether_it_matters_is_answered_first(self, by: tuple[float, float | None], words: str) -> None:
+        """By less than the margin, by more, or by more and less, seed by seed."""
+        change = dict(zip(("beta 4, eps 0", "beta 10, eps 0"), by, strict=True))
+
+        def scores(cell: Cell) -> float:
+            by = change.get(cell.variant, 0.0)
+            return level(cell) + (cell.spec.seed - 2 if by is None else by)
+
+        (line,) = self.made(scores, "A-S-gate", base="own").outcome().lines
+        assert line.startswith(words)
+
+    def test_a_distance_is_followed_along_an_axis(self) -> None:
+        def scores(cell: Cell) -> float:
+            return level(cell) + (cell.column == "FR-II") * cell.axes["width"] / 400
+
+        lines = self.made(scores, "A-S-width", base="width 128").outcome(gap=("FR-II", "ReLU"), along="width").lines
+        assert lines[1].endswith("from the smallest to the largest it falls (-1.20 (-1.20 to -1.20) points).")
 
     def test_what_is_missing_is_counted_and_a_profile_without_records_left_out(self) -> None:
         small = self.made(lambda c: None, profile="cpu")
@@ -180,6 +211,7 @@ def test_probes_are_told_from_the_first_measurement_to_the_last(monkeypatch: pyt
         assert f"from {ends[row].iloc[0]:,.0f} to {ends[row].iloc[-1]:,.0f} " in line
     size = ProbeChapter(open_chapter("A-F2-K"))
     assert size.sizes().lines == (
+        "Below, v is the tangent kernel of the network that has the values, f that of the one that has the gates.",
         *size.largest_ratio("norm_v", "norm_f").lines,
         *size.growth("trace_v", "trace_f").lines,
     )

@@ -105,8 +105,8 @@ def test_less_than_three_is_three_and_not_the_margin() -> None:
 def test_the_answer_is_told_of_what_is_recorded() -> None:
     assert made().answer().lines == (
         f"{ROW}: the ordinary network (ReLU) reaches 93.20% in the mean over 5 runs; value networks that are shown the "
-        "image, or ones in its place, reach 93.00% and 93.00% on fixed learnt gates (FL); 91.70% and 91.70% on gates "
-        "that learn along (DL); 80.20% and 80.20% on random gates (FR-II).",
+        "image, or ones in its place, reach 93.00% and 93.00% on learnt gates (FL); 91.70% and 91.70% on gates that "
+        "learn along (DL); 80.20% and 80.20% on random gates (FR-II).",
     )
 
 
@@ -115,7 +115,7 @@ def test_an_answer_waits_for_relu() -> None:
     assert made(lambda c: None).answer().lines == (f"{nothing}0 of 45 runs are recorded.",)
     assert made(but("ReLU", None, None)).answer().lines == (f"{nothing}40 of 45 runs are recorded.",)
     (line,) = made(but("FL", "ones", None)).answer().lines
-    assert "93.00% and pending on fixed learnt gates" in line
+    assert "93.00% and pending on learnt gates" in line
 
 
 def test_findings_count_verdicts_and_quote_the_author() -> None:

@@ -57,9 +57,11 @@ class ProbeChapter:
         """How far apart the two kernels are, and how much both grow."""
         if not len(self.probes):
             return Answer.of(self.chapter, ())
-        return Answer.of(
-            self.chapter, (*self.largest_ratio("norm_v", "norm_f").lines, *self.growth("trace_v", "trace_f").lines)
+        which = (
+            "Below, v is the tangent kernel of the network that has the values, f that of the one that has the gates."
         )
+        told = (*self.largest_ratio("norm_v", "norm_f").lines, *self.growth("trace_v", "trace_f").lines)
+        return Answer.of(self.chapter, (which, *told))
 
     def _medians(self, row: str, variant: str, quantity: str) -> tuple[float, float] | None:
         """Medians over seeds at the first and at the last measurement; ``None`` where nothing is recorded."""

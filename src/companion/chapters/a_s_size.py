@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter
+from companion.chapters.words import CHANGES, named
 from companion.exhibits.a_s_size import ALONG, GAPS
 from companion.exhibits.axes import SIDE, WIDTH
 from companion.papers.numbers import numbers
@@ -22,11 +23,9 @@ REGIMES = ("ReLU", "FR-II", "FL", "DL")
 ROW = "GCONV/Adam/CIFAR-10"
 PAPERS_SIZE = {WIDTH.name: 64, SIDE.name: 32}
 """Filters of the paper's network, pixels of its images."""
-WORDS = {
-    "the same": "is the same",
-    "rises": "rises",
-    "falls": "falls",
-    "open": "may rise or fall",
+LINES = {
+    "by width": "From the narrowest to the widest networks",
+    "by resolution": "From the coarsest to the finest images",
 }
 
 
@@ -82,9 +81,13 @@ class SizeChapter:
         for line, (axis, _) in ALONG.items():
             changes = {(a, b): change_of_gap(self._along(line), axis.name, a, b) for a, b in GAPS}
             known = {pair: found for pair, found in changes.items() if "difference" in found}
-            parts = [f"{b} − {a} {WORDS[found['verdict']]} ({signed(found)} points)" for (a, b), found in known.items()]
-            waits = [f"{b} − {a} {found['verdict']}" for (a, b), found in changes.items() if "difference" not in found]
-            said.append(f"{line.capitalize()}: {'; '.join(parts + waits)}.")
+            parts = [
+                f"that of {named(b)} over {named(a)} {CHANGES[found['verdict']]} ({signed(found)} points)"
+                for (a, b), found in known.items()
+            ]
+            waits = len(changes) - len(known)
+            parts += [f"{waits} of {len(changes)} leads are pending"] if waits else []
+            said.append(f"{LINES[line]}, leads in accuracy: {'; '.join(parts)}.")
         return Answer.of(self.chapter, said)
 
     def figure(self, line: str) -> Figure:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.words import CHANGES, named
 from companion.exhibits.axes import WIDTH
+from companion.papers.margins import margin
 from companion.render.tables import Table, plus_minus, signed
 from companion.render.variants import band_figure, variant_figure
 from companion.verdicts import sensitivity
@@ -33,45 +35,64 @@ class SensitivityChapter:
             raise ValueError(f"{base!r} names a variant of {chapter.exhibit.id}, not the runs it is compared with")
         self.chapter, self.base, self.statistic = chapter, base, statistic
 
-    def outcome(self, *others: SensitivityChapter, gap: tuple[str, str] | None = None) -> Answer:
-        """How much the variants differ from the exhibit's own runs.
+    def outcome(
+        self, *others: SensitivityChapter, gap: tuple[str, str] | None = None, along: str | None = None
+    ) -> Answer:
+        """Whether the variants differ from the exhibit's own runs, or what they do to a distance, and how much.
 
         Args:
             others: the same exhibit in other profiles.
-            gap: two columns whose distance is told as well, variant by variant.
+            gap: two columns; the question is then how far the second is ahead of the first, variant by variant.
+            along: an axis with numbers; what their distance does from its smallest value to the largest.
         """
-        answer = Answer.of(self.chapter, self._said(gap))
+        answer = Answer.of(self.chapter, self._said(gap, along))
         for other in others:
             if (other.chapter.runs["status"] != "pending").any():
-                answer += Answer.of(other.chapter, other._said(gap))
+                answer += Answer.of(other.chapter, other._said(gap, along))
         return answer
 
-    def _said(self, gap: tuple[str, str] | None) -> Iterator[str]:
+    def _said(self, gap: tuple[str, str] | None, along: str | None) -> Iterator[str]:
         found = sensitivity.lines(self.chapter.runs, self.base, self.statistic)
         varied = [line for line in found if line["variant"] != self.base]
         known = [line for line in varied if "difference" in line]
+        if gap is not None:
+            yield from self._apart(*gap, along)
         if known:
             words = Counter(str(line["verdict"]) for line in known)
             most = max(known, key=lambda line: abs(line["difference"]))
             told = ", ".join(f"{n} {word}" for word, n in words.most_common())
+            head = "" if gap is not None else "No: " if set(words) == {"the same"} else _decided(words)
             yield (
-                f"Accuracies compared with those of “{self.base}”, seed by seed, at a margin fixed beforehand: {told}. "
-                f"Most differs {most['row']}, {most['column']}, {most['variant']}, by {most['difference']:+.2f} points."
+                f"{head}{'A' if not head else 'a'}ccuracies compared with those of “{self.base}”, seed by seed, at a "
+                f"margin of {self._margin} points fixed beforehand: {told}. Most differs {most['row']}, "
+                f"{named(most['column'])}, {most['variant']}, by {most['difference']:+.2f} points."
             )
-        if gap is not None:
-            yield from self._apart(*gap)
         if waiting := len(varied) - len(known):
             yield f"{waiting} of {len(varied)} comparisons wait for runs, or have some without a score."
 
-    def _apart(self, a: str, b: str) -> Iterator[str]:
-        """How far column ``b`` is ahead of column ``a``, variant by variant."""
+    def _apart(self, a: str, b: str, along: str | None) -> Iterator[str]:
+        """How far column ``b`` is ahead of column ``a``, variant by variant, and what that does along an axis."""
         frame = self.chapter.runs
+        said, ahead = [], []
         for row, mine in frame[frame["column"] == a].groupby("row", sort=False):
             gaps = {v: sensitivity.gap(frame, str(row), v, a, b, self.statistic) for v in mine["variant"].unique()}
-            known = {v or self.base: found["difference"] for v, found in gaps.items() if "difference" in found}
-            if known:
-                told = ", ".join(f"{difference:+.2f} ({name})" for name, difference in known.items())
-                yield f"{row}: {b} minus {a} in points is {told}."
+            known = {v or self.base: found for v, found in gaps.items() if "difference" in found}
+            ahead += [found["verdict"] == "higher" for found in known.values()]
+            told = ", ".join(f"{found['difference']:+.2f} ({name})" for name, found in known.items())
+            change = sensitivity.change_of_gap(frame[frame["row"] == row], along, a, b, self.statistic) if along else {}
+            if "difference" in change:
+                told += f"; from the smallest to the largest it {CHANGES[change['verdict']]} ({signed(change)} points)"
+            said += [f"{row}: {told}."] if known else []
+        if said:
+            yield (
+                f"In {sum(ahead)} of {len(ahead)} settings {named(b)} is ahead of {named(a)} by more than the margin "
+                f"of {self._margin} points. By how many points it is:"
+            )
+        yield from said
+
+    @property
+    def _margin(self) -> float:
+        return margin(self.chapter.runs["dataset"].iloc[0])
 
     def table(self) -> Table:
         """Accuracy of every variant, and its difference from the exhibit's own runs, paired by seed."""
@@ -143,3 +164,9 @@ class SensitivityChapter:
         return {"best_test": "best test accuracy", "selected_test": "test accuracy of the held-out choice"}[
             self.statistic
         ]
+
+
+def _decided(words: Mapping[str, int]) -> str:
+    """Whether something differs, where not all is the same."""
+    different = sum(words.get(word, 0) for word in ("higher", "lower"))
+    return f"Yes, in {different} of {sum(words.values())}: " if different else "It is not decided: "

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
 from companion.chapters.models import claims_of_models, score_text
+from companion.chapters.words import named
 from companion.exhibits.axes import VALUE_INPUT
 from companion.exhibits.b_f4_permutations import INPUTS
 from companion.notation import Regime
@@ -109,12 +110,7 @@ class ResNetChapter:
     @staticmethod
     def _told(regime: Regime, means: list[float | None]) -> str:
         """Accuracy with either input, in words; empty where none is known."""
-        words = {
-            Regime.FL: "fixed learnt gates",
-            Regime.DL: "gates that learn along",
-            Regime.FR_II: "random gates",
-        }
         if all(mean is None for mean in means):
             return ""
         shown = " and ".join("pending" if mean is None else f"{mean:.2f}%" for mean in means)
-        return f"{shown} on {words[regime]} ({regime})"
+        return f"{shown} on {named(regime)}"

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter, Findings
+from companion.chapters.words import GATES
 from companion.exhibits.axes import PERMUTATION, VALUE_INPUT
 from companion.exhibits.c_e1_kernel import ENOUGH, UNCHANGED
 from companion.render.scatter import scatter_figure
@@ -18,7 +19,7 @@ from companion.verdicts.ranks import Link, Tells, joined, link
 
 __all__ = ["KernelChapter"]
 
-GATES = {"FL": "learnt gates", "FR-II": "random gates"}
+COLUMNS = ("FL", "FR-II")
 
 
 class KernelChapter:
@@ -123,7 +124,7 @@ class KernelChapter:
     def _places(self) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
         frame = self._joined
         for row in dict.fromkeys(frame["row"]):
-            for column in GATES:
+            for column in COLUMNS:
                 for value in dict.fromkeys(frame[VALUE_INPUT.name]):
                     mine = (frame["row"] == row) & (frame["column"] == column) & (frame[VALUE_INPUT.name] == value)
                     if mine.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from companion.chapters.a_sensitivity import SensitivityChapter
 from companion.chapters.answer import Answer
 from companion.chapters.chapter import Chapter
+from companion.chapters.words import named
 from companion.exhibits.axes import VALUE_INPUT, WIDTH
 from companion.exhibits.b_f4_permutations import INPUTS
 from companion.papers.margins import margin
@@ -17,7 +18,7 @@ from companion.papers.numbers import numbers
 from companion.render.tables import Table, plus_minus
 from companion.render.variants import band_figure
 from companion.verdicts.frames import points
-from companion.verdicts.sensitivity import near
+from companion.verdicts.sensitivity import NEAR, near
 from companion.verdicts.stats import summarise
 
 __all__ = ["WidthChapter"]
@@ -54,21 +55,25 @@ class WidthChapter(SensitivityChapter):
         return self.chapter.downloads.table("printed", Table(pd.DataFrame(lines, dtype=object), title))
 
     def answer(self) -> Answer:
-        """Which widths come near the paper's means, a sentence for each regime."""
-        said = []
+        """How many of the papers' means each width comes near, and how near it comes to each of them."""
+        said, places = [], dict[str, list[str]]()
         for regime in REGIMES:
             mine = [line for line in self._beside() if line[0] == regime]
-            known = [line for line in mine if len(line[3]) == line[4] and line[4] > 1]
-            if not known:
-                continue
-            parts = [
-                f"{summarise(means).mean:.2f}% at {variant or self.base} ({near(means, paper, within)})"
-                for _, variant, paper, means, _, within in known
-            ]
-            waits = [variant for _, variant, *_ in mine if variant not in [line[1] for line in known]]
-            text = f"{regime}: the paper prints {mine[0][2]:.2f}%; ours is {', '.join(parts)}"
-            said.append(text + (f"; {', '.join(waits)} pending." if waits else "."))
-        return Answer.of(self.chapter, said)
+            parts, waits = [], []
+            for _, variant, paper, means, wanted, within in mine:
+                width = variant or self.base
+                if len(means) < wanted or wanted == 1:
+                    waits.append(width)
+                    continue
+                place = near(means, paper, within)
+                places.setdefault(width, []).append(place)
+                parts.append(f"{summarise(means).mean:.2f}% at {width} ({place})")
+            if parts:
+                text = f"On {named(regime)} the papers print {mine[0][2]:.2f}%; ours is {', '.join(parts)}"
+                said.append(text + (f"; {', '.join(waits)} pending." if waits else "."))
+        return Answer.of(
+            self.chapter, [_counted(places, len({line[0] for line in self._beside()})), *said] if said else []
+        )
 
     def width_figure(self) -> Figure:
         """Accuracy against the width of the network, regime by regime and with either input."""
@@ -92,3 +97,12 @@ class WidthChapter(SensitivityChapter):
                 both = mine.groupby("seed")[self.statistic].agg(["count", "mean"])
                 means = both.loc[both["count"] == len(INPUTS), "mean"].to_list()
                 yield regime, variant, float(theirs[regime]), means, len(both), margin(mine["dataset"].iloc[0])
+
+
+def _counted(places: Mapping[str, Sequence[str]], printed: int) -> str:
+    """How many means lie where, width by width."""
+    counts = [
+        f"{width} has " + ", ".join(f"{found.count(place)} {place}" for place in NEAR.values() if place in found)
+        for width, found in places.items()
+    ]
+    return f"Of the papers' {printed} means {'; '.join(counts)}."

@@ -74,9 +74,9 @@ class NoiseChapter:
             f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {mean[best]:.2f}% and ends at "
             f"{mean[end]:.2f}%; on the true labels it then reaches {mean[late]:.2f}%. One that never saw noise has "
             f"{_more(lost)}.",
-            f"Its gates (Q1): a fresh value network on them has {_more(kept, 'than it')}. {self._how_sure('C-Q1', row)} "
-            f"Fixed gates (Q2): with random labels first, a value network has {_more(cost, 'than without')}. "
-            f"{self._how_sure('C-Q2', row)}",
+            f"Its gates (Q1): a fresh value network on them has {_more(kept, 'than it')}. "
+            f"{self._how_sure('C-Q1', row)} Fixed gates (Q2): with random labels first, a value network has "
+            f"{_more(cost, 'than without')}. {self._how_sure('C-Q2', row)}",
         ]
 
     def table(self) -> Table:

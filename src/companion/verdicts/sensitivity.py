@@ -12,7 +12,7 @@ from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import scores
 from companion.verdicts.stats import Difference, Verdict, equivalence, paired_difference, summarise
 
-__all__ = ["Shift", "change_of_gap", "gap", "lines", "near", "shift"]
+__all__ = ["NEAR", "Shift", "change_of_gap", "gap", "lines", "near", "shift"]
 
 Shift = Mapping[str, Any]
 """One line: labels, ``mean, std, n``, the difference in points with its interval, and what the rule makes of it."""
