@@ -104,7 +104,7 @@ class TestTable:
         found = cells(made_of(score))
         row = "FC/SGD/MNIST"
         assert found[row, "ReLU", "step 0.1"] == {
-            "measured": "98.50 ± 0.00",
+            "measured": "pending",
             "n": "1 of 3",
             "difference (90% interval)": "–",
             "verdict": "pending",

@@ -189,13 +189,29 @@ class TestSettings:
             return level(cell) + (cell.column == "FR-II") * cell.axes["width"] / 400
 
         lines = self.made(scores, "A-S-width", base="width 128").outcome(gap=("FR-II", "ReLU"), along="width").lines
-        assert lines[1].endswith("from the smallest to the largest it falls (-1.20 (-1.20 to -1.20) points).")
+        assert lines[0] == (
+            "FC/Adam/MNIST: random gates (FR-II) reach 95.98% (width 32), 96.06% (width 64), 96.22% (width 128), "
+            "96.54% (width 256), 97.18% (width 512)."
+        )
+        assert lines[2].endswith("from the smallest to the largest it falls (-1.20 (-1.20 to -1.20) points).")
 
     def test_what_is_missing_is_counted_and_a_profile_without_records_left_out(self) -> None:
         small = self.made(lambda c: None, profile="cpu")
         answer = self.made(lambda c: level(c) if "SGD" in c.row else None).outcome(small)
         assert len(answer.parts) == 1
-        assert answer.lines[-1] == "4 of 12 comparisons wait for runs, or have some without a score."
+        assert answer.lines[-1] == "4 of 12 comparisons wait for runs."
+
+    def test_runs_that_diverged_are_a_setting_and_wait_for_nothing(self) -> None:
+        def scores(cell: Cell) -> float | None:
+            return None if (cell.column, cell.variant) == ("FR-II", "step 0.1") else level(cell)
+
+        made = self.made(scores)
+        frame = made.chapter.runs
+        frame.loc[frame["best_test"].isna(), "status"] = "diverged"
+        ahead, sgd, *_, last = made.outcome(gap=("FR-II", "ReLU")).lines
+        assert ahead.startswith("In 4 of 5 settings ")
+        assert sgd == "FC/SGD/MNIST: +2.00 (the code's step), 3 of 6 runs diverged (step 0.1), +2.00 (step 0.001)."
+        assert last == "1 of 12 comparisons are with runs that diverged."
 
     def test_the_runs_compared_with_cannot_have_the_name_of_a_variant(self) -> None:
         with pytest.raises(ValueError, match="'width 8' names a variant of A-S-width"):

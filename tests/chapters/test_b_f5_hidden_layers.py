@@ -80,14 +80,14 @@ def test_the_answer_comes_row_by_row_with_verdicts_and_what_is_known_first() -> 
         f"{FC}: fresh networks on the gates of ReLU, in reverse order, with one random input for all images, reach "
         "98.40 ± 0.08%; the ReLU networks 98.30 ± 0.08% and fresh networks on untrained gates 90.10 ± 0.08% (n = 3). "
         "Almost as well as ReLU: reproduced; better than on untrained gates: reproduced.",
-        f"{CNN}: the ReLU networks 76.10 ± 0.08% (n = 3); on reversed gates of ReLU nothing is recorded yet.",
+        f"{CNN}: the ReLU networks reach 76.10 ± 0.08% (n = 3); on reversed gates of ReLU nothing is recorded yet.",
     )
     learning = made(level=88.0).answer().lines
     assert "the ReLU networks, still learning at 88.00% of their training images, 98.30 ± 0.08%" in learning[0]
     assert made(lambda cell: None).answer().lines[0] == f"{CNN}: nothing is recorded yet."
     waiting = made(lambda cell: None if cell.column == "FL" else 70.0 + 0.1 * cell.spec.seed).answer().lines[0]
     assert waiting == (
-        f"{CNN}: the ReLU networks 70.10 ± 0.08% and fresh networks on untrained gates 70.10 ± 0.08% (n = 3); on "
+        f"{CNN}: the ReLU networks reach 70.10 ± 0.08% and fresh networks on untrained gates 70.10 ± 0.08% (n = 3); on "
         "reversed gates of ReLU nothing is recorded yet."
     )
 

@@ -98,6 +98,8 @@ def test_tables_hold_the_numbers_and_say_so_far(downloads: Path) -> None:
     assert rules["does the kernel tell?"].to_list() == ["so far it does", "so far it does", "pending", "pending"]
     orders = made().orders().frame
     assert len(orders) == 24
+    one = made(lambda c: None if c.axes["value_input"] == "ones" else falling(c)).orders().frame
+    assert one.iloc[0].to_list() == [ROW, "identity", "0.0000", "0.00", "0.0000", "pending"]
     assert orders.iloc[0].to_list() == [ROW, "identity", "0.0000", "0.00", "0.0000", "0.00"]
     assert ALL_ORDERS[0] == IDENTITY
     assert all((downloads / f"{name}.csv").is_file() for name in ("changes", "rules", "orders"))

@@ -41,7 +41,8 @@ def test_the_own_width_is_that_of_c_e1() -> None:
 
 def test_the_printed_mean_is_had_with_a_width_or_not() -> None:
     assert made().answer().lines == (
-        "Of the papers' 4 means width 128 has 1 outside; width 256 has 1 within the margin.",
+        "Of the papers' 4 means over all orders, in the gates' own order width 128 has 1 outside; width 256 has 1 "
+        "within the margin.",
         "On random gates (FR-II) the papers print 94.10%; ours is 92.99% at width 128 (outside), 94.09% at width 256 "
         "(within the margin); width 1024 pending.",
     )

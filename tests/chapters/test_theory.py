@@ -56,13 +56,13 @@ def test_what_holds_is_counted_apart_from_what_is_misprinted() -> None:
     answer = theory_answer("base_kernel_and_depth", found)
     assert answer.sentences == (
         ASKED["base_kernel_and_depth"].answer,
-        "2 of 2 statements of the papers hold here as printed.",
+        "Of 2 statements of the papers here 2 hold as printed.",
     )
     assert answer.standing.startswith("2 of 2 comparisons")
     found["B-Base"] = outcome("B-Base", "corrected", "printed")
     answer = theory_answer("base_kernel_and_depth", found)
     assert answer.sentences[1] == (
-        "1 of 2 statements of the papers hold here as printed; 1 hold once a misprint is corrected (B-Base)."
+        "Of 2 statements of the papers here 1 holds as printed; 1 holds once what is printed is corrected (B-Base)."
     )
     assert answer.standing.startswith("3 of 3 comparisons")
 

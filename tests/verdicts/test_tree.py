@@ -8,8 +8,10 @@ import pytest
 
 from companion.records.store import Store
 from companion.verdicts.scorecard import Entry
+from companion.verdicts.sentences import CLAIMS
 from companion.verdicts.stats import Verdict
 from companion.verdicts.tree import Node, leaves, tree, trees
+from companion.verdicts.trends import TRENDS
 from support.synthetic import Shelf, grid_of
 
 BASE = Entry(
@@ -115,3 +117,11 @@ def test_the_small_profile_has_a_tree_of_claims_of_its_own(tmp_path) -> None:
     some = trees(ENTRIES, Shelf(grid, lambda cell: 60.0 + 3 * cell.axes["stage"]))["cpu"]
     assert at(some, "A", "experiments", "A-F2-stages").coverage == 1
     assert {leaf.entry.profile for _, leaf in leaves(some) if leaf.entry} == {"cpu"}
+
+
+def test_a_sentence_of_ours_is_no_part_of_it_and_says_so() -> None:
+    sentences = [*CLAIMS, *TRENDS]
+    assert [one.id for one in sentences if one.ours] == [one.id for one in sentences if "(ours" in one.title]
+    assert all(not one.statements for one in sentences if one.ours)
+    with pytest.raises(ValueError, match="one entry at least that counts"):
+        tree([number("a", Verdict.REPRODUCED, ours=True)])

@@ -44,8 +44,9 @@ class ProbeChapter:
                 continue
             text = (
                 f"{row}: nu, which is small where the kernel of the gates fits the labels, goes from {nu[0]:,.0f} to "
-                f"{nu[1]:,.0f} (medians over seeds; {2 * ALIGNMENT_EXAMPLES} is a perfect fit), and its energy, the "
-                f"part of the kernel in which the labels lie, from {energy[0]:.3g} to {energy[1]:.3g}."
+                f"{nu[1]:,.0f} (medians over seeds; {2 * ALIGNMENT_EXAMPLES} is a perfect fit), and its energy, "
+                f"{2 * ALIGNMENT_EXAMPLES} times the share of the kernel in the direction of the labels, from "
+                f"{energy[0]:.3g} to {energy[1]:.3g}."
             )
             control = self._medians(row, "random labels", "nu")
             if control is not None:

@@ -13,6 +13,7 @@ from companion.exhibits.axes import SIDE, WIDTH
 from companion.papers.numbers import numbers
 from companion.render.tables import Table, plus_minus, signed
 from companion.render.variants import band_figure
+from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import points
 from companion.verdicts.sensitivity import change_of_gap, gap
 from companion.verdicts.stats import summarise
@@ -43,9 +44,10 @@ class SizeChapter:
         """Accuracy of each regime, size by size, the paper's own last."""
         lines = []
         for size, mine in self.chapter.runs.sort_values([WIDTH.name, SIDE.name]).groupby("variant", sort=False):
-            found = {regime: mine.loc[mine["column"] == regime, "best_test"].dropna().to_list() for regime in REGIMES}
-            means = {r: summarise(scores) if scores else None for r, scores in found.items()}
-            shown = {r: plus_minus(s.mean, s.std) if s else "pending" for r, s in means.items()}
+            cells = {regime: mine[mine["column"] == regime] for regime in REGIMES}
+            found = {regime: cell["best_test"].dropna().to_list() for regime, cell in cells.items()}
+            whole = {r: summarise(scores) for r, scores in found.items() if Completeness.of(cells[r]).complete}
+            shown = {r: plus_minus(whole[r].mean, whole[r].std) if r in whole else "pending" for r in REGIMES}
             counts = {len(scores) for scores in found.values()}
             n = str(counts.pop()) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
             lines.append({"size": size, **shown, "n": n})

@@ -16,7 +16,9 @@ from companion.papers.margins import margin
 from companion.render.tables import Table, plus_minus, signed
 from companion.render.variants import band_figure, variant_figure
 from companion.verdicts import sensitivity
+from companion.verdicts.cells import Completeness
 from companion.verdicts.frames import points
+from companion.verdicts.stats import Verdict
 
 __all__ = ["SensitivityChapter"]
 
@@ -67,18 +69,22 @@ class SensitivityChapter:
                 f"margin of {self._margin} points fixed beforehand: {told}. Most differs {most['row']}, "
                 f"{named(most['column'])}, {most['variant']}, by {most['difference']:+.2f} points."
             )
-        if waiting := len(varied) - len(known):
-            yield f"{waiting} of {len(varied)} comparisons wait for runs, or have some without a score."
+        left = Counter("diverged" in line["verdict"] for line in varied if "difference" not in line)
+        for diverged, reason in ((True, "are with runs that diverged"), (False, "wait for runs")):
+            if left[diverged]:
+                yield f"{left[diverged]} of {len(varied)} comparisons {reason}."
 
     def _apart(self, a: str, b: str, along: str | None) -> Iterator[str]:
         """How far column ``b`` is ahead of column ``a``, variant by variant, and what that does along an axis."""
-        frame = self.chapter.runs
+        frame = self.chapter.runs if along is None else self.chapter.runs.sort_values(along, kind="stable")
         said, ahead = [], []
         for row, mine in frame[frame["column"] == a].groupby("row", sort=False):
             gaps = {v: sensitivity.gap(frame, str(row), v, a, b, self.statistic) for v in mine["variant"].unique()}
-            known = {v or self.base: found for v, found in gaps.items() if "difference" in found}
+            known = {v or self.base: found for v, found in gaps.items() if found["verdict"] != Verdict.PENDING}
             ahead += [found["verdict"] == "higher" for found in known.values()]
-            told = ", ".join(f"{found['difference']:+.2f} ({name})" for name, found in known.items())
+            told = ", ".join(f"{_points(found)} ({name})" for name, found in known.items())
+            if along is not None:
+                yield from self._reached(str(row), a, mine, along)
             change = sensitivity.change_of_gap(frame[frame["row"] == row], along, a, b, self.statistic) if along else {}
             if "difference" in change:
                 told += f"; from the smallest to the largest it {CHANGES[change['verdict']]} ({signed(change)} points)"
@@ -89,6 +95,16 @@ class SensitivityChapter:
                 f"of {self._margin} points. By how many points it is:"
             )
         yield from said
+
+    def _reached(self, row: str, column: str, mine: pd.DataFrame, along: str) -> Iterator[str]:
+        """What a column reaches at each place on an axis where it is complete."""
+        means = [
+            f"{part[self.statistic].mean():.2f}% ({str(variant) or self.base})"
+            for variant, part in mine.groupby("variant", sort=False)
+            if Completeness.of(part, self.statistic).complete
+        ]
+        if means:
+            yield f"{row}: {named(column)} reach {', '.join(means)}."
 
     @property
     def _margin(self) -> float:
@@ -102,7 +118,7 @@ class SensitivityChapter:
                 "row": line["row"],
                 "regime": line["column"],
                 "": line["variant"],
-                "measured": plus_minus(line.get("mean"), line.get("std")),
+                "measured": "pending" if _waits(line) else plus_minus(line.get("mean"), line.get("std")),
                 "n": f"{line['n']} of {line['expected']}",
                 "difference (90% interval)": signed(line),
                 "verdict": line["verdict"],
@@ -170,3 +186,13 @@ def _decided(words: Mapping[str, int]) -> str:
     """Whether something differs, where not all is the same."""
     different = sum(words.get(word, 0) for word in ("higher", "lower"))
     return f"Yes, in {different} of {sum(words.values())}: " if different else "It is not decided: "
+
+
+def _waits(line: sensitivity.Shift) -> bool:
+    """Whether some of its runs are still to come."""
+    return 0 < line["n"] < line["expected"] and "diverged" not in line["verdict"]
+
+
+def _points(found: sensitivity.Shift) -> str:
+    """A distance, or why there is none."""
+    return f"{found['difference']:+.2f}" if "difference" in found else str(found["verdict"])

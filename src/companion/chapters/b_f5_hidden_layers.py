@@ -64,7 +64,8 @@ class HiddenLayersChapter:
             return f"{row}: nothing is recorded yet."
         fit = self._last(row, "ReLU", "train_accuracy")
         still = f", still learning at {between(fit)}% of their training images," if fit.max() < FITTED else ""
-        others = [f"the ReLU networks{still} {_spread(relu)}%"]
+        reach = " reach" if learnt.isna().any() else ""
+        others = [f"the ReLU networks{still}{reach} {_spread(relu)}%"]
         if random.notna().all():
             others.append(f"fresh networks on untrained gates {_spread(random)}%")
         if learnt.isna().any():

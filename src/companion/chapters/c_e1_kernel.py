@@ -86,11 +86,12 @@ class KernelChapter:
         return self.chapter.downloads.table("rules", Table(pd.DataFrame(lines, dtype=object), title))
 
     def orders(self) -> Table:
-        """Every order with the change of the kernel of learnt gates and the loss, where both are known or one is."""
+        """Every order with the change of the kernel of learnt gates and the loss, where both are known of an input."""
         frame = self._joined[self._joined["column"] == "FL"]
+        known = frame[["relative", "loss"]].notna().all(axis=1).groupby([frame["row"], frame[PERMUTATION.name]]).any()
         lines: dict[Hashable, dict[str, object]] = {}
         for (row, order, value), part in frame.groupby(["row", PERMUTATION.name, VALUE_INPUT.name], sort=False):
-            if part[["relative", "loss"]].notna().all(axis=1).any():
+            if known.get((row, order)):
                 line = lines.setdefault((row, order), {"row": row, "order": PERMUTATION.words(order)})
                 line[f"change, {value}"] = _mean(part["relative"], 4)
                 line[f"loss, {value}"] = _mean(part["loss"], 2)

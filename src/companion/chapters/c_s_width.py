@@ -105,4 +105,4 @@ def _counted(places: Mapping[str, Sequence[str]], printed: int) -> str:
         f"{width} has " + ", ".join(f"{found.count(place)} {place}" for place in NEAR.values() if place in found)
         for width, found in places.items()
     ]
-    return f"Of the papers' {printed} means {'; '.join(counts)}."
+    return f"Of the papers' {printed} means over all orders, in the gates' own order {'; '.join(counts)}."

@@ -66,16 +66,20 @@ class NoiseChapter:
     def _answer(self, row: str) -> list[str]:
         best, end, late, fresh = At("M1", SHOWN), At("M1", SHOWN, "last_test"), At("M4", SHOWN), At("M5", SHOWN)
         clean, fixed, random = At("M1", 0), At("M2", 0), At("M3", 0)
-        mean = {place: self._mean(row, place) for place in (best, end, late)}
+        known, stopped, later = (self._mean(row, place) for place in (best, end, late))
+        gates = self._mean(row, At("M2", SHOWN))
         lost, kept, cost = self._gap(row, late, clean), self._gap(row, late, fresh), self._gap(row, fixed, random)
         if lost is None or kept is None or cost is None:
             return []
+        if known is None or stopped is None or later is None or gates is None:
+            return []
+        harmed = "weights" if gates - stopped > later - gates else "gates"
         return [
-            f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {mean[best]:.2f}% and ends at "
-            f"{mean[end]:.2f}%; on the true labels it then reaches {mean[late]:.2f}%. One that never saw noise has "
-            f"{_more(lost)}.",
-            f"Its gates (Q1): a fresh value network on them has {_more(kept, 'than it')}. "
-            f"{self._how_sure('C-Q1', row)} Fixed gates (Q2): with random labels first, a value network has "
+            f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {known:.2f}% and ends at {stopped:.2f}%. "
+            f"Fresh weights on its gates then reach {gates:.2f}% on the true labels, so mostly its {harmed} were "
+            f"damaged; it reaches {later:.2f}% itself. One that never saw noise has {_more(lost)}.",
+            f"Q1, the gates that it then has: a fresh value network on them has {_more(kept, 'than it')}. "
+            f"{self._how_sure('C-Q1', row)} Q2, fixed gates: with random labels first, a value network has "
             f"{_more(cost, 'than without')}. {self._how_sure('C-Q2', row)}",
         ]
 
@@ -203,7 +207,7 @@ class NoiseChapter:
         if not found:
             return "Nothing is decided by these runs."
         counts = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
-        return f"Its {len(found)} rules, over all noise: {combine(found)} ({', '.join(counts)})."
+        return f"{len(found)} rules, over all noise: {combine(found)} ({', '.join(counts)})."
 
     def _seen(self, sides: Iterable[At | Loss]) -> pd.DataFrame:
         """The runs at some places, as a claim about them would see them."""

@@ -70,12 +70,13 @@ class Footer:
     def _repr_html_(self) -> str:
         c = self.chapter
         done = c.runs[c.runs["seconds"].notna()]
-        records = [dict(c.store.read(c.store.path(key)).content) for key in done["key"]]
+        keys = done["key"].unique()
+        records = [dict(c.store.read(c.store.path(key)).content) for key in keys]
         c.downloads.text("records.json", "[\n" + ",\n".join(map(canonical, records)) + "\n]\n")
         folder = f"../_static/downloads/{c.exhibit.chapter}"
         links = [f'<a href="{folder}/{name}" download>{name}</a>' for name in map(escape, c.downloads.names())]
         links.append(f'<a href="../_sources/notebooks/{c.exhibit.chapter}.ipynb" download>the notebook</a>')
-        keys = "".join(f"<li><code>results/{escape(key)}.json</code></li>" for key in done["key"])
+        files = "".join(f"<li><code>results/{escape(key)}.json</code></li>" for key in keys)
         damaged = "".join(f"<li>{escape(sentence)}</li>" for sentence in c.store.skipped)
         costs = [self._cost(c)] + [self._cost(other) for other in c.others()]
         return (
@@ -83,7 +84,7 @@ class Footer:
             f"<dt>Re-run</dt><dd><code>{escape(repr(self))}</code></dd>"
             f"<dt>Cost of what is recorded</dt><dd>{'<br>'.join(map(escape, costs))}</dd>"
             f"<dt>Downloads</dt><dd>{', '.join(links)}</dd>"
-            f"<dt>Records</dt><dd><details><summary>{len(done)} files</summary><ul>{keys}</ul></details></dd>"
+            f"<dt>Records</dt><dd><details><summary>{len(keys)} files</summary><ul>{files}</ul></details></dd>"
             f"{damaged and f'<dt>Damaged, and left out</dt><dd><ul>{damaged}</ul></dd>'}</dl>"
         )
 

@@ -112,7 +112,7 @@ def theory_answer(chapter: str, outcomes: Mapping[str, Outcome] | None = None, *
     waiting = [id for id in states if states[id] == "stale"]
     failing = [id for id in states if states[id] == "fails"]
     found = {id: outcomes[id].checks for id in states if states[id] != "stale"}
-    wrong = [id for id in found if id not in failing and any(check.form == "printed" for check in found[id])]
+    wrong = [id for id in found if id not in failing and outcomes[id].corrected]
     key = {state: [id for id in asked.key if states[id] == state] for state in ("fails", "stale")}
     sentences = []
     if key["fails"]:
@@ -121,9 +121,9 @@ def theory_answer(chapter: str, outcomes: Mapping[str, Outcome] | None = None, *
         sentences.append(f"Nothing can be said before {_ids(key['stale'])} is checked.")
     else:
         sentences.append(asked.answer)
-    told = f"{len(found) - len(wrong) - len(failing)} of {len(states)} statements of the papers hold here as printed"
+    told = f"Of {len(states)} statements of the papers here {_hold(len(found) - len(wrong) - len(failing))} as printed"
     if wrong:
-        told += f"; {len(wrong)} hold once a misprint is corrected ({_ids(wrong)})"
+        told += f"; {_hold(len(wrong))} once what is printed is corrected ({_ids(wrong)})"
     if failing:
         told += f"; {len(failing)} do not come out ({_ids(failing)})"
     if waiting:
@@ -133,6 +133,10 @@ def theory_answer(chapter: str, outcomes: Mapping[str, Outcome] | None = None, *
     right = sum(check.passed for checks in found.values() for check in checks)
     standing = f"{right} of {comparisons} comparisons, in double precision, come out as they should"
     return TheoryAnswer(asked.question, tuple(sentences), standing if comparisons else "no comparison yet")
+
+
+def _hold(count: int) -> str:
+    return f"{count} hold{'s' if count == 1 else ''}"
 
 
 def _ids(ids: Sequence[str]) -> str:

@@ -232,6 +232,7 @@ CLAIMS = (
         "They cost no more than the margin (ours)",
         Relation.NEAR,
         [(At("M3", 0), FIXED)],
+        ours=True,
     ),
     _claim(
         "two-points-of-noisy-gates",
@@ -240,6 +241,7 @@ CLAIMS = (
         Relation.NEAR,
         ((At("M3", g), At("M2", g)) for g in NOISY),
         within=TWO_POINTS,
+        ours=True,
     ),
     _claim(
         "gates-outlast-weights",
@@ -268,6 +270,7 @@ CLAIMS = (
         "They are almost as good as after going on with true labels (ours: 'robust' by itself)",
         Relation.NEAR,
         ((At("M2", g), At("M4", g)) for g in NOISY),
+        ours=True,
     ),
 )
 """The rules 1 to 15, in their order."""

@@ -118,6 +118,7 @@ class Claim:
         within: points that the sentence itself allows, instead of the dataset's margin.
         datasets: those it speaks of; empty for all.
         decides: id of a bound that the papers print and that holds exactly if this does.
+        ours: whether no paper says it; it is then put to the records and counted for none.
     """
 
     id: str
@@ -138,6 +139,7 @@ class Claim:
     within: float | None = None
     datasets: tuple[str, ...] = ()
     decides: str | None = None
+    ours: bool = False
 
     @property
     def statements(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ __all__ = ["FOLDS", "Line", "command", "entries_table"]
 Line = Mapping[str, Any]
 """One entry of the scorecard, as :meth:`companion.verdicts.scorecard.Entry.to_dict` gives it."""
 
-FOLDS = {"pending": "pending", "uncounted": "variants and cited numbers, which are not counted"}
+FOLDS = {"pending": "pending", "uncounted": "variants, cited numbers and sentences of ours, which are not counted"}
 """What the script folds until it is asked for, and the words of the box that asks."""
 COLUMNS = ("entry", "exhibit", "kind", "printed", "measured", "n", "verdict", "records")
 STATIC = "../../_static/scorecard"

@@ -138,13 +138,14 @@ def generated_pages(project: Project, records: Path | None = None) -> dict[str, 
     lines, left = [entry.to_dict() for entry in entries], uncounted(entries)
     outcomes = kept.outcomes()
     checks = {name: [asdict(check) for check in one.checks] for name, one in outcomes.items() if one.current}
+    wrong = sum(one.corrected for one in outcomes.values() if one.current and one.passed), len(checks)
     here = {chapter.stem for chapter in chapters_of(project)}
     places = {e.id: f"../../notebooks/{e.chapter}" for e in EXHIBITS.values() if e.chapter in here}
     shown = {name: f"../../notebooks/{chapter}" for name, chapter in CHAPTER_OF.items() if chapter in here}
     page = project.root / "book" / "performance.md"
     measured = performance.results(project.root / BENCHMARKS / "results")
     return {
-        "headline.md": pages.headline(headline(entries), grown, left),
+        "headline.md": pages.headline(headline(entries), grown, left, wrong),
         "scorecard.md": pages.scorecard(lines, places, grown, shown, pages.headline(headline(entries), left=left)),
         "statements.md": pages.statements(lines, places, checks, shown),
         "errata.md": pages.errata(),

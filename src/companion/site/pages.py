@@ -21,7 +21,7 @@ from companion.render.tables import MARKS, css_class
 __all__ = ["errata", "figures", "headline", "scorecard", "statements"]
 
 KINDS = {"number": "numbers", "claim": "claims about tables", "statement": "numbered statements"}
-LEFT = {"variants": "variants of a run", "cited": "cited numbers"}
+LEFT = {"variants": "variants of a run", "ours": "sentences of ours", "cited": "cited numbers"}
 PAPERS = {
     "A": "Paper A",
     "B": "Paper B",
@@ -34,6 +34,7 @@ def headline(
     counts: Mapping[str, Mapping[str, int]],
     trees: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     left: Mapping[str, int] = MappingProxyType({}),
+    corrected: tuple[int, int] = (0, 0),
 ) -> str:
     """The tables of the landing page: what is measured of each paper, and kinds by their verdicts.
 
@@ -41,17 +42,28 @@ def headline(
         counts: kind to word to count, as :func:`companion.verdicts.scorecard.headline` gives it.
         trees: profile to its tree, as :meth:`companion.verdicts.tree.Node.to_dict` gives it.
         left: what is listed and not counted, as :func:`companion.verdicts.scorecard.uncounted` gives it.
+        corrected: how many statements hold only once what is printed is corrected, and how many code checks in all.
     """
     shown = [str(v) for v in MARKS if any(str(v) in row for row in counts.values())]
     rows = [[_verdict(v), *_with_sum(row.get(v, 0) for row in counts.values())] for v in shown]
     rows.append(["all", *_with_sum(sum(row.values()) for row in counts.values())])
     parts = [figures(trees), table(["verdict", *(KINDS.get(kind, kind) for kind in counts), "together"], rows)]
-    return "\n\n".join(filter(None, [*parts, _left(left)]))
+    return "\n\n".join(filter(None, [*parts, _corrected(*corrected), _left(left)]))
 
 
 def _with_sum(values: Iterable[int]) -> list[int]:
     found = list(values)
     return [*found, sum(found)]
+
+
+def _corrected(wrong: int, checked: int) -> str:
+    """A sentence on what is printed wrongly; nothing where nothing is."""
+    if not wrong:
+        return ""
+    return (
+        f"Of the {checked} statements that code checks, {wrong} count as reproduced in a corrected form alone: what is "
+        "printed fails, as the [errata](generated/errata.md) say."
+    )
 
 
 def _left(left: Mapping[str, int]) -> str:
@@ -81,11 +93,12 @@ def _tree(trees: Mapping[str, Mapping[str, Any]], places: Mapping[str, str]) -> 
     ]
     return [
         "## How much of it, and how it came out",
-        "*Measured* is the share that has been measured or checked at all, *agrees* the share that came out as printed "
-        "of what is decided; half of a thing that holds *partly* counts. Every part of a paper weighs as much as its "
-        "neighbours: theory as much as experiments, each exhibit as much as the next, and within it each number or "
-        "claim. Cited numbers, variants of a run, and what code cannot check are no part of it. The whole tree with "
-        "its weights is in {download}`tree.json <tree.json>`; `companion scorecard --tree` prints it.",
+        "*Measured* is the share that has been measured or checked at all, *agrees* the share of what is decided that "
+        "came out; half of a thing that holds *partly* counts, and a statement that is printed wrongly counts by its "
+        "corrected form. Every part of a paper weighs as much as its neighbours: theory as much as experiments, each "
+        "exhibit as much as the next, and within it each number or claim. Cited numbers, variants of a run, sentences "
+        "of ours, and what code cannot check are no part of it. The whole tree with its weights is in "
+        "{download}`tree.json <tree.json>`; `companion scorecard --tree` prints it.",
         figures(trees),
         table(["profile", "paper", "exhibit", "numbers and claims", "weight", "measured", "agrees"], rows),
     ]

@@ -105,6 +105,11 @@ class Outcome:
         return all(check.passed for check in self.checks)
 
     @property
+    def corrected(self) -> bool:
+        """Whether what is printed had to be corrected before the statement held."""
+        return any(row["form"] == "printed" for row in self.content["checks"])
+
+    @property
     def current(self) -> bool:
         """Whether today's sources made it; an outcome of older ones is stale."""
         from companion.statements import CHECKS

@@ -40,6 +40,7 @@ class Entry:
         verdict: by :attr:`rule`.
         rule: the rule with its numbers.
         papers_own: what the same rule says of the numbers that the paper prints, where it can.
+        ours: whether it is a sentence that no paper says.
 
     Example:
         >>> import pandas as pd
@@ -66,11 +67,12 @@ class Entry:
     verdict: Verdict
     rule: str
     papers_own: Verdict | None = None
+    ours: bool = False
 
     @property
     def counts(self) -> bool:
-        """Whether it is a result of the paper's own: no cited number, and no variant of a run."""
-        return self.verdict is not Verdict.CITED and not self.variant
+        """Whether it is a result of the paper's own: no cited number, no variant of a run, and no sentence of ours."""
+        return self.verdict is not Verdict.CITED and not self.variant and not self.ours
 
     @property
     def papers(self) -> str:

@@ -94,7 +94,7 @@ def claim_entries(frames: Mapping[str, pd.DataFrame], store: Store, profile: str
 
 
 def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
-    """Kind to word to count; cited numbers and variants of a run are left out.
+    """Kind to word to count; cited numbers, variants of a run and sentences of ours are left out.
 
     Example:
         >>> entries = number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"]))
@@ -110,15 +110,16 @@ def headline(entries: list[Entry]) -> dict[str, dict[str, int]]:
 
 
 def uncounted(entries: Iterable[Entry]) -> dict[str, int]:
-    """How many entries are listed and not counted: ``variants`` of a run, and ``cited`` numbers.
+    """How many entries are listed and not counted: ``variants`` of a run, ``cited`` numbers, and sentences of ``ours``.
 
     Example:
         >>> uncounted(number_entries("A-T2", pd.DataFrame(columns=["row", "column", "variant"])))
-        {'variants': 0, 'cited': 5}
+        {'variants': 0, 'ours': 0, 'cited': 5}
     """
     left = [entry for entry in entries if not entry.counts]
     cited = sum(entry.verdict is Verdict.CITED for entry in left)
-    return {"variants": len(left) - cited, "cited": cited}
+    ours = sum(entry.ours for entry in left)
+    return {"variants": len(left) - cited - ours, "ours": ours, "cited": cited}
 
 
 def number_entries(exhibit: str, frame: pd.DataFrame) -> list[Entry]:
@@ -234,6 +235,7 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame, profile: str) -> list[Entr
             verdict=result.verdict,
             rule=result.rule,
             papers_own=theirs.verdict if theirs else None,
+            ours=claim.ours,
         )
 
     entries = []
@@ -264,6 +266,7 @@ def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:
             profile=profile,
             verdict=result.verdict,
             rule=result.rule,
+            ours=trend.ours,
         )
 
     return [entry(result) for result in trend_results(trend, store, profile)]

@@ -2,7 +2,8 @@
 
 As in the rubrics of PaperBench (arXiv 2504.01848) every child of a node weighs the same, so that a table of thirty
 numbers counts no more than one sentence; but every leaf is a computed verdict.  Two figures are told apart: *coverage*,
-how much has been measured or checked at all, and *agreement*, how much of what is decided came out as printed.
+how much has been measured or checked at all, and *agreement*, how much of what is decided came out, a statement that is
+printed wrongly in its corrected form.
 """
 
 from __future__ import annotations

@@ -50,11 +50,14 @@ class LinearChapter:
         lines = []
         for row in rows_of(self.chapter):
             relu = self._of(row, "ReLU")["best_test"]
-            parts = []
+            parts, ahead = [], []
             for value in INPUTS:
-                found = {name: self._mean(row, *place, value) for name, place in PLACES.items()}
-                if relu.isna().any() or any(mean is None for mean in found.values()):
+                means = {name: self._mean(row, *place, value) for name, place in PLACES.items()}
+                found = {name: mean for name, mean in means.items() if mean is not None}
+                if relu.isna().any() or len(found) < len(means):
                     continue
+                full, linear, _, random = found.values()
+                ahead.append(f"{linear - random:+.2f} and {linear - full:+.2f} ({value})")
                 parts.append(
                     f"with {value} as input of the value network, "
                     + ", ".join(f"{name} {mean:.2f}%" for name, mean in found.items())
@@ -62,7 +65,11 @@ class LinearChapter:
             if not parts:
                 lines.append(f"{row}: pending, not all of the networks compared are recorded with all their seeds yet.")
                 continue
-            lines.append(f"{row}: ReLU {relu.mean():.2f}%; {'; '.join(parts)} (means over {len(relu)} seeds).")
+            lines.append(
+                f"{row}: gates learnt by a linear network (DLGN) are worth, in points, against random gates of such a "
+                f"network and against those learnt by a ReLU network (DGN): {'; '.join(ahead)}."
+            )
+            lines.append(f"ReLU {relu.mean():.2f}%; {'; '.join(parts)} (means over {len(relu)} seeds).")
         return Answer.of(self.chapter, lines)
 
     def table(self) -> Table:
