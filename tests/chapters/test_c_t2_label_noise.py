@@ -63,14 +63,13 @@ def test_the_answer_is_told_of_what_is_complete_and_says_how_sure_it_is() -> Non
     first, both, rest = made().answer().lines
     assert first == (
         "MNIST/any label, 50% of the labels random: a ReLU network climbs to 97.20% and ends at 57.20%. Fresh weights "
-        "on its gates then reach 96.20% on the true labels, so mostly its weights were damaged; it reaches 96.70% "
-        "itself. One that never saw noise has 1.50 points more (90% interval +1.50 to +1.50)."
+        "on its gates reach 96.20% on the true labels: mostly its weights were damaged. Itself it reaches 96.70%, and "
+        "without noise 1.50 points more (90% interval +1.50 to +1.50)."
     )
     assert both == (
-        "Q1, the gates that it then has: a fresh value network on them has 0.05 points less than it (90% interval "
-        "-0.05 to -0.05). 4 rules, over all noise: pending (4 pending). Q2, fixed gates: with random labels first, a "
-        "value network has 0.10 points less than without (90% interval -0.10 to -0.10). 2 rules, over all noise: pending (1 "
-        "reproduced, 1 pending)."
+        "Q1: on the gates that it has then a fresh value network has 0.05 points less than it (-0.05 to -0.05). Its 4 "
+        "rules: pending (4 pending). Q2, fixed gates: with random labels first, a value network has 0.10 points less "
+        "than without (-0.10 to -0.10). Its 2 rules: pending (1 reproduced, 1 pending)."
     )
     assert rest == "CIFAR-10/any label, MNIST/wrong label: nothing can be said yet."
     assert made(lambda cell: None).answer().lines == (

@@ -59,7 +59,7 @@ class SensitivityChapter:
         known = [line for line in varied if "difference" in line]
         if gap is not None:
             yield from self._apart(*gap, along)
-        if known:
+        if known and along is None:
             words = Counter(str(line["verdict"]) for line in known)
             most = max(known, key=lambda line: abs(line["difference"]))
             told = ", ".join(f"{n} {word}" for word, n in words.most_common())

@@ -76,9 +76,9 @@ class NoiseChapter:
         harmed = "weights" if gates - stopped > later - gates else "gates"
         return [
             f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {known:.2f}% and ends at {stopped:.2f}%. "
-            f"Fresh weights on its gates then reach {gates:.2f}% on the true labels, so mostly its {harmed} were "
-            f"damaged; it reaches {later:.2f}% itself. One that never saw noise has {_more(lost)}.",
-            f"Q1, the gates that it then has: a fresh value network on them has {_more(kept, 'than it')}. "
+            f"Fresh weights on its gates reach {gates:.2f}% on the true labels: mostly its {harmed} were damaged. Itself "
+            f"it reaches {later:.2f}%, and without noise {_more(lost)}.",
+            f"Q1: on the gates that it has then a fresh value network has {_more(kept, 'than it')}. "
             f"{self._how_sure('C-Q1', row)} Q2, fixed gates: with random labels first, a value network has "
             f"{_more(cost, 'than without')}. {self._how_sure('C-Q2', row)}",
         ]
@@ -207,7 +207,7 @@ class NoiseChapter:
         if not found:
             return "Nothing is decided by these runs."
         counts = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
-        return f"{len(found)} rules, over all noise: {combine(found)} ({', '.join(counts)})."
+        return f"Its {len(found)} rules: {combine(found)} ({', '.join(counts)})."
 
     def _seen(self, sides: Iterable[At | Loss]) -> pd.DataFrame:
         """The runs at some places, as a claim about them would see them."""
@@ -251,7 +251,8 @@ def _between(values: pd.Series, digits: int = 2) -> str:
 
 
 def _more(gap: Difference, than: str = "") -> str:
-    """``0.12 points less (90% interval -0.20 to -0.04)``, or less ``than`` what."""
+    """``0.12 points less (90% interval -0.20 to -0.04)``; where that has been said, less ``than`` what."""
     low, high = gap.interval(confidence := rules()["equivalence_confidence"])
-    points = f"{abs(gap.mean):.2f} points {'less' if gap.mean < 0 else 'more'}{than and f' {than}'}"
-    return f"{points} ({confidence:.0%} interval {low:+.2f} to {high:+.2f})"
+    points = f"{abs(gap.mean):.2f} points {'less' if gap.mean < 0 else 'more'}"
+    reach = f"{low:+.2f} to {high:+.2f}"
+    return f"{points} {than} ({reach})" if than else f"{points} ({confidence:.0%} interval {reach})"
