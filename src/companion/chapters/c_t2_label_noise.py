@@ -76,8 +76,8 @@ class NoiseChapter:
         harmed = "weights" if gates - stopped > later - gates else "gates"
         return [
             f"{row}, {SHOWN}% of the labels random: a ReLU network climbs to {known:.2f}% and ends at {stopped:.2f}%. "
-            f"Fresh weights on its gates reach {gates:.2f}% on the true labels: mostly its {harmed} were damaged. Itself "
-            f"it reaches {later:.2f}%, and without noise {_more(lost)}.",
+            f"Fresh weights on its gates reach {gates:.2f}% on the true labels: mostly its {harmed} were damaged. "
+            f"Itself it reaches {later:.2f}%, and without noise {_more(lost)}.",
             f"Q1: on the gates that it has then a fresh value network has {_more(kept, 'than it')}. "
             f"{self._how_sure('C-Q1', row)} Q2, fixed gates: with random labels first, a value network has "
             f"{_more(cost, 'than without')}. {self._how_sure('C-Q2', row)}",
