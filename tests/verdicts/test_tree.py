@@ -124,4 +124,4 @@ def test_a_sentence_of_ours_is_no_part_of_it_and_says_so() -> None:
     assert [one.id for one in sentences if one.ours] == [one.id for one in sentences if "(ours" in one.title]
     assert all(not one.statements for one in sentences if one.ours)
     with pytest.raises(ValueError, match="one entry at least that counts"):
-        tree([number("a", Verdict.REPRODUCED, ours=True)])
+        tree([number("A-machine:network:row", Verdict.REPRODUCED, "A-machine", kind="claim")])

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from companion.exhibits import EXHIBITS
+from companion.exhibits import CLAIMS, EXHIBITS
+from companion.exhibits.claim import Claim
 from companion.papers.numbers import numbers
 from companion.papers.statements import statements
 from companion.verdicts.stats import Shade, Verdict, shade
+from companion.verdicts.trends import TRENDS, Trend
 
 __all__ = ["Entry"]
 
@@ -40,7 +42,6 @@ class Entry:
         verdict: by :attr:`rule`.
         rule: the rule with its numbers.
         papers_own: what the same rule says of the numbers that the paper prints, where it can.
-        ours: whether it is a sentence that no paper says.
 
     Example:
         >>> import pandas as pd
@@ -67,12 +68,16 @@ class Entry:
     verdict: Verdict
     rule: str
     papers_own: Verdict | None = None
-    ours: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether it is a result of the paper's own: no cited number, no variant of a run, and no sentence of ours."""
         return self.verdict is not Verdict.CITED and not self.variant and not self.ours
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is a row of a sentence that no paper says."""
+        return self.kind == "claim" and self.id.startswith(_ours())
 
     @property
     def papers(self) -> str:
@@ -94,6 +99,13 @@ class Entry:
         own = None if self.papers_own is None else str(self.papers_own)
         more = {"word": str(self.word), "papers": self.papers, "counts": self.counts}
         return asdict(self) | {"verdict": str(self.verdict), "papers_own": own} | more
+
+
+@functools.cache
+def _ours() -> tuple[str, ...]:
+    """How the entries of sentences that no paper says begin."""
+    sentences: list[Claim | Trend] = [*CLAIMS, *TRENDS]
+    return tuple(f"{one.id}:" for one in sentences if one.ours)
 
 
 @functools.cache

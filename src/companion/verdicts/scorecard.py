@@ -235,7 +235,6 @@ def _claim_entries(exhibit: str, frame: pd.DataFrame, profile: str) -> list[Entr
             verdict=result.verdict,
             rule=result.rule,
             papers_own=theirs.verdict if theirs else None,
-            ours=claim.ours,
         )
 
     entries = []
@@ -266,7 +265,6 @@ def _trend_entries(trend: Trend, store: Store, profile: str) -> list[Entry]:
             profile=profile,
             verdict=result.verdict,
             rule=result.rule,
-            ours=trend.ours,
         )
 
     return [entry(result) for result in trend_results(trend, store, profile)]
