@@ -74,6 +74,16 @@ class DeepGatedNetwork:
         return self.theta_f is self.theta_v
 
     @property
+    def alike(self) -> bool:
+        """Whether the layers of both networks are gated alike and see the same examples: ordinary gating."""
+        return (
+            self.value_input is _same
+            and self.rearrange is _unchanged
+            and self.inner == self.gate
+            and self.feature_architecture in (None, self.architecture)
+        )
+
+    @property
     def input_shape(self) -> Shape:
         """The shape of one example, as it enters the feature network."""
         return (self.feature_architecture or self.architecture).input_shape
