@@ -110,7 +110,7 @@ def test_one_network_on_images_of_two_sizes(layers):
 @pytest.mark.parametrize("how", ["ordinary", "ones"])
 def test_a_factor_on_the_outputs_is_one_on_every_gradient(name, how):
     network = replace(NETWORKS[name], output_scale=0.125)
-    dgn = coupled(network, **(APART[how] if how in APART else {"gate": SOFT, "inner": SOFT}))
+    dgn = coupled(network, **APART.get(how, {"gate": SOFT, "inner": SOFT}))
     x = examples(network, 5, 1)
     for part in ("total", "value", "feature", "cross"):
         close(kernels.ntk(dgn, part=part)(x), kernels.ntk_reference(dgn, x, part=part))

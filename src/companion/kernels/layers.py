@@ -122,10 +122,8 @@ def meeting(one: WeightLayerKernel, other: WeightLayerKernel) -> tuple[WeightLay
 
     Example:
         >>> from companion.networks.architectures import Architecture, Conv, GlobalAveragePool
-        >>> small, large = (
-        ...     WeightLayerKernel(Architecture((1, n, n), (Conv(4), GlobalAveragePool()), 1).weight_shapes()[0], True, 1)
-        ...     for n in (1, 8)
-        ... )
+        >>> images = [Architecture((1, n, n), (Conv(4), GlobalAveragePool()), 1) for n in (1, 8)]
+        >>> small, large = (WeightLayerKernel(image.weight_shapes()[0], True, 1) for image in images)
         >>> small.compares_positions, large.compares_positions
         (True, False)
         >>> [layer.compares_positions for layer in meeting(small, large)]
