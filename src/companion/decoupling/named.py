@@ -116,6 +116,10 @@ def load_weights(model: nn.Module, place: Path) -> None:
 def failed(what: str, error: BaseException) -> str:
     """One line: what failed, where in whose file, and why.
 
+    Args:
+        what: failed.
+        error: with its traceback, of which the last file is named.
+
     Example:
         >>> failed("the model", RuntimeError("out of memory"))
         'the model failed (RuntimeError): out of memory'
