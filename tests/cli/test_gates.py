@@ -26,6 +26,37 @@ def net(width=8):
 
 def smooth():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.GELU(), nn.Linear(10, 10), nn.Softmax(1))
+
+
+class Four(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.layer(x.reshape(4, 64))
+
+
+class Typed(nn.Linear):
+    times = 0
+
+    def reset_parameters(self):
+        super().reset_parameters()
+        Typed.times += 1
+        if Typed.times > 1:
+            raise TypeError("not of this kind")
+
+
+def four():
+    return Four()
+
+
+def typed():
+    return nn.Sequential(nn.Flatten(), Typed(64, 10))
+
+
+def loose():
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, 10)).eval()
 """
 
 
@@ -107,6 +138,21 @@ def test_a_model_that_cannot_be_decoupled(ask: Any, tmp_path: Path) -> None:
     assert "2 places stand in the way" in said.err
     assert "2 (GELU): it is smooth" in said.err
     assert not (tmp_path / "gates-smooth").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("four", "the study failed (RuntimeError, nets_of_ours.py line 19): shape '[4, 64]' is invalid"),
+        ("typed", "the study failed (TypeError, nets_of_ours.py line 29): not of this kind"),
+        ("loose", "1 (BatchNorm1d): it divides by a statistic of the batch in evaluation too"),
+    ],
+)
+def test_what_a_model_raises_in_training_is_a_sentence(ask: Any, tmp_path: Path, name: str, words: str) -> None:
+    """The first four examples go through, and those of a step do not."""
+    said = ask(LINE.replace(":net", f":{name}"))
+    assert (said.code, "Traceback" in said.err, words in said.err) == (2, False, True), said.err
+    assert not (tmp_path / f"gates-{name}" / "gates.json").exists()
 
 
 def test_a_study_in_which_all_diverge_has_an_answer_too(ask: Any, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -49,6 +51,83 @@ def test_images_of_several_sizes_need_one(tmp_path):
     with pytest.raises(ValueError, match=r"1.png has 9 x 9 pixels, and the first image 4 x 6: give the size"):
         own_data(tmp_path)
     assert own_data(tmp_path, size=5).train[0].shape == (4, 3, 5, 5)
+
+
+RAMP = np.linspace(0, 65535, 64).round().astype(np.uint16).reshape(8, 8)
+RAMP[0, :6] = 0, 128, 129, 385, 386, 65535
+
+
+def write_ppm(image, place):
+    place.write_bytes(b"P5 8 8 65535\n" + np.asarray(image).astype(">u2").tobytes())
+
+
+def write_white_is_zero(image, place):
+    """Pillow would write the numbers as they are, and reads them so."""
+    image = Image.fromarray(65535 - np.asarray(image))
+    image.save(place, tiffinfo={262: 0})
+
+
+def write_big_endian(image, place):
+    Image.frombytes("I;16B", image.size, np.asarray(image).astype(">u2").tobytes()).save(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "save"),
+    [
+        ("a.png", Image.Image.save),
+        ("a.tif", Image.Image.save),
+        ("b.tif", write_big_endian),
+        ("w.tif", write_white_is_zero),
+        ("a.ppm", write_ppm),
+    ],
+)
+def test_grey_images_of_16_bits_become_the_nearest_of_8(tmp_path, name, save):
+    """They were cut off at 255, so that all but the darkest were white."""
+    images(tmp_path, ["ant", "bee"], (8, 8))
+    for place in list(tmp_path.rglob("*.png")):
+        place.unlink()
+        save(Image.fromarray(RAMP), place.with_name(place.stem + name))
+    expected = torch.from_numpy((RAMP / 257).round().astype(np.uint8))
+    grey, colour = (own_data(tmp_path, grey=grey).train[0] for grey in (True, False))
+    assert (grey.shape, colour.shape) == ((4, 1, 8, 8), (4, 3, 8, 8))
+    assert torch.equal(grey, expected.expand(4, 1, 8, 8))
+    assert torch.equal(colour, expected.expand(4, 3, 8, 8))
+    assert own_data(tmp_path, size=4).train[0].float().std() > 50
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_colours_of_16_bits_become_their_upper_8(tmp_path):
+    """As Pillow reads them; it does not write them."""
+    images(tmp_path, ["ant", "bee"], (8, 8))
+    rows = b"".join(b"\0" + np.repeat(row, 3).astype(">u2").tobytes() for row in RAMP)
+    head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    for place in tmp_path.rglob("*.png"):
+        place.write_bytes(content)
+    found = own_data(tmp_path).train[0]
+    assert torch.equal(found, torch.from_numpy((RAMP >> 8).astype(np.uint8)).expand(4, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (RAMP.astype(np.int32), "its pixels are whole numbers of 32 bits or with a sign, and valid are 8 bits, or 16"),
+        (
+            (RAMP / 65535).astype(np.float32),
+            "its pixels are floating point, and valid are 8 bits, or 16 without a sign",
+        ),
+    ],
+)
+@pytest.mark.parametrize("grey", [False, True])
+def test_images_without_a_range_are_named(tmp_path, pixels, words, grey):
+    images(tmp_path, ["ant", "bee"], (8, 8))
+    Image.fromarray(pixels).save(tmp_path / "test" / "bee" / "deep.tif")
+    with pytest.raises(ValueError, match=rf"deep.tif is no image that can be read: {words}") as caught:
+        own_data(tmp_path, grey=grey)
+    assert "\n" not in str(caught.value)
 
 
 def spoil_class(folder):

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from companion.decoupling.examples import require_halves
 from companion.decoupling.information import ROWS, Row, reset, train_rows
 from companion.notation import Regime, ValueInput
+from companion.verdicts.information import gate_information
 
 STILL = partial(torch.optim.SGD, lr=0.0)
 
@@ -119,6 +121,22 @@ def test_batch_norm_of_random_gates_has_the_statistics_of_the_examples(monkeypat
     assert all(p.requires_grad for p in seen[0].value_network.parameters())
 
 
+@pytest.mark.parametrize("batch", [1, 7, 300])
+def test_those_statistics_are_of_the_examples_whatever_a_step_and_their_order(monkeypatch, batch):
+    """A step of one example left them as they are drawn, and examples in the order of classes made them too small."""
+    seen = []
+    monkeypatch.setattr(
+        "companion.decoupling.information._train", lambda network, *rest: seen.append(network.eval()) or (1, False)
+    )
+    y = torch.arange(3).repeat_interleave(129)
+    x = torch.randn(387, 1, 4, 4, generator=torch.Generator().manual_seed(0)) + 10 * y[:, None, None, None]
+    list(train_rows(Convolutions(), (x, y), (x, y), regimes=ROWS[2:3], seeds=[0], batch=batch))
+    feature = seen[0].feature_network
+    q = feature[0](x)
+    torch.testing.assert_close(feature[1].running_mean, q.mean((0, 2, 3)), rtol=0.01, atol=0.01)
+    torch.testing.assert_close(feature[1].running_var, q.var((0, 2, 3)), rtol=0.02, atol=0)
+
+
 def test_convolutional_models_train():
     data = torch.randn(20, 1, 4, 4), torch.arange(20) % 3
     scores = list(
@@ -128,6 +146,65 @@ def test_convolutional_models_train():
     )
     assert scores[0].train > 80
     assert scores[1].train > 50
+
+
+X, Y = TRAIN
+SPOILT = X.clone()
+SPOILT[7, 3] = float("nan")
+SPOILT[9] = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "error", "words"),
+    [
+        ((X, Y - 1), TEST, ValueError, "the classes of train must be whole numbers from 0, not -1"),
+        ((X, torch.where(Y > 0, Y, -100)), TEST, ValueError, "from 0, not -100"),
+        (TRAIN, (X, Y - 1), ValueError, "the classes of test must be whole numbers from 0, not -1"),
+        ((X, Y.float()), TEST, TypeError, "classes of train must be integers from 0, as int64 has them, not float32"),
+        (TRAIN, (X, Y > 0), TypeError, "the classes of test must be integers from 0, as int64 has them, not bool"),
+        ((X, Y[:-1]), TEST, ValueError, r"train must be examples \[N, ...\] and as many classes \[N\], at least one"),
+        ((X, F.one_hot(Y)), TEST, ValueError, r"train must be examples .* as many classes \[N\]"),
+        (TRAIN, (X[:0], Y[:0]), ValueError, "test must be examples .*, at least one"),
+        (TRAIN, (X, Y[0]), ValueError, "test must be examples"),
+        ((X.to_sparse(), Y), TEST, TypeError, "examples of train must be a dense tensor, not a sparse_coo one"),
+        ((X.long(), Y), TEST, TypeError, r"examples of train must be of floating type or bytes \(uint8\), not int64"),
+        ((SPOILT, Y), TEST, ValueError, "the examples of train must be finite, and 2 of 97 have numbers that are not"),
+        (TRAIN, (SPOILT, Y), ValueError, "the examples of test must be finite, and 2 of 97"),
+        (TRAIN, (X[:, :3], Y), ValueError, r"of one shape and type, not \[4\] float32 and \[3\] float32"),
+        (TRAIN, (X.double(), Y), ValueError, r"of one shape and type, not \[4\] float32 and \[4\] float64"),
+    ],
+)
+def test_examples_and_classes_that_are_none_are_named_before_anything_is_trained(
+    model, tmp_path, train, test, error, words
+):
+    events = []
+    for ask in (train_rows, partial(gate_information, device="cpu")):
+        with pytest.raises(error, match=words) as caught:
+            list(ask(model, train, test, keep=tmp_path / "networks", tell=events.append))
+        assert "\n" not in str(caught.value)
+    assert not events
+    assert not (tmp_path / "networks").exists()
+
+
+@pytest.mark.parametrize(
+    ("half", "words"),
+    [
+        ((X, Y.tolist()), "the classes of test must be a torch tensor, not list"),
+        ((X.numpy(), Y), "the examples of test must be a torch tensor, not ndarray"),
+        (X, r"test must be two tensors, examples \[N, ...\] and classes \[N\], not Tensor"),
+        (None, "test must be two tensors, .* not NoneType"),
+    ],
+)
+def test_what_is_no_tensor_is_named(half, words):
+    with pytest.raises(TypeError, match=words):
+        require_halves(TRAIN, half)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_classes_of_any_integers_are_the_same(model, dtype):
+    ask = partial(train_rows, model, regimes=ROWS[:2], seeds=[0], epochs=1)
+    as_they_are = list(ask((X, Y.to(dtype)), (TEST[0], TEST[1].to(dtype))))
+    assert as_they_are == list(ask(TRAIN, TEST))
 
 
 def test_bad_input_is_named(model):

@@ -8,10 +8,11 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from companion.decoupling import information
 from companion.decoupling.information import train_rows
-from companion.decoupling.kept import DamagedError, KeptError, data_digest
+from companion.decoupling.kept import DamagedError, KeptError, data_digest, model_digest
 from companion.decoupling.rows import ROWS, rows_of
 
 
@@ -103,6 +104,44 @@ def test_one_weight_more_or_less_is_another_model(tmp_path):
         other[1].running_mean[0] += 1e-6
     with pytest.raises(KeptError, match="another model"):
         list(ask(other, TRAIN, TEST, keep=tmp_path))
+
+
+class Loose(nn.Module):
+    """Computes by a tensor that is no buffer, a buffer that is not saved, and dropout that no module holds."""
+
+    def __init__(self, mean=0.0, spread=1.0, p=0.1, fixed=0.0, counts=True):
+        super().__init__()
+        torch.manual_seed(5)
+        self.first, self.last = nn.Linear(4, 6), nn.Linear(3, 3)
+        self.pool = nn.AvgPool1d(2, padding=0 if counts is None else 1, stride=3, count_include_pad=bool(counts))
+        self.mean, self.p, self.fixed = torch.full((4,), mean), p, fixed
+        self.register_buffer("spread", torch.full((4,), spread), persistent=False)
+
+    def forward(self, x):
+        z = F.relu(self.first((x - self.mean - torch.full((4,), self.fixed)) / self.spread))
+        if self.training:
+            z = F.dropout(z, self.p)
+        return self.last(self.pool(z[:, None]).flatten(1))
+
+
+@pytest.mark.parametrize(
+    "change", [{"mean": 5.0}, {"spread": 2.0}, {"p": 0.9}, {"fixed": 3.0}, {"counts": False}], ids=str
+)
+def test_what_a_model_computes_by_and_does_not_save_makes_it_another(tmp_path, change):
+    before = Loose()
+    list(ask(before, TRAIN, TEST, keep=tmp_path))
+    assert before.training
+    assert list(ask(Loose(), TRAIN, TEST, keep=tmp_path)) == list(ask(Loose(), TRAIN, TEST))
+    with pytest.raises(KeptError, match="another model"):
+        list(ask(Loose(**change), TRAIN, TEST, keep=tmp_path))
+
+
+def test_one_network_of_every_mode_has_one_digest():
+    one = Loose()
+    made = [model_digest(network, network) for network in (one.eval(), one.train(), copy.deepcopy(one))]
+    assert len(set(made)) == 1
+    assert one.training
+    assert "mean" not in dict(one.named_buffers())  # tracing makes buffers of what it finds
 
 
 @pytest.mark.parametrize("name", ["settings.json", "FL.1.json"])

@@ -50,6 +50,8 @@ def own_function(z):
         (Of(F.silu), "silu (silu)", "smooth", "use nn.ReLU"),
         (Of(lambda z: z.softmax(-1)), "softmax (softmax)", "not linear at the output", "leave it out of the model"),
         (Of(lambda z, n: n(z), nn.LayerNorm(4)), "layers.0 (LayerNorm", "statistic of the example", "batch norm"),
+        (nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False)).eval(), "0 (BatchNorm1d)", "of the batch", "keep"),
+        (Of(lambda z: F.batch_norm(z, None, None, training=True)).eval(), "(batch_norm)", "of the batch", ""),
         (Of(lambda z, a: a(z, z, z)[0], nn.MultiheadAttention(4, 1)), "(MultiheadAttention", "softmax", "convolutions"),
         (Of(squeeze_and_excite), "mul (mul)", "linear and mean", "convolutions or sums"),
         (Of(lambda z: z @ z.T), "matmul (matmul)", "linear and getattr_1", "convolutions or sums"),

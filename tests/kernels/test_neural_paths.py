@@ -1,5 +1,7 @@
 """The oracle itself: outputs from paths equal outputs of the network, and counts equal formulas."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -65,6 +67,9 @@ def test_output_is_the_inner_product_of_features_and_values(name, gate):
     assert run.output.abs().max() > 1e-6
     torch.testing.assert_close(phi @ v, run.output[:, 0])
     torch.testing.assert_close(bundle_features(phi, bundles) @ bundle_values(v, bundles), run.output[:, 0])
+    scaled = replace(network, output_scale=0.125)
+    v = neural_path_values(enumerate_paths(scaled), theta)
+    torch.testing.assert_close(phi @ v, trace(scaled, theta, x, gate=gate).output[:, 0])
 
 
 @pytest.mark.parametrize("name", NETWORKS)

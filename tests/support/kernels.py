@@ -3,7 +3,7 @@
 import torch
 
 from companion.kernels import DeepGatedNetwork, relu_network
-from companion.networks.architectures import Architecture, Conv, Dense, Flatten, GlobalAveragePool, GlobalMaxPool
+from companion.networks.architectures import Architecture, Conv, Dense, Flatten, GlobalAveragePool, GlobalMaxPool, Skip
 from companion.networks.families import circular_cnn, fully_connected, residual
 from companion.networks.gates import SoftGate
 from companion.networks.initialise import initialise
@@ -19,6 +19,10 @@ NETWORKS = {
     "conv-average-classes-bias": Architecture((1, 4, 3), (Conv(2), Conv(12), GlobalAveragePool()), 2, True),
     "conv-maximum": Architecture((1, 3, 4), (Conv(3), Conv(2, 1), GlobalMaxPool()), 1, False),
     "conv-flatten": Architecture((2, 3, 2), (Conv(2), Conv(2), Flatten(), Dense(3)), 1, False),
+    "conv-average-flatten": Architecture((1, 3, 3), (Conv(2), GlobalAveragePool(), Flatten(), Dense(2)), 1, False),
+    "average-first": Architecture((2, 3, 3), (GlobalAveragePool(), Dense(3), Flatten(), Dense(2)), 1, False),
+    "maximum-first": Architecture((2, 2, 3), (GlobalMaxPool(), Dense(3)), 1, False),
+    "flat-flatten": Architecture((4,), (Skip((Dense(4),)), Flatten(), Dense(3)), 1, False),
     "skips": residual(3, 4, 1, (0.5, 2.0), (1.5, 0.7)),
     "deep-skips": residual(3, 3, 2, (0.5,), (1.5,)),
 }

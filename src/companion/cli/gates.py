@@ -88,7 +88,7 @@ def gates(
 
     from companion.data.own import own_data
     from companion.decoupling.kept import DamagedError
-    from companion.decoupling.named import load_weights, model_named
+    from companion.decoupling.named import failed, load_weights, model_named
     from companion.decoupling.rows import rows_of
     from companion.runs.machine import device_of, threads_of
     from companion.verdicts.information import gate_information
@@ -130,11 +130,11 @@ def gates(
         except DamagedError as error:
             say(str(error))
             return 1
-        except ValueError as error:
+        except (ValueError, TypeError, RuntimeError) as error:
             if new:
                 with suppress(OSError):  # something is in it
                     folder.rmdir()
-            raise UsageError(str(error)) from error
+            raise UsageError(str(error) if isinstance(error, ValueError) else failed("the study", error)) from error
     asked = {
         "model": model,
         "arguments": arguments,

@@ -11,7 +11,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from companion.files.npz import ArraysError
 from companion.files.quoting import brief, one_line, printable
 from companion.notation import Tensor
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
+
 __all__ = ["ARRAYS", "OwnData", "own_data"]
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -33,6 +37,8 @@ FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Of images: those that folders of images hold.  Pillow knows others, of which one is read by another program."""
 LARGEST, PIXELS = 1 << 28, 1 << 26
 """Bytes and pixels that an image may have."""
+BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
+"""Tags of a TIFF, and a value of the second."""
 MOST_NAMES = 8
 """Classes that a sentence names."""
 
@@ -71,7 +77,8 @@ def own_data(source: str | Path, *, size: int | None = None, grey: bool = False)
             folder of images for each class, as torchvision's ``ImageFolder`` has it; or an ``.npz`` with ``x_train [N,
             ...]``, floating point or bytes, ``y_train [N]``, whole numbers from 0, ``x_test`` and ``y_test``.
         size: rows and columns of the images of a folder: the shorter side is made so long, and the middle cut out.
-            Without it all images must be of one size.
+            Without it all images must be of one size.  Grey images of 16 bits become the nearest of 8, colours of 16
+            bits their upper 8.
         grey: whether the images of a folder are read with one channel instead of three.
 
     Raises:
@@ -214,7 +221,7 @@ def _image(path: Path, size: int | None, grey: bool) -> Tensor:
             columns, rows = file.size
             scaled = 0 if size is None else size * size * max(file.size) // max(1, min(file.size))
             large = max(columns * rows, scaled) > PIXELS
-            image = None if large else file.convert("L" if grey else "RGB")
+            image = None if large else _of_bytes(file).convert("L" if grey else "RGB")
     except DocumentError as error:
         raise ValueError(f"{what} is no image that can be read: {error}") from error
     except Exception as error:  # each format has errors of its own
@@ -223,3 +230,19 @@ def _image(path: Path, size: int | None, grey: bool) -> Tensor:
         raise ValueError(f"{what} has {rows} x {columns} pixels, and takes more than {PIXELS:,} of them in memory")
     pixels = V.pil_to_tensor(image)
     return pixels if size is None else V.center_crop(V.resize(pixels, [size], antialias=True), [size, size])
+
+
+def _of_bytes(file: ImageFile) -> Image:
+    """An image with at most 8 bits a channel; of more, which Pillow would cut off at 255, the nearest parts of 255."""
+    from PIL import Image
+
+    tags = getattr(file, "tag_v2", {})  # of TIFF
+    sixteen = file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM"))
+    if not sixteen:
+        if file.mode[0] in "IF":
+            found = "floating point" if file.mode[0] == "F" else "whole numbers of 32 bits or with a sign"
+            raise DocumentError(f"its pixels are {found}, and valid are 8 bits, or 16 without a sign, a channel")
+        return file
+    largest = (1 << (tags.get(BITS) or (16,))[0]) - 1
+    parts = ((np.asarray(file).astype(np.int64) * 255 + largest // 2) // largest).astype(np.uint8)
+    return Image.fromarray(255 - parts if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else parts)

@@ -12,6 +12,9 @@ from companion.notation import Tensor
 
 __all__ = ["devices", "drawn", "numbers", "reset", "settle"]
 
+TOGETHER = 128
+"""Examples of which batch norms take statistics together, however many a step of training has."""
+
 
 def numbers(x: Tensor) -> Tensor:
     """Examples as a network takes them: bytes become float32 in [0, 1], all else is as it is."""
@@ -56,8 +59,12 @@ def devices(model: nn.Module) -> list[torch.device]:
     return list({p.device for p in model.parameters() if p.device.type == "cuda"})
 
 
-def settle(network: nn.Module, x: Tensor, batch: int) -> None:
-    """Give batch norms the statistics of the examples, averaged over one pass."""
+def settle(network: nn.Module, x: Tensor) -> None:
+    """Give batch norms the statistics of the examples, averaged over one pass.
+
+    The pass is in parts of at most ``TOGETHER`` examples, which differ by one at most, each from all over the examples:
+    data are often in the order of their classes.
+    """
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     if not norms:
         return
@@ -68,8 +75,8 @@ def settle(network: nn.Module, x: Tensor, batch: int) -> None:
         m.momentum = None
         m.train()
     with torch.no_grad():
-        for part in x.split(batch):
-            if len(part) > 1 or len(x) == 1:
-                network(numbers(part))
+        parts = -(-len(x) // TOGETHER)
+        for i in range(parts):
+            network(numbers(x[i::parts]))
     for m, momentum in zip(norms, momenta, strict=True):
         m.momentum = momentum

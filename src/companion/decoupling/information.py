@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from companion.decoupling.examples import Split, require_halves
 from companion.decoupling.fresh import devices, drawn, numbers, reset, settle
 from companion.decoupling.kept import Kept, data_digest, model_digest
 from companion.decoupling.network import DecoupledNetwork, decouple
@@ -27,9 +28,6 @@ from companion.networks.precision import single_precision
 from companion.notation import Float, Int, Regime, Tensor, ValueInput
 
 __all__ = ["ROWS", "Epoch", "Row", "Score", "Split", "accuracy", "reset", "train_rows"]
-
-Split = tuple[Tensor, Tensor]
-"""Examples ``[N, ...]``, bytes (which count as parts of 255) or floating point, and their classes ``[N]``, int64."""
 
 Optimiser = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
@@ -57,7 +55,7 @@ class Protocol:
         step = self.optimiser([nn.Parameter(torch.zeros(1))])
         options = ", ".join(f"{name}={value}" for name, value in sorted(step.defaults.items()))
         return {
-            "protocol": 1,
+            "protocol": 2,
             "epochs": self.epochs,
             "batch": self.batch,
             "early_stop": self.early_stop,
@@ -107,8 +105,10 @@ def train_rows(
         tell: is called when a network begins, after each epoch, and when it is done.
 
     Raises:
-        ValueError: no examples; not as many classes as examples; no epoch; a model that does not take the examples or
-            tell their classes apart.
+        ValueError: no examples, or some that are not finite; not as many classes, whole numbers from 0, as examples;
+            examples to score unlike those to train on; no epoch; a model that does not take the examples or tell their
+            classes apart.
+        TypeError: examples or classes that are no tensors of the types that :data:`Split` has.
         KeptError: the folder holds networks of another model, of other data or of other settings, or is damaged.
         NotDecouplableError: a model that cannot be decoupled.
 
@@ -119,9 +119,7 @@ def train_rows(
         [('ReLU', 1), ('FL', 1), ('FR-II', 1), ('FR-DI', 1), ('FL-ones', 1)]
     """
     rows, seeds, device = rows_of(regimes), list(seeds), torch.device(device)
-    for name, (x, y) in {"train": train, "test": test}.items():
-        if len(x) == 0 or y.shape != (len(x),):
-            raise ValueError(f"{name} must be examples [N, ...] and as many classes [N], at least one")
+    train, test = require_halves(train, test)
     if epochs < 1 or batch < 1 or early_stop < 0:
         raise ValueError("epochs and batch must be at least 1, and early_stop at least 0")
     model = copy.deepcopy(model).cpu().eval()
@@ -140,7 +138,7 @@ def train_rows(
         here = Epoch(row, seed, 0, epochs, place, len(networks), math.nan)
         if score is None:
             tell(here)
-            network = _start(model, row, seed, train[0], batch, initialise, device)
+            network = _start(model, row, seed, train[0], initialise, device)
             last, diverged = _train(network, row, train, seed, protocol, kept, here, tell)
             halves = [math.nan if diverged else accuracy(network, split, batch, row) for split in (train, test)]
             score = Score(row, seed, halves[0], halves[1], last)
@@ -177,7 +175,6 @@ def _start(
     row: Row,
     seed: int,
     x: Tensor,
-    batch: int,
     initialise: Callable[[nn.Module], None],
     device: torch.device,
 ) -> nn.Module:
@@ -190,7 +187,7 @@ def _start(
     else:
         random = fresh if row.regime == Regime.FR_DI else drawn(model, 2 * seed + 1, initialise)
         feature = copy.deepcopy(random).to(device)
-        settle(feature, x, batch)
+        settle(feature, x)
     return DecoupledNetwork(feature.eval().requires_grad_(False), fresh)
 
 

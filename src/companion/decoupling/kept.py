@@ -6,6 +6,7 @@ says of what model, what data and what settings they are.  Each is written whole
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -34,6 +35,8 @@ MOST = 8
 """Settings that a sentence names."""
 LONGEST = 400
 """Characters of one of their values."""
+SIMPLE = (bool, int, float, str, tuple, type(None))
+"""Types of a module's settings."""
 
 
 class KeptError(ValueError):
@@ -207,10 +210,13 @@ def _told(value: Any) -> str:
 
 
 def model_digest(model: nn.Module, fresh: nn.Module) -> str:
-    """SHA-256, in hex, of a model's modules, graph, weights and buffers, and of what its weights are drawn anew from.
+    """SHA-256, in hex, of all that a model computes by, and of what its weights are drawn anew from.
+
+    That is its modules with their settings, its graphs of evaluation and of training, and all tensors: weights,
+    buffers, those that are not saved among them, and tensors that its graphs take though they are neither.
 
     Args:
-        model: in evaluation mode.
+        model: the model.
         fresh: the same with weights of some seed, which stand for how they are drawn.
 
     Example:
@@ -219,11 +225,26 @@ def model_digest(model: nn.Module, fresh: nn.Module) -> str:
         >>> model_digest(open_, open_) == model_digest(closed, closed)
         False
     """
-    digest = hashlib.sha256(f"{model!r}\0{plan_of(model).graph}".encode())
-    for network in (model, fresh):
-        for name, value in network.state_dict().items():
+    digest = hashlib.sha256()
+    for network in (copy.deepcopy(model), copy.deepcopy(fresh)):
+        for training in (False, True):
+            graph = plan_of(network.train(training)).graph  # which makes buffers of plain tensors that it takes
+            digest.update(f"{network!r}\0{graph}\0{_settings(network)}".encode())
+        for name, value in (network.state_dict() | dict(network.named_buffers())).items():
             _add(digest.update, name, value)
     return digest.hexdigest()
+
+
+def _settings(network: nn.Module) -> list[tuple[str, dict[str, Any]]]:
+    """Those of torch's own modules, not all of which tell them in their repr."""
+    return [
+        (
+            name,
+            {key: value for key, value in sorted(vars(module).items()) if isinstance(value, SIMPLE) and key[0] != "_"},
+        )
+        for name, module in network.named_modules()
+        if type(module).__module__.startswith("torch.nn")
+    ]
 
 
 def data_digest(*tensors: Tensor) -> str:

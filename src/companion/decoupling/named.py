@@ -16,7 +16,7 @@ from companion.files.documents import regular
 from companion.files.quoting import printable
 from companion.files.saved import load
 
-__all__ = ["load_weights", "model_named"]
+__all__ = ["failed", "load_weights", "model_named"]
 
 LARGEST = 1 << 38
 """Bytes that a file of weights may have."""
@@ -56,9 +56,9 @@ def model_named(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Mod
                     f"there is no module {module} where Python looks or in {Path.cwd()}: a model is named "
                     "package.module:factory"
                 ) from error
-            raise ValueError(_failed(f"importing {module}", error)) from error
+            raise ValueError(failed(f"importing {module}", error)) from error
         except (Exception, SystemExit) as error:
-            raise ValueError(_failed(f"importing {module}", error)) from error
+            raise ValueError(failed(f"importing {module}", error)) from error
         for part in attribute.split("."):
             if not hasattr(found, part):
                 place = getattr(sys.modules[module], "__file__", None) or "built in"
@@ -74,7 +74,7 @@ def model_named(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Mod
         try:
             model = found(**(arguments or {}))
         except (Exception, SystemExit) as error:
-            raise ValueError(_failed(f"{name}({', '.join(arguments or ())})", error)) from error
+            raise ValueError(failed(f"{name}({', '.join(arguments or ())})", error)) from error
     if not isinstance(model, nn.Module):
         raise ValueError(f"{name} must give a torch.nn.Module, and gave a {type(model).__name__}")
     return model
@@ -113,8 +113,17 @@ def load_weights(model: nn.Module, place: Path) -> None:
         raise ValueError(f"{place} has not the weights of this model: {_short(said)}") from error
 
 
-def _failed(what: str, error: BaseException) -> str:
-    """One line: what failed, where in whose file, and why."""
+def failed(what: str, error: BaseException) -> str:
+    """One line: what failed, where in whose file, and why.
+
+    Args:
+        what: failed.
+        error: with its traceback, of which the last file is named.
+
+    Example:
+        >>> failed("the model", RuntimeError("out of memory"))
+        'the model failed (RuntimeError): out of memory'
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

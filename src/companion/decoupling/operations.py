@@ -146,6 +146,10 @@ _REASONS = {
     **dict.fromkeys(words("Sigmoid Hardsigmoid sigmoid hardsigmoid Softmax LogSoftmax softmax log_softmax"), _READING),
     **dict.fromkeys(words("LayerNorm GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d LocalResponseNorm"), _NORM),
     **dict.fromkeys(words("RMSNorm layer_norm group_norm instance_norm local_response_norm normalize norm"), _NORM),
+    "statistics of the batch": (
+        "it divides by a statistic of the batch in evaluation too",
+        "keep running statistics: nn.BatchNorm2d(..., track_running_stats=True)",
+    ),
     **dict.fromkeys(words("MultiheadAttention scaled_dot_product_attention multi_head_attention_forward"), _ATTENTION),
     **dict.fromkeys(words("TransformerEncoderLayer TransformerDecoderLayer Transformer"), _ATTENTION),
     **dict.fromkeys(words("gt lt ge le eq ne where argmax sign"), _COMPARE),

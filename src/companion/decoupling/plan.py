@@ -83,6 +83,8 @@ def plan_of(root: nn.Module) -> Plan:
                 sites[node.name] = Site(place, kind, name, node in kept)
         elif kind is not None:
             refusals.append(_refusal(node, root, reason or "more than its operand depends on the input", SIMPLER))
+        elif _by_the_batch(node, root, name):
+            refusals.append(_refusal(node, root, *reason_against("statistics of the batch")))
         elif not _linear(node, root, name, inputs):
             refusals.append(_refusal(node, root, *_why(name, inputs)))
     if refusals:
@@ -160,6 +162,15 @@ def _linear(node: fx.Node, root: nn.Module, name: str, inputs: list[fx.Node]) ->
     if name in ONE:
         return len(inputs) == 1
     return name in FIRST and inputs == [_operand(node)]
+
+
+def _by_the_batch(node: fx.Node, root: nn.Module, name: str) -> bool:
+    """Whether a batch norm takes the statistics of the batch though the network is evaluated."""
+    module = _module(node, root)
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        return not module.training and module.running_mean is None
+    training = node.args[5] if len(node.args) > 5 else node.kwargs.get("training", False)
+    return name == "batch_norm" and not root.training and training is True
 
 
 def _why(name: str, inputs: list[fx.Node]) -> tuple[str, str]:

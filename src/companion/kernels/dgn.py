@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from companion.networks.architectures import Architecture, Conv, GlobalMaxPool, Shape, Skip
+from companion.networks.architectures import Architecture, CircularConv, Conv, GlobalMaxPool, Layer, Shape, Skip
 from companion.networks.derivatives import fresh
 from companion.networks.forward import Params, Trace, trace
 from companion.networks.gates import Gate, HardGate
@@ -74,6 +74,16 @@ class DeepGatedNetwork:
         return self.theta_f is self.theta_v
 
     @property
+    def alike(self) -> bool:
+        """Whether the layers of both networks are gated alike and see the same examples: ordinary gating."""
+        return (
+            self.value_input is _same
+            and self.rearrange is _unchanged
+            and self.inner == self.gate
+            and self.feature_architecture in (None, self.architecture)
+        )
+
+    @property
     def input_shape(self) -> Shape:
         """The shape of one example, as it enters the feature network."""
         return (self.feature_architecture or self.architecture).input_shape
@@ -117,13 +127,19 @@ class DeepGatedNetwork:
 
 def require_plain(architecture: Architecture) -> None:
     """Raise ``ValueError`` for layers that the papers' theory does not know."""
-    skips = [layer for layer in architecture.layers if isinstance(layer, Skip)]
-    convolutional = any(isinstance(inner, Conv) for skip in skips for inner in skip.layers)
+    convolutional = any(isinstance(layer, Conv | CircularConv) for layer in _within_skips(architecture.layers))
     if architecture.normalised or architecture.pooled or convolutional:
         raise ValueError(
             "paths and kernels are defined for dense and convolutional layers, global pools and skips over dense "
             "layers, not for normalisation over a batch, local pools or skips over convolutions"
         )
+
+
+def _within_skips(layers: Sequence[Layer]) -> Iterator[Layer]:
+    for layer in layers:
+        if isinstance(layer, Skip):
+            yield from layer.layers
+            yield from _within_skips(layer.layers)
 
 
 def relu_network(architecture: Architecture, params: Params, gate: Gate | None = None) -> DeepGatedNetwork:

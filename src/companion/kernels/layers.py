@@ -8,7 +8,7 @@ multiplied out. The first is less work for many channels on few positions, the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -18,7 +18,7 @@ from companion.kernels.tiled import Batch
 from companion.networks.architectures import WeightShape
 from companion.notation import Float, Tensor
 
-__all__ = ["WeightLayerKernel"]
+__all__ = ["WeightLayerKernel", "meeting"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class WeightLayerKernel:
         outputs: classes ``C`` that signals come back from.
         each: keep the classes apart instead of summing over them.
         crossed: each signal is two, one after the other along the units, and they meet crosswise.
+        summed: outer products are summed over positions whatever is less work.
     """
 
     shape: WeightShape
@@ -38,6 +39,7 @@ class WeightLayerKernel:
     outputs: int
     each: bool = False
     crossed: bool = False
+    summed: bool = False
 
     @property
     def positions(self) -> int:
@@ -57,6 +59,8 @@ class WeightLayerKernel:
     @property
     def compares_positions(self) -> bool:
         """Whether all pairs of positions are compared; otherwise outer products are summed over positions first."""
+        if self.summed:
+            return False
         compared = self.positions**2 * (self.outputs * self.signal + self.patch)
         return self.positions == 1 or compared <= self.outputs * self.signal * self.patch
 
@@ -86,20 +90,20 @@ class WeightLayerKernel:
         return outer.flatten(2)[:, None], patches.new_ones(len(patches), 1, 1)
 
     def combine(self, f1: Batch, f2: Batch) -> Float[Tensor, "*C N M"]:
-        """Inner products of gradients between the examples of two batches of factors."""
+        """Inner products of gradients between the examples of two batches of factors, of as many positions or not."""
         (D1, Z1), (D2, Z2) = f1, f2
         if self.crossed:
             D2 = D2.roll(D2.shape[-1] // 2, -1)
-        n, m, positions = len(D1), len(D2), D1.shape[1]
+        (n, rows), (m, columns) = D1.shape[:2], D2.shape[:2]
         incoming = Z1.flatten(0, 1) @ Z2.flatten(0, 1).T
         if self.each:
             back = D1.flatten(0, 1).transpose(0, 1) @ D2.flatten(0, 1).permute(1, 2, 0)
         else:
-            back = D1.reshape(n * positions, -1) @ D2.reshape(m * positions, -1).T
+            back = D1.reshape(n * rows, -1) @ D2.reshape(m * columns, -1).T
         K = back.mul_(incoming)
-        if positions == 1:
+        if rows == columns == 1:
             return K
-        return K.unflatten(-1, (m, positions)).unflatten(-3, (n, positions)).sum((-1, -3))
+        return K.unflatten(-1, (m, columns)).unflatten(-3, (n, rows)).sum((-1, -3))
 
     def _patches(self, Z: Tensor) -> Float[Tensor, "N D F"]:
         weight = self.shape.weight
@@ -111,3 +115,20 @@ class WeightLayerKernel:
         else:
             patches = F.unfold(Z, weight[-1], padding=weight[-1] // 2).transpose(1, 2)
         return F.pad(patches, (0, 1), value=1.0) if self.bias else patches
+
+
+def meeting(one: WeightLayerKernel, other: WeightLayerKernel) -> tuple[WeightLayerKernel, WeightLayerKernel]:
+    """Two layers of the same weights, whose factors can be combined with each other: of one form.
+
+    Example:
+        >>> from companion.networks.architectures import Architecture, Conv, GlobalAveragePool
+        >>> images = [Architecture((1, n, n), (Conv(4), GlobalAveragePool()), 1) for n in (1, 8)]
+        >>> small, large = (WeightLayerKernel(image.weight_shapes()[0], True, 1) for image in images)
+        >>> small.compares_positions, large.compares_positions
+        (True, False)
+        >>> [layer.compares_positions for layer in meeting(small, large)]
+        [False, False]
+    """
+    if one.compares_positions == other.compares_positions:
+        return one, other
+    return replace(one, summed=True), replace(other, summed=True)

@@ -64,7 +64,8 @@ class Paths:
         weights: for each of the ``L + 1`` weight layers, an index into its flattened weight, or ``ABSENT``.
         pooled: the node of the last convolution that enters the pool, or ``None`` where nothing is pooled.
         through: for each skip, whether the path goes through its block (Paper B, Definition 2.3).
-        scale: the product of the constants ``pre`` and ``post`` on the way (Paper B, Definition 3.4).
+        scale: the product of the constants ``pre`` and ``post`` on the way (Paper B, Definition 3.4), and of the
+            network's ``output_scale``.
 
     >>> paths = enumerate_paths(Architecture((2,), (Dense(2),), classes=1))
     >>> len(paths), paths.source, paths.units[0]
@@ -140,7 +141,7 @@ def enumerate_paths(architecture: Architecture, limit: int = LIMIT) -> Paths:
     start = Paths(architecture, source, source, (), (), None, (), torch.ones(len(source), dtype=torch.float64))
     paths, shape = _follow(architecture.layers, start, architecture.input_shape)
     paths = _dense(paths, shape[0], 1)
-    return replace(paths, units=paths.units[:-1])
+    return replace(paths, units=paths.units[:-1], scale=paths.scale * architecture.output_scale)
 
 
 def activity(

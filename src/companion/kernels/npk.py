@@ -65,9 +65,11 @@ def npk(dgn: DeepGatedNetwork, *, normalise: bool = False, pool_factor: bool = F
         (x,) = batch
         with torch.no_grad():
             gates = dgn.gates(x)
+            factors = [dgn.value_input(x), *gates]
             if pooled is not None:
-                gates = _mask_maximum(gates, pooled, dgn.value_trace(x, gates).z[pooled])
-            return [dgn.value_input(x), *gates]
+                z = factors[0] if pooled == 0 else dgn.value_trace(x, gates).z[pooled - 1]
+                factors[pooled] = _largest(factors[pooled], z)
+            return factors
 
     kernel = _kernel(dgn.architecture, normalise, pool_factor, factors)
     return replace(kernel, shapes=[dgn.input_shape], dtype=dgn.dtype)
@@ -88,8 +90,8 @@ def npk_from_gates(
     Args:
         architecture: of the value network.
         x1: what enters the value network, ``[N, *input_shape]``.
-        gates1: ``L`` gates ``[N, *gate_shape]``; for a maximum pool those of the last convolution times the pooling
-            mask.
+        gates1: ``L`` gates ``[N, *gate_shape]``; for a maximum pool those of the last convolution, or ``x1`` where
+            there is none, times the pooling mask.
         x2: other inputs; ``None`` means ``x1``.
         gates2: their gates.
         normalise: as in :func:`npk`.
@@ -170,18 +172,19 @@ def _kernel(
     architecture: Architecture, normalise: bool, pool_factor: bool, factors: Callable[[Batch], Batch]
 ) -> Kernel:
     require_plain(architecture)
-    flattens = any(isinstance(layer, Flatten) for layer in architecture.layers)
-    convolves = any(isinstance(layer, Conv | CircularConv) for layer in architecture.layers)
+    before, end = _positional(architecture)
+    flattens = isinstance(end, Flatten)  # before it weights are not shared between positions
+    paired = end is not None and (before > 0 or not flattens)
     positions = prod(architecture.input_shape[1:])
     floats = prod(architecture.input_shape) + sum(prod(shape) for shape in architecture.gate_shapes())
 
     def combine(f1: Batch, f2: Batch) -> Tensor:
         walk = _Walk(f1, f2, normalise, pool_factor)
-        if not convolves:
+        if not paired:
             return walk(architecture.layers, gram(f1[0], f2[0]))
         return walk(architecture.layers, parallel(f1[0], f2[0], diagonal=flattens))
 
-    area = 1 if not convolves else 3 * positions if flattens else 3 * positions**2
+    area = 1 if not paired else 3 * positions if flattens else 3 * positions**2
     return Kernel(factors, combine, floats, area)
 
 
@@ -205,10 +208,12 @@ class _Walk:
                 case ((GlobalAveragePool() | GlobalMaxPool()), Pairs()):
                     averaged = self.pool_factor and isinstance(layer, GlobalAveragePool)
                     S = S.total() / (S.positions**2 if averaged else 1)
-                case Flatten(), Pairs():
-                    S = S.total()
+                case Flatten(), _:
+                    S = S.total() if isinstance(S, Pairs) else S
                 case Skip(inner), Tensor():
                     S = S + self(inner, S)
+                case _:
+                    raise ValueError(f"the path kernel does not know what {layer} does to paths here")
         assert not isinstance(S, Pairs)  # an architecture pools or flattens before its output layer
         return S
 
@@ -216,16 +221,21 @@ class _Walk:
         return S / choices if self.normalise else S
 
 
+def _positional(architecture: Architecture) -> tuple[int, Layer | None]:
+    """How many layers keep the positions of the input, and the layer that ends them; ``None`` without positions."""
+    for l, layer in enumerate(architecture.layers if len(architecture.input_shape) > 1 else ()):
+        if isinstance(layer, Flatten | GlobalAveragePool | GlobalMaxPool):
+            return l, layer
+    return 0, None
+
+
 def _pooled_by_maximum(architecture: Architecture) -> int | None:
-    """The gated layer that a maximum pool follows."""
-    for l, layer in enumerate(architecture.layers):
-        if isinstance(layer, GlobalMaxPool):
-            return l - 1
-    return None
+    """The weight layers before a maximum pool: convolutions, of which each is gated."""
+    before, end = _positional(architecture)
+    return before if isinstance(end, GlobalMaxPool) else None
 
 
-def _mask_maximum(gates: Sequence[Tensor], layer: int, z: Tensor) -> list[Tensor]:
-    """Multiply a layer's gates by the one-hot mask of each channel's largest output (Paper B, Definition 2.2)."""
+def _largest(G: Tensor, z: Tensor) -> Tensor:
+    """Times the one-hot mask of each channel's largest output (Paper B, Definition 2.2)."""
     flat = z.flatten(2)
-    mask = torch.zeros_like(flat).scatter(2, flat.argmax(2, keepdim=True), 1.0).view_as(z)
-    return [G * mask if l == layer else G for l, G in enumerate(gates)]
+    return G * torch.zeros_like(flat).scatter(2, flat.argmax(2, keepdim=True), 1.0).view_as(z)

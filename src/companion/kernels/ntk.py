@@ -4,6 +4,9 @@ The gradient of an output in the weights of one layer is the outer product of wh
 signal that comes back to it, ``D``; so the inner product of two gradients is a product of two inner products, and no
 gradient is ever formed.  A bias is one more input, constantly 1.  A convolution adds one such outer product per
 position: see :mod:`companion.kernels.layers`.
+
+Where one network both multiplies and gates, the gradient is ``D_v Z_v^T + D_f Z_f^T``.  If the same enters in both
+passes the two signals add up; otherwise the kernel has the four products of one with the other.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from companion.kernels.dgn import DeepGatedNetwork
-from companion.kernels.layers import WeightLayerKernel
+from companion.kernels.layers import WeightLayerKernel, meeting
 from companion.kernels.tiled import Batch, Kernel
 from companion.networks.architectures import Architecture
 from companion.networks.derivatives import differentiating, fresh
@@ -25,6 +28,8 @@ __all__ = ["ntk"]
 
 Signals = list[tuple[Tensor, Tensor]]
 """For each weight layer what comes back, ``D [C, N, out, *positions]``, and what enters, ``Z [N, in, *positions]``."""
+Products = list[tuple[WeightLayerKernel, int, int]]
+"""Which signals of the one side meet which of the other, and how."""
 
 
 def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -> Kernel:
@@ -55,8 +60,7 @@ def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -
     check_request(dgn, part, classes)
     if part == "total" and isinstance(dgn.gate, HardGate):
         part = "value"  # hard gates have no derivative, so nothing comes through them
-    signals = _SIGNALS[part, dgn.coupled]
-    layers = _layers(dgn, part, classes)
+    signals, layers, products = _plan(dgn, part, classes)
 
     def factors(batch: Batch) -> Batch:
         (x,) = batch
@@ -67,9 +71,10 @@ def ntk(dgn: DeepGatedNetwork, *, part: str = "total", classes: str = "trace") -
         return made
 
     def combine(f1: Batch, f2: Batch) -> Tensor:
-        K = layers[0].combine(f1[:2], f2[:2])
-        for l, layer in enumerate(layers[1:], start=1):
-            K += layer.combine(f1[2 * l : 2 * l + 2], f2[2 * l : 2 * l + 2])
+        shares = (layer.combine(f1[2 * a : 2 * a + 2], f2[2 * b : 2 * b + 2]) for layer, a, b in products)
+        K = next(shares)
+        for share in shares:
+            K += share
         return K
 
     floats, area = sum(layer.floats for layer in layers), max(layer.area for layer in layers)
@@ -86,21 +91,34 @@ def check_request(dgn: DeepGatedNetwork, part: str, classes: str) -> None:
         raise ValueError("separate feature and value networks have no cross part: valid are total, value, feature")
 
 
-def _layers(dgn: DeepGatedNetwork, part: str, classes: str) -> list[WeightLayerKernel]:
-    """One kernel for each entry of the signals."""
+def _plan(
+    dgn: DeepGatedNetwork, part: str, classes: str
+) -> tuple[Callable[[DeepGatedNetwork, Tensor, str], Signals], list[WeightLayerKernel], Products]:
+    """Which signals make a part, one layer's kernel for each of them, and their products."""
     outputs = 1 if classes == "sum" else dgn.architecture.classes
+    apart = not (dgn.coupled and dgn.alike)  # what enters a layer is not the same in both passes
+    crossed = part == "cross" and not apart
 
-    def plan(architecture: Architecture) -> list[WeightLayerKernel]:
+    def layers_of(architecture: Architecture) -> list[WeightLayerKernel]:
         return [
-            WeightLayerKernel(shape, architecture.bias, outputs, classes == "each", part == "cross")
+            WeightLayerKernel(shape, architecture.bias, outputs, classes == "each", crossed)
             for shape in architecture.weight_shapes()
         ]
 
-    value = plan(dgn.architecture)
-    feature = plan(dgn.feature_architecture or dgn.architecture)[:-1]
-    if part == "feature":
-        return feature
-    return value + feature if part == "total" and not dgn.coupled else value
+    value = layers_of(dgn.architecture)
+    feature = layers_of(dgn.feature_architecture or dgn.architecture)[:-1]
+    if part in ("value", "feature") or not apart:
+        signals = {"value": _value, "feature": _feature, "total": _shared, "cross": _crossed}[part]
+        layers = feature if part == "feature" else value
+        return signals, layers, [(layer, i, i) for i, layer in enumerate(layers)]
+    L = len(value)
+    mixed: Products = []
+    for l in range(min(L, len(feature)) if dgn.coupled else 0):
+        value[l], feature[l] = meeting(value[l], feature[l])
+        mixed += [(value[l], l, L + l), (value[l], L + l, l)]
+    layers = value + feature
+    plain = [] if part == "cross" else [(layer, i, i) for i, layer in enumerate(layers)]
+    return _separate, layers, plain + mixed
 
 
 def _value(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Signals:
@@ -109,7 +127,8 @@ def _value(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Signals:
         gates = dgn.gates(x)
     x_v = dgn.value_input(x).detach().requires_grad_()
     run = trace(dgn.architecture, dgn.detached().theta_v, x_v, gates=gates)
-    return list(zip(_backward(run.output, (*run.q, run.output), classes), run.inputs, strict=True))
+    *hidden, last = _backward(run.output, (*run.q, run.output), classes)
+    return list(zip((*hidden, last * dgn.architecture.output_scale), run.inputs, strict=True))
 
 
 def _feature(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Signals:
@@ -121,7 +140,7 @@ def _feature(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Signals:
 
 
 def _separate(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Signals:
-    """Both networks have parameters of their own: their layers stand side by side."""
+    """The layers of both passes, side by side: of two networks, or of one in which not the same enters them."""
     return _value(dgn, x, classes) + _feature(dgn, x, classes)
 
 
@@ -136,7 +155,7 @@ def _crossed(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Signals:
 
 
 def _both(dgn: DeepGatedNetwork, x: Tensor, classes: str) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Value signal, feature signal and input of each layer of a network that gates itself."""
+    """Value signal, feature signal and input of each layer of a network in both of whose passes the same enters."""
     value, feature = _value(dgn, x, classes), _feature(dgn, x, classes)
     for l, (D, Z) in enumerate(value):
         yield D, feature[l][0] if l < len(feature) else torch.zeros_like(D), Z
@@ -153,15 +172,3 @@ def _backward(output: Float[Tensor, "N C"], at: Sequence[Tensor], classes: str) 
         return [q.new_zeros(len(seeds), *q.shape) for q in at]
     found = torch.autograd.grad(output, at, seeds, is_grads_batched=True, allow_unused=True)
     return [q.new_zeros(len(seeds), *q.shape) if D is None else D for D, q in zip(found, at, strict=True)]
-
-
-_SIGNALS: dict[tuple[str, bool], Callable[[DeepGatedNetwork, Tensor, str], Signals]] = {
-    ("value", False): _value,
-    ("value", True): _value,
-    ("feature", False): _feature,
-    ("feature", True): _feature,
-    ("total", False): _separate,
-    ("total", True): _shared,
-    ("cross", True): _crossed,
-}
-"""Which signals make which part, and whether feature and value network are one."""

@@ -63,8 +63,8 @@ def path_sketch(
 
     Raises:
         ValueError: ``draws`` is not a whole number from 1 to 2^24, ``tiles`` not one from 1 to 1024, or ``seed`` not
-            one of at least 0; a network with a maximum pool, which is not linear under given gates; or, when it is
-            called, what :func:`companion.kernels.npk` raises.
+            one of at least 0; a network with a maximum pool, which is not linear under given gates; more than one tile
+            where a skip passes the input on; or, when it is called, what :func:`companion.kernels.npk` raises.
 
     Example:
         >>> from companion.networks.families import fully_connected
@@ -83,6 +83,8 @@ def path_sketch(
     plain = dgn.architecture
     if _has_maximum(plain.layers):
         raise ValueError("a network with a maximum pool is not linear under given gates: no draws make its path kernel")
+    if tiles > 1 and _begins_with_skip(plain.layers):
+        raise ValueError("a block whose skip passes the input on cannot be tiled: tiles must be 1")
     wide = Architecture(plain.input_shape, _widened(plain.layers, tiles), 1, bias=False)
     if units:
         wide = replace(wide, classes=wide.weight_shapes()[-1].weight[0])
@@ -152,6 +154,12 @@ def _widened(layers: tuple[Layer, ...], times: int) -> tuple[Layer, ...]:
             case _:
                 found.append(layer)
     return tuple(found)
+
+
+def _begins_with_skip(layers: tuple[Layer, ...]) -> bool:
+    """Whether a skip comes before any layer with weights, so that what it passes on is as wide as the input."""
+    first = next((layer for layer in layers if isinstance(layer, Dense | Conv | CircularConv | Skip)), None)
+    return isinstance(first, Skip)
 
 
 def _has_maximum(layers: tuple[Layer, ...]) -> bool:

@@ -143,8 +143,9 @@ def gate_information(
 
     Args:
         model: trained.
-        train: examples ``[N, ...]``, floating point or bytes (parts of 255), and classes ``[N]`` to train on.
-        test: examples and classes to score.
+        train: examples ``[N, ...]`` to train on, floating point or bytes (parts of 255), and classes ``[N]``, integers
+            from 0.
+        test: examples of the same shape and type, and classes, to score.
         regimes: of ``ReLU``, ``FL``, ``FR-II``, ``FR-DI``, ``FL-ones``, ``FR-II-ones``, ``FR-DI-ones``, with the first
             three among them.
         seeds: at least 2.
@@ -162,6 +163,7 @@ def gate_information(
     Raises:
         ValueError: regimes without ``ReLU``, ``FL`` and ``FR-II``, or fewer than 2 seeds; or what ``train_rows``
             refuses.
+        TypeError: examples that are no tensors of floating type or bytes, or classes that are none of integers.
         SpecError: an unknown device.
         NotDecouplableError: a model that cannot be decoupled.
 
