@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,10 +16,10 @@ from companion.decoupling.watch import DRAWN, undisturbed
 from companion.networks.derivatives import differentiating, fresh
 from companion.notation import Tensor
 
-if TYPE_CHECKING:
-    from companion.decoupling.network import DecoupledNetwork
-
 __all__ = ["check", "copied", "refuse_draws_in_training", "require_arguments"]
+
+Network = Any
+"""A :class:`~companion.decoupling.network.DecoupledNetwork`, whose file imports this one."""
 
 TOLERANCE = 1e-4
 """How far outputs and derivatives of the two ways may lie apart, relative to the largest of them; in half precision 16
@@ -66,7 +66,7 @@ def copied(model: nn.Module) -> nn.Module:
         raise NotDecouplableError([Refusal("the model", "", type(model).__name__, reason, remedy)]) from error
 
 
-def refuse_draws_in_training(network: DecoupledNetwork) -> None:
+def refuse_draws_in_training(network: Network) -> None:
     """Trace it as it trains, too, and refuse what draws random numbers there; other faults are found when it trains.
 
     Raises:
@@ -90,7 +90,7 @@ def _while_it_trains(r: Refusal) -> Refusal:
     return Refusal(r.node, r.where, r.operation, f"while it trains {r.reason}", remedy)
 
 
-def check(model: nn.Module, network: DecoupledNetwork, x: Tensor) -> None:
+def check(model: nn.Module, network: Network, x: Tensor) -> None:
     """Compare with the model at an example, and that the value network is linear; leaves all as it was.
 
     Raises:
@@ -121,7 +121,7 @@ def check(model: nn.Module, network: DecoupledNetwork, x: Tensor) -> None:
             _require_close((a + b) / 2, middle, "the value network is not linear", finite=True)
 
 
-def _slope(network: DecoupledNetwork, x: Tensor, stack: Sequence[Tensor]) -> Tensor:
+def _slope(network: Network, x: Tensor, stack: Sequence[Tensor]) -> Tensor:
     with differentiating():
         x, stack = x.detach().clone().requires_grad_(), [fresh(gates) for gates in stack]
         outputs = [y for y in _numbers(network.value(x, stack)) if y.requires_grad]

@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from companion.decoupling.network import DecoupledNetwork, under
 from companion.decoupling.operations import name_of
@@ -172,6 +171,13 @@ def bare_copy(value_network: nn.Module) -> nn.Module:
 def weight_layers(network: DecoupledNetwork) -> list[str]:
     """Names of the modules whose weights are on the paths, each of which is called once."""
     graph = network.plan("value_network").graph
+    for node in graph.nodes:
+        owner, inside, weight = str(node.target).partition(".parametrizations.")
+        if node.op == "call_module" and inside:
+            raise ValueError(
+                f"{owner} makes its {weight} of other numbers by a parametrisation, so that no signs can stand in its "
+                f'place: call torch.nn.utils.parametrize.remove_parametrizations(module, "{weight}") on the model first'
+            )
     own = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
     parameters = dict(network.value_network.named_parameters())
     if outside := [name for name in own if name in parameters]:
@@ -182,12 +188,6 @@ def weight_layers(network: DecoupledNetwork) -> list[str]:
     layers = []
     for name, times in calls.items():
         module = network.value_network.get_submodule(name)
-        if isinstance(module, parametrize.ParametrizationList):
-            owner, _, weight = name.partition(".parametrizations.")
-            raise ValueError(
-                f"{owner} makes its {weight} of other numbers by a parametrisation, so that no signs can stand in its "
-                f'place: call torch.nn.utils.parametrize.remove_parametrizations(module, "{weight}") on the model first'
-            )
         if isinstance(module, NORMS) or not isinstance(getattr(module, "weight", None), torch.Tensor):
             continue
         if isinstance(module, nn.PReLU):
