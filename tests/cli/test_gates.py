@@ -16,6 +16,7 @@ from companion.cli import main
 from support.commands import Said
 
 SOURCE = """\
+import torch
 from torch import nn
 
 
@@ -26,6 +27,32 @@ def net(width=8):
 
 def smooth():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.GELU(), nn.Linear(10, 10), nn.Softmax(1))
+
+
+class Drops(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last, self.seen = nn.Linear(64, 8), nn.Linear(8, 10), None
+
+    def forward(self, x):
+        self.seen = torch.relu(self.first(x.flatten(1)))
+        return self.last(self.seen * (0 if self.training and torch.rand(1) < 0.5 else 1))
+
+
+def used():
+    model = Drops().eval()
+    model(torch.ones(1, 64))
+    return model
+
+
+class Frozen(nn.Sequential):
+    @torch.no_grad()
+    def forward(self, x):
+        return super().forward(x)
+
+
+def frozen():
+    return Frozen(*net())
 """
 
 
@@ -107,6 +134,22 @@ def test_a_model_that_cannot_be_decoupled(ask: Any, tmp_path: Path) -> None:
     assert "2 places stand in the way" in said.err
     assert "2 (GELU): it is smooth" in said.err
     assert not (tmp_path / "gates-smooth").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Drops", "it draws random numbers, which a trace would keep for ever (line 21 of nets_of_ours.py)"),
+        ("used", "its attribute seen holds a tensor of an earlier call, which cannot be copied; set seen to None"),
+        ("frozen", "(torch.no_grad"),
+    ],
+)
+def test_what_a_trace_would_lose_is_said_without_a_traceback(ask: Any, tmp_path: Path, name: str, words: str) -> None:
+    said = ask(LINE.replace(":net", f":{name}"))
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 2
+    assert words in said.err
+    assert not (tmp_path / f"gates-{name}").exists()
 
 
 def test_a_study_in_which_all_diverge_has_an_answer_too(ask: Any, tmp_path: Path) -> None:

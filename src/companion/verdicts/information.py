@@ -178,6 +178,7 @@ def gate_information(
     if len(seeds) < 2:
         raise ValueError("an interval needs at least 2 seeds")
     where = device_of(device)
+    own = copied(model)
     scores = tuple(
         train_rows(
             model,
@@ -195,7 +196,7 @@ def gate_information(
             tell=tell,
         )
     )
-    own = copied(model).to(where).eval()
+    own = own.to(where).eval()
     on_train, on_test = (accuracy(own, (x.to(where), y.to(where)), batch) for x, y in (train, test))
     guess = 100 * float(test[1].bincount().max()) / len(test[1])
     try:
