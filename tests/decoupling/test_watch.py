@@ -81,6 +81,16 @@ def test_random_draws_are_refused_by_name_and_move_nothing(function, named):
     assert states() == before
 
 
+def test_a_model_that_seeds_moves_nothing_in_its_trace():
+    model, x = Of(lambda m, h: (torch.manual_seed(3), random.seed(3), h)[2]).eval(), torch.ones(2, 4)
+    before = states()
+    with pytest.raises(NotDecouplableError, match="by Python or NumPy"):
+        companion.decouple(model, x)
+    model.function = lambda m, h: (torch.manual_seed(3), h)[1]
+    companion.decouple(model, x)
+    assert states() == before
+
+
 def test_a_draw_is_named_with_the_module_that_draws():
     def forward(m, h):
         return h + torch.randn(4)

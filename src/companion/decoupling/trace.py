@@ -118,7 +118,7 @@ def _of_values(node: fx.Node) -> bool:
 
 _SIZES = "take it from an attribute, or work on whole tensors"
 _UNTRACEABLE = {
-    r"'len' is not supported": ("len() of a tensor", "use x.shape[0]"),
+    r"'len' is not supported": ("len() of a tensor", "use x.shape[0], or x.dim() for len(x.shape)"),
     r"item assignment": (
         "an assignment to entries of a tensor",
         "use torch.cat, torch.where or a product with a mask, which is a buffer",
