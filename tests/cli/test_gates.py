@@ -16,6 +16,7 @@ from companion.cli import main
 from support.commands import Said
 
 SOURCE = """\
+import torch
 from torch import nn
 
 
@@ -57,6 +58,32 @@ def typed():
 
 def loose():
     return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, 10)).eval()
+
+
+class Drops(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last, self.seen = nn.Linear(64, 8), nn.Linear(8, 10), None
+
+    def forward(self, x):
+        self.seen = torch.relu(self.first(x.flatten(1)))
+        return self.last(self.seen * (0 if self.training and torch.rand(1) < 0.5 else 1))
+
+
+def used():
+    model = Drops().eval()
+    model(torch.ones(1, 64))
+    return model
+
+
+class Frozen(nn.Sequential):
+    @torch.no_grad()
+    def forward(self, x):
+        return super().forward(x)
+
+
+def frozen():
+    return Frozen(*net())
 """
 
 
@@ -143,9 +170,9 @@ def test_a_model_that_cannot_be_decoupled(ask: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("four", "the study failed (RuntimeError, nets_of_ours.py line 19): shape '[4, 64]' is invalid"),
-        ("typed", "the study failed (TypeError, nets_of_ours.py line 29): not of this kind"),
-        ("loose", "1 (BatchNorm1d): it divides by a statistic of the batch in evaluation too"),
+        ("four", "the study failed (RuntimeError, nets_of_ours.py line 20): shape '[4, 64]' is invalid"),
+        ("typed", "the study failed (TypeError, nets_of_ours.py line 30): not of this kind"),
+        ("loose", "1 (BatchNorm1d): it takes its statistics from the batch, in evaluation too"),
     ],
 )
 def test_what_a_model_raises_in_training_is_a_sentence(ask: Any, tmp_path: Path, name: str, words: str) -> None:
@@ -153,6 +180,22 @@ def test_what_a_model_raises_in_training_is_a_sentence(ask: Any, tmp_path: Path,
     said = ask(LINE.replace(":net", f":{name}"))
     assert (said.code, "Traceback" in said.err, words in said.err) == (2, False, True), said.err
     assert not (tmp_path / f"gates-{name}" / "gates.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Drops", "it draws random numbers, which a trace would keep for ever (line 52 of nets_of_ours.py)"),
+        ("used", "its attribute seen holds a tensor of an earlier call, which cannot be copied; set seen to None"),
+        ("frozen", "(torch.no_grad"),
+    ],
+)
+def test_what_a_trace_would_lose_is_said_without_a_traceback(ask: Any, tmp_path: Path, name: str, words: str) -> None:
+    said = ask(LINE.replace(":net", f":{name}"))
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 2
+    assert words in said.err
+    assert not (tmp_path / f"gates-{name}").exists()
 
 
 def test_a_study_in_which_all_diverge_has_an_answer_too(ask: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations, parametrize
 
 import companion
 from companion.decoupling import covariance, npk_exact, npk_sketch, paths
@@ -184,3 +185,80 @@ def test_examples_in_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    "wrap", [parametrizations.weight_norm, parametrizations.spectral_norm, parametrizations.orthogonal]
+)
+@pytest.mark.parametrize("kernel", [npk_exact, npk_sketch])
+def test_weights_that_are_made_of_others_are_refused(kernel, wrap):
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), wrap(nn.Linear(6, 1))).eval(), torch.randn(2, 3)
+    with pytest.raises(
+        ValueError, match=r"^2 makes its weight of other numbers.*remove_parametrizations.module, .weight"
+    ):
+        kernel(companion.decouple(model, x), x)
+    parametrize.remove_parametrizations(model[2], "weight")
+    assert kernel(companion.decouple(model, x), x) is not None
+
+
+class SharedNorm(nn.Module):
+    """One batch norm with two names."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.first, self.last, self.a = nn.Conv2d(1, 3, 3, bias=False), nn.Conv2d(3, 3, 3, bias=False), norm
+        self.b = self.a
+
+    def forward(self, x):
+        return torch.relu(self.b(self.last(torch.relu(self.b(self.first(x)))))).mean((2, 3))
+
+
+def test_a_batch_norm_with_two_names_is_the_identity():
+    torch.manual_seed(0)
+    x, norm = torch.randn(2, 1, 6, 6), nn.BatchNorm2d(3, affine=False)
+    norm.running_var.fill_(100.0)
+    model = SharedNorm(norm).eval()
+    network = companion.decouple(model, x)
+    bare = companion.decouple(SharedNorm(nn.Identity()).eval(), x, check=False)
+    bare.feature_network.load_state_dict(network.feature_network.state_dict(), strict=False)
+    bare.value_network.load_state_dict(network.value_network.state_dict(), strict=False)
+    close(npk_exact(network, x), npk_exact(bare, x))
+    close(npk_sketch(network, x, draws=8).H, npk_sketch(bare, x, draws=8).H)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in paths.bare_copy(network.value_network).modules())
+
+
+@pytest.mark.parametrize("kernel", [npk_exact, npk_sketch])
+def test_what_has_no_path_kernel(kernel):
+    class Of(nn.Module):
+        def __init__(self, function):
+            super().__init__()
+            self.function, self.linear = function, nn.Linear(3, 5)
+
+        def forward(self, x):
+            return self.function(torch.relu(self.linear(x)))
+
+    x = torch.randn(2, 3)
+    for function, said in (
+        (lambda h: (h, h), "the path kernel is that of a network that gives one tensor"),
+        (lambda h: F.batch_norm(h, torch.zeros(5), torch.ones(5)), "batch norm .* only as a module"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            kernel(companion.decouple(Of(function).eval(), x), x)
+
+
+def test_a_sketch_adds_nothing_to_the_network():
+    class Shifted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 5)
+
+        def forward(self, x):
+            return torch.relu(self.linear(x) + torch.ones(5))
+
+    x = torch.randn(2, 3)
+    network = companion.decouple(Shifted().eval(), x)
+    before = [name for name, _ in network.named_buffers()]
+    for _ in range(2):
+        npk_sketch(network, x, draws=2)
+    assert [name for name, _ in network.named_buffers()] == before

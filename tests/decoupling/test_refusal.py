@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 import torch
 from torch import nn
@@ -35,6 +37,19 @@ class Doubled(torch.autograd.Function):
 
 def squeeze_and_excite(z):
     return z * torch.relu(z).mean(-1, keepdim=True)
+
+
+def checked(z):
+    assert z.shape[1] == 4
+    return z
+
+
+def assigned(z):
+    z[:, 0] = 0
+    return z
+
+
+LINE = "line "
 
 
 @torch.fx.wrap
@@ -74,6 +89,23 @@ def own_function(z):
         (nn.Bilinear(4, 4, 2), "forward (Bilinear)", "takes 2 inputs", "one tensor"),
         (nn.Sequential(nn.MaxPool1d(2, return_indices=True)), "0 (MaxPool1d)", "positions besides", "write it without"),
         (nn.Sequential(nn.Linear(4, 4), nn.RReLU()), "1 (RReLU)", "drawn anew", "nn.LeakyReLU"),
+        (Of(lambda z: z if z.dim() == 2 else -z), "eq (control flow that depends on shape", f"shape ({LINE}", "leave"),
+        (Of(lambda z: checked(z)), "eq (control flow that depends on shape", f"its shape ({LINE}", "an attribute"),
+        (Of(lambda z: z.view(*z.shape)), "getattr_1 (control flow that depends", f"shape ({LINE}", "x.shape[0]"),
+        (Of(lambda z: z if z.sum() > 0 else -z), "gt (control flow that", f"value ({LINE}", "decide it"),
+        (Of(lambda z: z.view(len(z), -1)), "forward (Of)", f"len() of a tensor ({LINE}", "use x.shape[0]"),
+        (Of(lambda z: [z[:, i] for i in range(z.shape[1])]), "forward (Of)", f"number of Python ({LINE}", "attribute"),
+        (Of(lambda z: assigned(z)), "forward (Of)", f"an assignment to entries of a tensor ({LINE}", "torch.where"),
+        (Of(lambda z: z + torch.zeros(z.shape[0], 4)), "forward (Of)", f"those of the input ({LINE}", "x.new_zeros"),
+        (Of(lambda z: torch.where(z.sum() > 0, z, -z)), "gt (gt)", "compares", "torch.relu"),
+        (Of(lambda z: torch.div(z, 0.5, rounding_mode="floor")), "div (div)", "it rounds", "rounding_mode"),
+        (Of(lambda z: z.div_(0.5, rounding_mode="trunc")), "div_ (div)", "it rounds", "rounding_mode"),
+        (Of(lambda z: z.to(torch.int32).float()), "to (to)", "casts to torch.int32, which rounds", "floating-point"),
+        (Of(lambda z: z.to(dtype=torch.bool)), "to (to)", "casts to torch.bool, which rounds", "floating-point"),
+        (Of(lambda z: z.sum(-1, dtype=torch.long)), "sum_1 (sum)", "casts to torch.int64", "floating"),
+        (Of(lambda z: z.type_as(torch.arange(4))), "type_as (type_as)", "casts to torch.int64, which", "floating"),
+        (Of(lambda z: z.to(torch.arange(4))), "to (to)", "casts to torch.int64, which", "floating"),
+        (Of(lambda z: z.view(torch.float16)), "view (view)", "bits", ".to(dtype)"),
     ],
 )  # fmt: skip
 def test_refusals(model, node, reason, remedy):
@@ -130,6 +162,45 @@ def test_parametrised_weights_are_constants():
     x = torch.randn(2, 4)
     model = nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 4)), nn.ReLU()).eval()
     assert torch.allclose(companion.decouple(model, x)(x), model(x))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z, mask: torch.where(mask, z, torch.zeros(4)),
+        lambda z, mask: torch.where(condition=mask, input=torch.ones(4), other=z),
+        lambda z, mask: z.where(mask, torch.tensor(0.0)),
+        lambda z, mask: z.where(condition=mask, other=-z),
+    ],
+)
+def test_a_constant_mask_may_choose(function):
+    model, x = Of(lambda z: function(torch.relu(z), torch.tensor([True, False, True, True]))), torch.randn(2, 4)
+    network = companion.decouple(model, x)
+    assert torch.equal(network(x), model(x))
+
+
+def test_defaults_of_any_kind():
+    class Defaults(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x, size=(4, 1), options=[0.5, 2.0], by={"a": 3.0}, *, mode="on", shift=torch.ones(4), **more):  # noqa: B006, B008
+            assert not more
+            h = torch.relu(self.linear(x)) if mode == "on" else x
+            return (h.view(-1, *size) * options[1] * by["a"]).flatten(1) + shift
+
+    model, x = Defaults(), torch.randn(2, 4)
+    assert torch.equal(companion.decouple(model, x)(x), model(x))
+
+
+def test_a_forward_of_one_object_is_refused():
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    for place in (model, model[0]):
+        place.forward = types.MethodType(lambda self, x: 3 * x, place)
+        with pytest.raises(NotDecouplableError, match="its forward was put on this one object; make it a class"):
+            companion.decouple(model, torch.randn(2, 4), check=False)
+        del place.forward
 
 
 def test_the_example_must_be_a_tensor():

@@ -111,3 +111,22 @@ def test_examples_in_docstrings():
     result = doctest.testmod(gated)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_dropout_that_never_rests_is_no_gate():
+    class Always(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 6), nn.Linear(6, 2)
+
+        def forward(self, x):
+            return self.last(torch.nn.functional.dropout(self.first(x).relu(), 0.5))
+
+    x = torch.randn(5, 4)
+    network = companion.decouple(Always().eval(), x)
+    assert [site.kind for site in network.sites] == ["gate", "dropout"]
+    (gate,) = kernels.layer_kernels_of(network, x)
+    open_ = (network.value_network.first(x) > 0).float()
+    close(gate, open_ @ open_.T / 6)
+    close(kernels.overlap_of(network, x), gate.double())
+    assert [layer.layer for layer in kernels.gate_statistics(network, x)] == ["relu"]

@@ -19,7 +19,7 @@ from torch.utils import _pytree as pytree
 
 from companion.decoupling.network import DecoupledNetwork, run_node
 from companion.decoupling.operations import SHAPE, name_of
-from companion.decoupling.paths import bare_copy, weight_layers
+from companion.decoupling.paths import ONE_TENSOR, bare_copy, weight_layers
 from companion.decoupling.sites import Site
 from companion.notation import Float, Tensor
 
@@ -81,7 +81,7 @@ def npk_exact(
             if node.op == "output":
                 return state.of_output(args[0])
             if node.op == "placeholder":
-                values[node] = args[0] if values else state.enter(x1, x1 if x2 is None else x2)
+                values[node] = state.enter(x1, x1 if x2 is None else x2)
             elif node.op == "get_attr":
                 values[node] = _constant(root, str(node.target))
             elif site is not None:
@@ -221,7 +221,7 @@ class _Covariances:
     def of_output(self, y: Any) -> Float[Tensor, "N M"]:
         """The covariance of the output, averaged over its units."""
         if not isinstance(y, _Random):
-            raise ValueError("the path kernel is that of a network that gives one tensor")
+            raise ValueError(ONE_TENSOR)
         return torch.einsum("nmii->nm", self.cov[y, y]) / y.shape.numel()
 
     def _follow(self, y: _Random, inputs: list[_Random], left: list[Side], right: list[Side]) -> None:

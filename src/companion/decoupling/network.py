@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,16 +10,15 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from companion.decoupling.check import check as compare
+from companion.decoupling.check import copied, refuse_draws_in_training, require_arguments
 from companion.decoupling.operations import SITE_MODULES
 from companion.decoupling.plan import Plan, plan_of
 from companion.decoupling.sites import DROPOUTS, GATES, POOLS, Site
-from companion.networks.derivatives import differentiating, fresh
+from companion.decoupling.trace import refuse_modules
 from companion.notation import Tensor
 
 __all__ = ["DecoupledNetwork", "decouple"]
-
-TOLERANCE = 1e-4
-"""How far outputs and derivatives of the two ways may lie apart, relative to the largest of them."""
 
 
 class DecoupledNetwork(nn.Module):
@@ -102,19 +99,7 @@ class DecoupledNetwork(nn.Module):
         return output
 
     def _value(self, x: Tensor, entries: Iterator[Tensor], count: int) -> Any:
-        plan = self.plan("value_network")
-        sites = list(plan.sites.values())
-        masked = count == len(sites)
-        if not masked and count != sum(site.kind != "dropout" for site in sites):
-            raise ValueError(
-                f"the value network in its present mode takes {len(sites)} entries, not {count}: "
-                + ", ".join(site.name for site in sites)
-            )
-
-        def visit(site: Site, call: Call) -> Tensor:
-            return site.apply(call.operand, call.mask() if site.kind == "dropout" and not masked else next(entries))
-
-        return walk(plan, self.value_network, x, visit)
+        return under(self.plan("value_network"), self.value_network, x, entries, count)
 
     def _features(self, x: Tensor) -> Iterator[Tensor]:
         """The entries of the stack, one after the other; what follows the last of them is run only if it trains."""
@@ -158,12 +143,14 @@ def decouple(model: nn.Module, example_input: Any, *, check: bool = True) -> Dec
     Args:
         model: ``torch.fx`` must be able to trace it; its forward takes one tensor.
         example_input: a tensor ``[N, ...]``, one or two examples, on the model's device.
-        check: run the example through and compare with the model, in its present mode; and that the value network's
-            derivative under fixed gates is the same at another input.
+        check: run the example through and compare with the model, in its present mode; that the value network's
+            derivative under fixed gates is the same at another input; and that no random numbers are drawn as it
+            trains, but for dropout.
 
     Raises:
         NotDecouplableError: with the name of every node in the way, the reason, and what would do.
-        TypeError: the example is not a tensor.
+        TypeError: the model is no module; the example is no dense tensor of real numbers.
+        ValueError: there is no example, or the model does not take it.
         RuntimeError: the comparison failed, which would be an error of this package.
 
     Example:
@@ -180,11 +167,12 @@ def decouple(model: nn.Module, example_input: Any, *, check: bool = True) -> Dec
         >>> network.value(torch.ones_like(x), network.gates(x)).shape
         torch.Size([4, 2])
     """
-    if not isinstance(example_input, torch.Tensor):
-        raise TypeError(f"the example must be one tensor [N, ...], not {type(example_input).__name__}")
-    network = DecoupledNetwork(copy.deepcopy(model), copy.deepcopy(model))
+    require_arguments(model, example_input)
+    refuse_modules(model)
+    network = DecoupledNetwork(copied(model), copied(model))
     if check:
-        _check(model, network, example_input)
+        refuse_draws_in_training(network)
+        compare(model, network, example_input)
     return network
 
 
@@ -202,6 +190,26 @@ class Call:
         """A fresh mask of dropout: what it makes of ones, with the random numbers that it would use."""
         p = self.kwargs.get("p", self.args[0] if self.args else 0.5)
         return DROPOUTS[self.site.operation](torch.ones_like(self.operand), p, True)
+
+
+def under(plan: Plan, root: nn.Module, x: Tensor, entries: Iterator[Tensor], count: int) -> Any:
+    """What a value network makes of ``x`` under a stack of ``count`` entries; the plan may be of one like it.
+
+    Raises:
+        ValueError: as :meth:`DecoupledNetwork.value`.
+    """
+    sites = list(plan.sites.values())
+    masked = count == len(sites)
+    if not masked and count != sum(site.kind != "dropout" for site in sites):
+        raise ValueError(
+            f"the value network in its present mode takes {len(sites)} entries, not {count}: "
+            + ", ".join(site.name for site in sites)
+        )
+
+    def visit(site: Site, call: Call) -> Tensor:
+        return site.apply(call.operand, call.mask() if site.kind == "dropout" and not masked else next(entries))
+
+    return walk(plan, root, x, visit)
 
 
 def walk(plan: Plan, root: nn.Module, x: Tensor, visit: Callable[[Site, Call], Any]) -> Any:
@@ -222,12 +230,12 @@ def steps(plan: Plan, root: nn.Module, x: Tensor) -> Generator[tuple[Site, Call]
     values: dict[fx.Node, Any] = {}
     modules = dict(root.named_modules(remove_duplicate=False))  # looked up by name, each takes as long as a small gate
     for node in plan.graph.nodes:
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
         if node.op == "output":
-            return args[0]
+            return _filled(node.args[0], values)
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
         if node.op == "placeholder":
             first = x.clone() if plan.writes_to_input else x
-            values[node] = args[0] if values else first
+            values[node] = first
         elif node.op == "get_attr":
             owner, _, name = str(node.target).rpartition(".")
             values[node] = getattr(modules[owner], name)
@@ -240,6 +248,18 @@ def steps(plan: Plan, root: nn.Module, x: Tensor) -> Generator[tuple[Site, Call]
         for dead in plan.last[node.name]:
             del values[dead]
     raise AssertionError("a traced graph ends with its output")
+
+
+def _filled(form: Any, values: Mapping[fx.Node, Any]) -> Any:
+    """An output in the form of the model's: its lists and dicts can be written to, unlike those of a graph."""
+    if isinstance(form, fx.Node):
+        return values[form]
+    if isinstance(form, dict):
+        return {key: _filled(part, values) for key, part in form.items()}
+    if isinstance(form, list | tuple):
+        parts = [_filled(part, values) for part in form]
+        return parts if isinstance(form, list) else tuple(parts)
+    return form
 
 
 def _entry(site: Site, call: Call) -> tuple[Tensor, Tensor]:
@@ -273,57 +293,3 @@ def _call(
         module = modules[str(node.target)]
         others = {name: getattr(module, name) for name in SITE_MODULES[type(module)][1]}
     return Call(site, operand, tuple(rest), others, original)
-
-
-def _check(model: nn.Module, network: DecoupledNetwork, x: Tensor) -> None:
-    """Compare with the model at an example, and that the value network is linear; leaves all as it was."""
-    with _as_it_was(model, network, x), torch.no_grad():
-        torch.manual_seed(0)
-        expected = _tensors(model(x.clone()))
-        torch.manual_seed(0)
-        stack = network.gates(x)
-        found = _tensors(network.value(x, stack))
-        for a, b in zip(expected, found, strict=True):
-            _require_close(a, b, "the output differs from the model's")
-        normed = (nn.modules.batchnorm._BatchNorm,)
-        if any(m.training for m in network.value_network.modules() if isinstance(m, normed)):
-            return  # its own statistics make it depend on the batch
-        here, there = _slope(network, x, stack), _slope(network, torch.randn_like(x), stack)
-        _require_close(here, there, "the value network is not linear")
-
-
-def _slope(network: DecoupledNetwork, x: Tensor, stack: Sequence[Tensor]) -> Tensor:
-    with differentiating():
-        x, stack = x.detach().clone().requires_grad_(), [fresh(gates) for gates in stack]
-        outputs = [y for y in _tensors(network.value(x, stack)) if y.requires_grad]
-        along = [torch.cos(torch.arange(y.numel(), device=y.device, dtype=y.dtype)).view_as(y) for y in outputs]
-        slope = torch.autograd.grad(outputs, x, along, allow_unused=True)[0] if outputs else None
-        return torch.zeros_like(x) if slope is None else slope
-
-
-def _require_close(a: Tensor, b: Tensor, message: str) -> None:
-    largest = a.abs().max().clamp(min=torch.finfo(a.dtype).tiny)
-    if not (a - b).abs().max() <= TOLERANCE * largest:
-        raise RuntimeError(f"{message} by {float((a - b).abs().max() / largest):.1e} of its size: please report this")
-
-
-@contextmanager
-def _as_it_was(model: nn.Module, network: nn.Module, x: Tensor) -> Iterator[None]:
-    """Buffers and random numbers as before."""
-    buffers = [buffer for module in (model, network) for buffer in module.buffers()]
-    before = [buffer.clone() for buffer in buffers]
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        yield
-    with torch.no_grad():
-        for buffer, value in zip(buffers, before, strict=True):
-            buffer.copy_(value)
-
-
-def _tensors(output: Any) -> list[Tensor]:
-    """The tensors of an output, in order."""
-    if isinstance(output, torch.Tensor):
-        return [output]
-    if isinstance(output, dict):
-        output = output.values()
-    return [tensor for part in output or () for tensor in _tensors(part)]

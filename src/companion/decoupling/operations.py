@@ -22,6 +22,7 @@ __all__ = [
     "SHAPE",
     "SITE_MODULES",
     "SITE_NAMES",
+    "draws",
     "name_of",
     "reason_against",
 ]
@@ -36,7 +37,7 @@ SHAPE = words("size dim ndimension numel nelement new_zeros new_ones new_full ze
 """These ask for shape and type alone: what they give does not depend on what is in the tensor."""
 ATTRIBUTES = words("shape dtype device ndim layout is_cuda requires_grad")
 
-JOINT = words("add sub subtract neg negative pos cat concat concatenate stack hstack vstack dstack")
+JOINT = words("add sub subtract neg negative pos positive cat concat concatenate stack hstack vstack dstack")
 """Linear in all their arguments together: sums and concatenations."""
 
 ONE = words(
@@ -62,6 +63,22 @@ FIRST = VIEWS | words(
     "adaptive_avg_pool3d"
 )
 """Linear (or affine) in their first argument, which alone may depend on the input."""
+
+WHERE = "where"
+"""Linear in both of its choices, if what it asks does not depend on the input."""
+
+ALIASES = VIEWS | words("pos positive einsum")
+"""What these give may lie in the memory of what they take."""
+
+DRAWS = words(
+    "rand randn randint randperm rand_like randn_like randint_like normal bernoulli multinomial poisson uniform cauchy "
+    "log_normal exponential geometric random binomial gumbel_softmax rrelu rrelu_with_noise alpha_dropout "
+    "feature_dropout feature_alpha_dropout native_dropout fractional_max_pool2d fractional_max_pool3d"
+)
+"""Functions and methods that draw random numbers; dropout, which is a site, apart."""
+
+DRAWING_MODULES = (nn.modules.dropout._DropoutNd, nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
+"""Modules that draw random numbers while they train."""
 
 FIRST_MODULES: frozenset[type[nn.Module]] = frozenset(
     getattr(nn, name)
@@ -99,7 +116,7 @@ PLAIN = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv", "im
 
 def _functions() -> dict[Callable[..., Any], str]:
     names = {}
-    for name in SHAPE | JOINT | ONE | FIRST | SITE_NAMES | {f"{name}_" for name in SITE_NAMES}:
+    for name in SHAPE | JOINT | ONE | FIRST | SITE_NAMES | {WHERE} | {f"{name}_" for name in SITE_NAMES}:
         for space in (torch, F, *(() if name in SITE_NAMES else (operator,))):
             if callable(function := getattr(space, name, None)):
                 names[function] = name
@@ -129,6 +146,13 @@ def name_of(node: fx.Node) -> tuple[str, bool]:
     return (name[:-1], True) if name.endswith("_") and not name.endswith("__") else (name, False)
 
 
+def draws(name: str, module: nn.Module | None, training: Any) -> bool:
+    """Whether what is called by that name, with that argument ``training``, draws random numbers."""
+    if module is not None:
+        return isinstance(module, DRAWING_MODULES) and module.training
+    return name.strip("<>").rstrip("_") in DRAWS and training is not False
+
+
 _ATTENTION = "softmax makes weights from the input, which then multiply the input", "use convolutions or pooling"
 _SMOOTH = "it is smooth, so no gate on pre-activations makes it", "use nn.ReLU, nn.LeakyReLU or nn.ReLU6 in its place"
 _NORM = (
@@ -146,10 +170,6 @@ _REASONS = {
     **dict.fromkeys(words("Sigmoid Hardsigmoid sigmoid hardsigmoid Softmax LogSoftmax softmax log_softmax"), _READING),
     **dict.fromkeys(words("LayerNorm GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d LocalResponseNorm"), _NORM),
     **dict.fromkeys(words("RMSNorm layer_norm group_norm instance_norm local_response_norm normalize norm"), _NORM),
-    "statistics of the batch": (
-        "it divides by a statistic of the batch in evaluation too",
-        "keep running statistics: nn.BatchNorm2d(..., track_running_stats=True)",
-    ),
     **dict.fromkeys(words("MultiheadAttention scaled_dot_product_attention multi_head_attention_forward"), _ATTENTION),
     **dict.fromkeys(words("TransformerEncoderLayer TransformerDecoderLayer Transformer"), _ATTENTION),
     **dict.fromkeys(words("gt lt ge le eq ne where argmax sign"), _COMPARE),

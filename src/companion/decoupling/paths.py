@@ -12,16 +12,20 @@ import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from companion.decoupling.network import DecoupledNetwork
+from companion.decoupling.network import DecoupledNetwork, under
+from companion.decoupling.operations import name_of
+from companion.decoupling.plan import Plan
 from companion.notation import Float, Tensor
 
 __all__ = ["PathKernelSketch", "npk_sketch"]
 
+ONE_TENSOR = "the path kernel is that of a network that gives one tensor"
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 
 
@@ -80,8 +84,9 @@ def npk_sketch(
         batch: examples that go through the networks together; changes no result.
 
     Raises:
-        ValueError: a network in training mode; weights that are used twice, or outside of linear and convolutional
-            modules, whose paths have no product of different weights; fewer than 2 draws; no example.
+        ValueError: a network in training mode, or that gives more than one tensor; weights that are used twice, or
+            outside of linear and convolutional modules, or made of others (a parametrisation), whose paths have no
+            product of different weights; batch norm that is no module; fewer than 2 draws; no example.
 
     Example:
         >>> import torch
@@ -96,10 +101,9 @@ def npk_sketch(
         raise ValueError("the path kernel is that of fixed gates: call eval() on the network first")
     if draws < 2 or len(x1) == 0 or (x2 is not None and len(x2) == 0):
         raise ValueError("a sketch needs at least 2 draws, for its error, and at least one example on each side")
-    layers = weight_layers(network)
-    skeleton = DecoupledNetwork(network.feature_network, bare_copy(network.value_network))
-    f1 = _outputs(skeleton, layers, x1, draws, seed, normalise, batch)
-    f2 = f1 if x2 is None else _outputs(skeleton, layers, x2, draws, seed, normalise, batch)
+    layers, bare = weight_layers(network), bare_copy(network.value_network)
+    f1 = _outputs(network, bare, layers, x1, draws, seed, normalise, batch)
+    f2 = f1 if x2 is None else _outputs(network, bare, layers, x2, draws, seed, normalise, batch)
     total = square = torch.zeros((), dtype=torch.float64)
     for a, b in zip(f1, f2, strict=True):
         H = (a @ b.T).double() / a.shape[1]
@@ -110,7 +114,8 @@ def npk_sketch(
 
 
 def _outputs(
-    skeleton: DecoupledNetwork,
+    network: DecoupledNetwork,
+    bare: nn.Module,
     layers: list[str],
     x: Tensor,
     draws: int,
@@ -119,16 +124,23 @@ def _outputs(
     batch: int,
 ) -> Float[Tensor, "R N C"]:
     """What each of the value networks drawn makes of every example under its gates."""
-    parts = []
+    parts, plan = [], network.plan("value_network")
     with torch.no_grad():
         for part in x.split(batch):
-            stack = skeleton.gates(part)
+            stack = network.gates(part)
+            value = partial(_one_tensor, plan, bare, stack)
             of_part = []
-            for _ in _signs(skeleton.value_network, layers, draws, seed, normalise):
-                constant = skeleton.value(torch.zeros_like(part), stack)
-                of_part.append((skeleton.value(part, stack) - constant).flatten(1))
+            for _ in _signs(bare, layers, draws, seed, normalise):
+                of_part.append((value(part) - value(torch.zeros_like(part))).flatten(1))
             parts.append(torch.stack(of_part))
     return torch.cat(parts, dim=1)
+
+
+def _one_tensor(plan: Plan, bare: nn.Module, stack: list[Tensor], x: Tensor) -> Tensor:
+    output = under(plan, bare, x, iter(stack), len(stack))
+    if not isinstance(output, torch.Tensor):
+        raise ValueError(ONE_TENSOR)
+    return output
 
 
 def _signs(network: nn.Module, layers: list[str], draws: int, seed: int, normalise: bool) -> Iterator[None]:
@@ -147,7 +159,7 @@ def _signs(network: nn.Module, layers: list[str], draws: int, seed: int, normali
 def bare_copy(value_network: nn.Module) -> nn.Module:
     """A copy whose batch norms pass everything on and whose biases are zero."""
     bare = copy.deepcopy(value_network)
-    for name, module in list(bare.named_modules()):
+    for name, module in list(bare.named_modules(remove_duplicate=False)):
         if isinstance(module, NORMS):
             owner, _, last = name.rpartition(".")
             setattr(bare.get_submodule(owner), last, nn.Identity())
@@ -159,10 +171,19 @@ def bare_copy(value_network: nn.Module) -> nn.Module:
 def weight_layers(network: DecoupledNetwork) -> list[str]:
     """Names of the modules whose weights are on the paths, each of which is called once."""
     graph = network.plan("value_network").graph
+    for node in graph.nodes:
+        owner, inside, weight = str(node.target).partition(".parametrizations.")
+        if node.op == "call_module" and inside:
+            raise ValueError(
+                f"{owner} makes its {weight} of other numbers by a parametrisation, so that no signs can stand in its "
+                f'place: call torch.nn.utils.parametrize.remove_parametrizations(module, "{weight}") on the model first'
+            )
     own = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
     parameters = dict(network.value_network.named_parameters())
     if outside := [name for name in own if name in parameters]:
         raise ValueError(f"the weight {outside[0]} is used outside of linear and convolutional modules")
+    if any(node.op == "call_function" and name_of(node)[0] == "batch_norm" for node in graph.nodes):
+        raise ValueError("batch norm counts as the identity in the path kernel only as a module: use nn.BatchNorm2d")
     calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     layers = []
     for name, times in calls.items():

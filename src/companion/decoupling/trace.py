@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import inspect
 import operator
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import fx, nn
 from torch.nn.utils import parametrize
 
+from companion.decoupling.operations import SHAPE, draws, name_of
 from companion.decoupling.refusal import NotDecouplableError, Refusal
+from companion.decoupling.watch import (
+    DRAW_ELSEWHERE,
+    DRAWN,
+    Modes,
+    drawn,
+    line_of,
+    other_draws,
+    owner_of,
+    undisturbed,
+    watched,
+)
+from companion.networks.derivatives import differentiating
 
-__all__ = ["SIMPLER", "owner_of", "refuse_modules", "traced"]
+__all__ = ["SIMPLER", "held_at", "refuse_modules", "traced"]
 
 SIMPLER = "write it without that, or decouple the modules within one by one"
 
@@ -41,6 +54,14 @@ class _Proxy(fx.Proxy):
 class _Tracer(fx.Tracer):
     """Leaves are torch's own modules; control flow that depends on data is refused by the node it depends on."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.modes = Modes()
+
+    def where(self) -> str:
+        """Path of the module that is traced just now."""
+        return str(self.scope.module_path)
+
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Proxy(node, self)
 
@@ -48,68 +69,147 @@ class _Tracer(fx.Tracer):
         torchs = type(m).__module__.startswith("torch.nn") and not isinstance(m, nn.Sequential)
         return torchs and not parametrize.is_parametrized(m)
 
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+        """One tensor; what else ``forward`` takes has its default."""
+        name = next(iter(inspect.signature(self.root.forward).parameters))
+        return root_fn, [self.root, self.create_proxy("placeholder", name, (), {})]
+
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        node = super().create_node(*args, **kwargs)
+        self.modes.refuse(node)
+        return node
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        before = other_draws()
+        output = super().call_module(m, forward, args, kwargs)
+        if other_draws() != before:
+            raise NotDecouplableError([drawn(self.path_of_module(m), "", type(m).__name__, " by Python or NumPy")])
+        return output
+
     def to_bool(self, obj: fx.Proxy) -> bool:
-        raise NotDecouplableError([_flow(obj.node, "a branch is chosen by its value")])
+        raise NotDecouplableError([_flow(obj.node, "a branch is chosen by")])
 
     def iter(self, obj: fx.Proxy) -> Iterator:
-        raise NotDecouplableError([_flow(obj.node, "a loop, or a star, runs over it")])
+        raise NotDecouplableError([_flow(obj.node, "a loop, or a star, runs over")])
 
 
-def _flow(node: fx.Node, reason: str) -> Refusal:
+def _flow(node: fx.Node, what: str) -> Refusal:
+    if not _of_values(node):
+        remedy = "a network serves every shape: leave it out, name entries (x.shape[0]), or decide by an attribute"
+        return Refusal(node.name, owner_of(node), "control flow that depends on shape", f"{what} its shape", remedy)
     remedy = "decide it by what is known beforehand (an attribute, a fixed size), or decouple the modules beside it"
-    return Refusal(node.name, owner_of(node), "control flow that depends on data", reason, remedy)
+    what = f"{what} its value" if what.endswith("by") else f"{what} it"
+    return Refusal(node.name, owner_of(node), "control flow that depends on data", what, remedy)
 
 
-@contextmanager
-def _watched() -> Iterator[None]:
-    """Calls of ``autograd.Function`` are refused while this is open: tracing would lose their backward pass."""
-    plain = inspect.getattr_static(torch.autograd.Function, "apply")
+def _of_values(node: fx.Node) -> bool:
+    """Whether a node depends on more of the input than its shape and type."""
+    left, seen = [node], set()
+    while left:
+        node = left.pop()
+        if node.op == "placeholder":
+            return True
+        if node in seen or (node.op in ("call_function", "call_method") and name_of(node)[0] in SHAPE):
+            continue
+        seen.add(node)
+        left += node.all_input_nodes
+    return False
 
-    def apply(cls: type, *args: Any, **kwargs: Any) -> Any:
-        proxies = [arg for arg in (*args, *kwargs.values()) if isinstance(arg, fx.Proxy)]
-        if not proxies:
-            return plain.__get__(None, cls)(*args, **kwargs)
-        reason = "tracing an autograd.Function would lose the backward pass that it defines"
-        remedy = "write it with torch's own operations"
-        raise NotDecouplableError(
-            [Refusal(proxies[0].node.name, owner_of(proxies[0].node), cls.__name__, reason, remedy)]
-        )
 
-    with mock.patch.object(torch.autograd.Function, "apply", classmethod(apply)):
-        yield
+_SIZES = "take it from an attribute, or work on whole tensors"
+_UNTRACEABLE = {
+    r"'len' is not supported": ("len() of a tensor", "use x.shape[0], or x.dim() for len(x.shape)"),
+    r"item assignment": (
+        "an assignment to entries of a tensor",
+        "use torch.cat, torch.where or a product with a mask, which is a buffer",
+    ),
+    r"interpreted as an integer|must be an integer": ("a size of the input as a number of Python", _SIZES),
+    r"(?:zeros|ones|full|empty|eye|arange)\(\)": (
+        "a tensor whose sizes are those of the input",
+        "make it by x.new_zeros(...) or x.new_ones(...), or by sizes that are attributes",
+    ),
+}
+"""What the errors that ``torch.fx`` raises mean, and what would do."""
+
+
+def _untraceable(error: Exception) -> tuple[str, str]:
+    text = " ".join(str(error).split())
+    for pattern, (what, remedy) in _UNTRACEABLE.items():
+        if re.search(pattern, text):
+            return f"torch.fx cannot trace {what}", remedy
+    if (call := re.match(r"(\w+)\(\)", text)) and draws(call[1], None, None):
+        return f"{DRAWN} by {call[1]}", DRAW_ELSEWHERE
+    return f"torch.fx cannot trace it ({text if len(text) <= 200 else f'{text[:199]}…'})", SIMPLER
 
 
 def traced(root: nn.Module) -> fx.Graph:
     """The graph of a module in its present mode; tensors made on the way become buffers of the module.
 
+    Random numbers, and what the module keeps of a call as attributes, are as before.
+
     Raises:
-        NotDecouplableError: it takes more than one tensor, or ``torch.fx`` cannot trace it.
+        NotDecouplableError: it takes more than one tensor, draws random numbers or opens contexts while it is traced,
+            or ``torch.fx`` cannot trace it.
     """
+    name = type(root).__name__
     parameters = list(inspect.signature(root.forward).parameters.values())
-    empty = inspect.Parameter.empty
-    defaults = {p.name: p.default for p in parameters[1:] if p.default is not empty}
-    required = [p for p in parameters if p.default is empty and p.kind is not p.VAR_KEYWORD]
+    required = [p for p in parameters if p.default is inspect.Parameter.empty and p.kind is not p.VAR_KEYWORD]
     if len(required) > 1 or not parameters or any(p.kind is p.VAR_POSITIONAL for p in required):
         reason = f"forward takes {len(required)} inputs" if len(required) > 1 else "forward has no single named input"
         raise NotDecouplableError(
-            [Refusal("forward", "", type(root).__name__, reason, "wrap it in a module whose forward takes one tensor")]
+            [Refusal("forward", "", name, reason, "wrap it in a module whose forward takes one tensor")]
         )
     try:
-        with _watched():
-            graph = _Tracer().trace(root, concrete_args=defaults or None)
-    except NotDecouplableError:
-        raise
+        with differentiating(), undisturbed(root):
+            tracer, before = _Tracer(), other_draws()
+            with watched(tracer.modes, tracer.where):
+                graph = tracer.trace(root)
+            if other_draws() != before:
+                raise NotDecouplableError([drawn("forward", "", name, " by Python or NumPy")])
+            tensors = {
+                str(node.target): held_at(root, str(node.target)) for node in graph.nodes if node.op == "get_attr"
+            }
+    except NotDecouplableError as error:
+        place = line_of(error.__traceback__)
+        refusals = [replace(r, reason=f"{r.reason} ({place})") if place else r for r in error.refusals]
+        raise NotDecouplableError(refusals) from error
     except Exception as error:
-        raise NotDecouplableError(
-            [Refusal("forward", "", type(root).__name__, f"torch.fx cannot trace it ({error})", SIMPLER)]
-        ) from error
-    for name in {str(node.target) for node in graph.nodes if node.op == "get_attr"}:
-        owner, _, last = name.rpartition(".")
-        module = root.get_submodule(owner)
-        if isinstance(tensor := module.__dict__.get(last), torch.Tensor):
-            delattr(module, last)
-            module.register_buffer(last, tensor, persistent=False)  # so that it moves with the network
+        reason, remedy = _untraceable(error)
+        place = line_of(error.__traceback__)
+        reason = f"{reason} ({place})" if place else reason
+        raise NotDecouplableError([Refusal("forward", "", name, reason, remedy)]) from error
+    for path, tensor in tensors.items():
+        _keep(root, graph, path, tensor)
     return graph
+
+
+def held_at(root: nn.Module, path: str) -> Any:
+    """What a path such as ``norm.running_mean`` leads to."""
+    owner, _, last = path.rpartition(".")
+    return getattr(root.get_submodule(owner), last)
+
+
+def _keep(root: nn.Module, graph: fx.Graph, path: str, tensor: Any) -> None:
+    """What a graph reads, as a buffer, so that it moves with the network; what is there already is not kept twice."""
+    owner, _, last = path.rpartition(".")
+    module = root.get_submodule(owner)
+    if not isinstance(tensor, torch.Tensor) or last in module._parameters or last in module._buffers:
+        return
+    vars(module).pop(last, None)
+    for name, known in root._buffers.items() if last.startswith(_CONSTANT) else ():
+        if name.startswith(_CONSTANT) and known is not None and _alike(known, tensor):
+            for node in graph.nodes:
+                if node.op == "get_attr" and node.target == path:
+                    node.target = name
+            return
+    module.register_buffer(last, tensor, persistent=False)
+
+
+_CONSTANT = "_tensor_constant"
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return (a.dtype, a.device, a.shape) == (b.dtype, b.device, b.shape) and torch.equal(a, b)
 
 
 def refuse_modules(root: nn.Module) -> None:
@@ -129,15 +229,10 @@ def refuse_modules(root: nn.Module) -> None:
             reason, remedy = "it has forward hooks, which tracing would pass by", "remove them first"
         elif isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel) or hasattr(module, "_orig_mod"):
             reason, remedy = "it wraps the module proper", "give that: its .module or ._orig_mod"
+        elif "forward" in vars(module):
+            reason, remedy = "its forward was put on this one object", "make it a class of its own with that forward"
         else:
             continue
         refusals.append(Refusal(path or "the model", path, name, reason, remedy))
     if refusals:
         raise NotDecouplableError(refusals)
-
-
-def owner_of(node: fx.Node) -> str:
-    """Path of the module that calls a node."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    path = str(stack[-1][0]) if stack else ""
-    return path.rpartition(".")[0] if node.op == "call_module" else path

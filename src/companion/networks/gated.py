@@ -45,7 +45,7 @@ class GatedNetwork(Protocol):
 
 
 def gates_alone(network: GatedNetwork, x: Float[Tensor, "N ..."]) -> list[Tensor]:
-    """The gates at ``x`` without the choices of maximum pools: ``L`` tensors ``[N, *gate_shape]``.
+    """The gates at ``x`` without choices of maximum pools and masks of dropout: ``L`` tensors ``[N, *gate_shape]``.
 
     Raises:
         ValueError: the network is in training mode, where gates depend on the other examples and on dropout; or it has
@@ -62,7 +62,14 @@ def gates_alone(network: GatedNetwork, x: Float[Tensor, "N ..."]) -> list[Tensor
     if getattr(network, "training", False):
         raise ValueError("gates are compared in evaluation mode: call eval() on the network first")
     with torch.no_grad():
-        gates = [G for G in network.gates(x) if G.dtype == torch.bool or G.is_floating_point()]
+        stack = list(network.gates(x))
+    sites = getattr(network, "sites", None)
+    kinds = [None] * len(stack) if sites is None else [site.kind for site in sites]
+    gates = [
+        G
+        for G, kind in zip(stack, kinds, strict=True)
+        if kind in (None, "gate") and (G.dtype == torch.bool or G.is_floating_point())
+    ]
     if not gates:
         raise ValueError("this network has no gates: it is linear but for pooling")
     return gates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from scipy import stats as distributions
 from torch import nn
 
+from companion.decoupling.check import copied
 from companion.decoupling.information import Optimiser, Split, accuracy, reset, train_rows
 from companion.decoupling.rows import ROWS, Epoch, Row, Score, rows_of
 from companion.notation import Regime
@@ -180,6 +180,7 @@ def gate_information(
     if len(seeds) < 2:
         raise ValueError("an interval needs at least 2 seeds")
     where = device_of(device)
+    own = copied(model)
     scores = tuple(
         train_rows(
             model,
@@ -197,7 +198,7 @@ def gate_information(
             tell=tell,
         )
     )
-    own = copy.deepcopy(model).to(where).eval()
+    own = own.to(where).eval()
     on_train, on_test = (accuracy(own, (x.to(where), y.to(where)), batch) for x, y in (train, test))
     guess = 100 * float(test[1].bincount().max()) / len(test[1])
     try:
