@@ -88,8 +88,8 @@ def test_what_is_missing_is_pending_and_nothing_else() -> None:
     found = lines(made_of(score))
     assert {gap for (row, gap), line in found.items() if line["with size it"] == "pending"} == {"ReLU − DL"}
     assert found["by width", "ReLU − DL"]["largest size"] == "–"
-    assert made_of(score).answer().lines[0].endswith("; 1 of 4 leads are pending.")
-    assert made_of(lambda cell: None).answer().lines[0].endswith(": 4 of 4 leads are pending.")
+    assert made_of(score).answer().lines[0].endswith("; 1 of 4 leads: pending.")
+    assert made_of(lambda cell: None).answer().lines[0].endswith(": 4 of 4 leads: pending.")
     (size,) = [
         line for line in made_of(score).accuracies().frame.to_dict("records") if line["size"] == "32 filters, 16 pixels"
     ]

@@ -184,6 +184,11 @@ class TestSettings:
         (line,) = self.made(scores, "A-S-gate", base="own").outcome().lines
         assert line.startswith(words)
 
+    def test_it_is_no_no_while_a_comparison_waits(self) -> None:
+        one, waits = self.made(lambda c: None if c.variant == "beta 4, eps 0" else level(c), "A-S-gate").outcome().lines
+        assert one.startswith("It is not decided: accuracies compared")
+        assert waits == "1 of 2 comparisons wait for runs."
+
     def test_a_distance_is_followed_along_an_axis(self) -> None:
         def scores(cell: Cell) -> float:
             return level(cell) + (cell.column == "FR-II") * cell.axes["width"] / 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -47,7 +49,10 @@ class SizeChapter:
             cells = {regime: mine[mine["column"] == regime] for regime in REGIMES}
             found = {regime: cell["best_test"].dropna().to_list() for regime, cell in cells.items()}
             whole = {r: summarise(scores) for r, scores in found.items() if Completeness.of(cells[r]).complete}
-            shown = {r: plus_minus(whole[r].mean, whole[r].std) if r in whole else "pending" for r in REGIMES}
+            shown = {
+                r: plus_minus(whole[r].mean, whole[r].std) if r in whole else Completeness.of(cells[r]).word
+                for r in REGIMES
+            }
             counts = {len(scores) for scores in found.values()}
             n = str(counts.pop()) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
             lines.append({"size": size, **shown, "n": n})
@@ -87,8 +92,8 @@ class SizeChapter:
                 f"that of {named(b)} over {named(a)} {CHANGES[found['verdict']]} ({signed(found)} points)"
                 for (a, b), found in known.items()
             ]
-            waits = len(changes) - len(known)
-            parts += [f"{waits} of {len(changes)} leads are pending"] if waits else []
+            waits = Counter(found["verdict"] for found in changes.values() if "difference" not in found)
+            parts += [f"{count} of {len(changes)} leads: {word}" for word, count in waits.items()]
             said.append(f"{LINES[line]}, leads in accuracy: {'; '.join(parts)}.")
         return Answer.of(self.chapter, said)
 

@@ -63,7 +63,7 @@ class SensitivityChapter:
             words = Counter(str(line["verdict"]) for line in known)
             most = max(known, key=lambda line: abs(line["difference"]))
             told = ", ".join(f"{n} {word}" for word, n in words.most_common())
-            head = "" if gap is not None else "No: " if set(words) == {"the same"} else _decided(words)
+            head = "" if gap is not None else _decided(words, len(varied))
             yield (
                 f"{head}{'A' if not head else 'a'}ccuracies compared with those of “{self.base}”, seed by seed, at a "
                 f"margin of {self._margin} points fixed beforehand: {told}. Most differs {most['row']}, "
@@ -182,10 +182,12 @@ class SensitivityChapter:
         ]
 
 
-def _decided(words: Mapping[str, int]) -> str:
-    """Whether something differs, where not all is the same."""
+def _decided(words: Mapping[str, int], asked: int) -> str:
+    """Whether something differs; a no is one only where all that is asked is known, and the same."""
     different = sum(words.get(word, 0) for word in ("higher", "lower"))
-    return f"Yes, in {different} of {sum(words.values())}: " if different else "It is not decided: "
+    if different:
+        return f"Yes, in {different} of {sum(words.values())}: "
+    return "No: " if words.get("the same", 0) == asked else "It is not decided: "
 
 
 def _waits(line: sensitivity.Shift) -> bool:

@@ -140,6 +140,6 @@ def _source(found: Mapping[str, Document]) -> str:
         f"`quick` was measured once, on one core ({quick}) without the start of Python, by `companion bench quick`. "
         "The others are estimated, and rounded to one digit: the operations of all runs and of what they need, at the "
         f"speed of two cores in the benchmarks of training ({machines}). Not in it is what probes compute while a run "
-        "trains, and networks wider than the benchmarks' are slower: what is recorded here took up to three times as "
-        "long. `companion status` tells what is missing and how long that takes where you are."
+        "trains, and networks wider than the benchmarks' are slower: what is recorded here took up to "
+        "several times as long. `companion status` tells what is missing and how long that takes where you are."
     )
